@@ -1,0 +1,2 @@
+//! The nodeplan command.
+fn main() {}

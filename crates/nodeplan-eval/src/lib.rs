@@ -1,0 +1,1 @@
+//! Judges: is a plan legal, is a bound true.

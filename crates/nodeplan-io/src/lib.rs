@@ -1,0 +1,1 @@
+//! Text to nouns with every fault located, and nouns to machine formats.

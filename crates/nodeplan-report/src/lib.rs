@@ -1,0 +1,1 @@
+//! Nouns to documents for people; computes no number.

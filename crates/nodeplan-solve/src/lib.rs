@@ -1,0 +1,113 @@
+//! Problem to plan, lower bound and certificate, within a work limit.
+//!
+//! Invariants: nothing here reads the clock (the search stops by work units, or when the
+//! caller's interrupt says so); nothing here judges its own plan or bound; same binary, problem
+//! and options give the same solution on any number of threads.
+
+use nodeplan_model::plan::{Solution, Work};
+use nodeplan_model::problem::Problem;
+use nodeplan_model::units::Spend;
+
+/// Which algorithm solves the problem.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Solver {
+    /// Column generation with certificate (the default).
+    #[default]
+    ColumnGeneration,
+    /// The monolithic assignment ILP, an oracle for small problems.
+    Ilp,
+}
+
+/// Every limit of a solve.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// Algorithm.
+    pub solver: Solver,
+    /// Work units (see [`work`]) after which the best plan so far is returned.
+    pub work_limit: u64,
+    /// Stop once (cost − bound) / cost is at most this many millionths.
+    pub gap_ppm: u64,
+    /// Leave out workloads that fit no node instead of calling the problem infeasible.
+    pub allow_unplaced: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            solver: Solver::default(),
+            work_limit: 2_000_000_000,
+            gap_ppm: 0,
+            allow_unplaced: false,
+        }
+    }
+}
+
+/// What a long solve tells while it runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// `presolve`, `construct`, `columns`, `integers`, `branch`.
+    pub phase: &'static str,
+    /// Cost of the best plan so far.
+    pub cost: Option<Spend>,
+    /// Best lower bound so far, as far as the solver knows.
+    pub bound: Spend,
+    /// Work so far.
+    pub work: Work,
+}
+
+/// The caller's hands on a running solve.
+#[derive(Clone, Copy)]
+pub struct Control<'a> {
+    /// Asked often; `true` ends the solve with the best plan so far.
+    pub interrupt: &'a (dyn Fn() -> bool + Sync),
+    /// Told at every improvement and phase.
+    pub progress: &'a (dyn Fn(&Progress) + Sync),
+}
+
+impl Control<'_> {
+    /// Never interrupts, tells nobody.
+    pub const NONE: Control<'static> = Control { interrupt: &|| false, progress: &|_| {} };
+}
+
+/// Our own faults and the LP engine's; an infeasible problem is a status, not an error.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SolveError {
+    /// NP3001: the LP engine failed.
+    #[error("the LP engine failed: {reason}")]
+    Lp {
+        /// What it said.
+        reason: String,
+    },
+    /// NP3002: the problem is too large for the monolithic ILP.
+    #[error("the assignment ILP would need {variables} integer variables; `--solver ilp` takes at most {limit}")]
+    TooLargeForIlp {
+        /// Variables.
+        variables: u64,
+        /// Limit.
+        limit: u64,
+    },
+}
+
+impl SolveError {
+    /// Its code, explained in docs/errors.md.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Lp { .. } => "NP3001",
+            Self::TooLargeForIlp { .. } => "NP3002",
+        }
+    }
+}
+
+/// Solves `problem`.
+///
+/// # Errors
+/// Faults of the LP engine; `Solver::Ilp` on a problem too large for it.
+pub fn solve(
+    _problem: &Problem,
+    _options: &Options,
+    _control: Control<'_>,
+) -> Result<Solution, SolveError> {
+    Err(SolveError::Lp { reason: "not built yet".into() })
+}

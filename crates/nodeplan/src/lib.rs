@@ -1,0 +1,1 @@
+//! Which Azure VM node pools should this Kubernetes cluster run on, with proof.
