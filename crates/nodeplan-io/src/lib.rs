@@ -1,1 +1,12 @@
 //! Text to nouns with every fault located, and nouns to machine formats.
+//!
+//! Invariant: no reader stops at the first fault, and none panics on any input.
+
+pub mod diagnostic;
+// pub mod addons;
+// pub mod catalog;
+// pub mod csv;
+// pub mod document;
+// pub mod pack;
+// pub mod quantity;
+// pub mod yaml;
