@@ -4,6 +4,7 @@
 //! Invariant: nothing here reads a file, a clock or a random number, and nothing here knows
 //! how a plan is made or judged.
 
+pub mod answer;
 pub mod catalog;
 pub mod certificate;
 pub mod ids;
