@@ -43,14 +43,16 @@ pub enum Branch {
         /// Child with row ≥ rhs + 1.
         at_least: u32,
     },
-    /// Two children: pool kind `kind` is not used at any load point, or it is one of the used
-    /// pools (which counts against the problem's `max_pools`).
+    /// Two children: none of the listed pool kinds is used at any load point, or at least one
+    /// is, and takes one of the problem's `max_pools`. The lists of the `used` branches on one
+    /// path are disjoint; once `max_pools` of them are on the path, every kind in none of them
+    /// is unused. (A list is one kind with those it dominates, which would else step in for it.)
     Pool {
-        /// Index into `Problem::pool_kinds()`.
-        kind: u32,
-        /// Child in which it is not used.
+        /// Indices into `Problem::pool_kinds()`, sorted.
+        kinds: Vec<u32>,
+        /// Child in which none is used.
         unused: u32,
-        /// Child in which it takes one of the pools.
+        /// Child in which they take at least one of the pools.
         used: u32,
     },
     /// A leaf with its duals.
