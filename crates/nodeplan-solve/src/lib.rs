@@ -4,6 +4,8 @@
 //! caller's interrupt says so); nothing here judges its own plan or bound; same binary, problem
 //! and options give the same solution on any number of threads.
 
+pub mod ilp;
+
 use nodeplan_model::plan::{Solution, Work};
 use nodeplan_model::problem::Problem;
 use nodeplan_model::units::Spend;
