@@ -4,9 +4,9 @@
 
 pub mod diagnostic;
 // pub mod addons;
-// pub mod catalog;
+pub mod catalog;
 // pub mod csv;
 // pub mod document;
 // pub mod pack;
-// pub mod quantity;
+pub mod quantity;
 // pub mod yaml;
