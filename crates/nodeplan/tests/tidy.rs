@@ -88,8 +88,8 @@ fn literal_or_comment(rest: &str) -> usize {
     if prefix <= 1 && raw.starts_with('"') {
         return prefix + quoted(raw, '"');
     }
-    if rest.starts_with('\'') {
-        let mut inside = rest[1..].chars();
+    if let Some(inside) = rest.strip_prefix('\'') {
+        let mut inside = inside.chars();
         let escaped = inside.next() == Some('\\');
         if escaped || inside.next() == Some('\'') {
             return quoted(rest, '\'');
