@@ -1,1 +1,20 @@
-//! Nouns to documents for people; computes no number.
+//! Nouns to documents for people: terminal, Markdown, CSV.
+//!
+//! An answer becomes a [`document::Document`] once ([`answer`]), and each target writes that
+//! document in its own way, so all say the same.
+//!
+//! Invariants: nothing here computes a number, it only rounds and groups digits for show;
+//! every text that came from a user is escaped for its target; nothing here prints.
+
+pub mod answer;
+pub mod catalog;
+mod csv;
+pub mod document;
+mod escape;
+mod markdown;
+pub mod number;
+mod terminal;
+
+pub use csv::pools_csv;
+pub use markdown::markdown;
+pub use terminal::{Style, terminal};

@@ -1,0 +1,272 @@
+//! A document as text for a terminal.
+
+use crate::document::{Block, Cell, Document, Fact, Remark, Table, Tone};
+use crate::escape;
+
+/// How to write to a terminal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Style {
+    /// Colours (ANSI). Nothing is said by colour alone.
+    pub color: bool,
+    /// Only ASCII characters for bars.
+    pub ascii: bool,
+    /// Columns at which paragraphs wrap.
+    pub width: usize,
+}
+
+impl Default for Style {
+    fn default() -> Self {
+        Self {
+            color: false,
+            ascii: true,
+            width: 100,
+        }
+    }
+}
+
+const BAR: usize = 10;
+
+/// Writes `document` as plain or coloured text.
+#[must_use]
+pub fn terminal(document: &Document, style: &Style) -> String {
+    let mut text = String::new();
+    for (index, block) in document.blocks.iter().enumerate() {
+        let joins = index > 0
+            && matches!(
+                (&document.blocks[index - 1], block),
+                (Block::Line(_), Block::Line(_)) | (Block::Heading(_), _)
+            );
+        if index > 0 && !joins {
+            text.push('\n');
+        }
+        match block {
+            Block::Heading(heading) => {
+                text.push_str(&paint(style, BOLD, &escape::terminal(heading)));
+                text.push('\n');
+            }
+            Block::Line(line) => wrap_into(&mut text, style, "", "", &escape::terminal(line)),
+            Block::Table(table) => write_table(&mut text, style, table),
+            Block::Facts(facts) => write_facts(&mut text, style, facts),
+            Block::Remarks(remarks) => write_remarks(&mut text, style, remarks),
+            Block::List(items) => {
+                for item in items {
+                    wrap_into(&mut text, style, "  - ", "    ", &escape::terminal(item));
+                }
+            }
+        }
+    }
+    text
+}
+
+const BOLD: &str = "1";
+const GREEN: &str = "32";
+const YELLOW: &str = "33";
+const RED: &str = "31";
+
+fn paint(style: &Style, code: &str, text: &str) -> String {
+    if style.color {
+        format!("\u{1b}[{code}m{text}\u{1b}[0m")
+    } else {
+        text.to_owned()
+    }
+}
+
+/// Breaks `text` at spaces; the first line begins with `first`, the others with `rest`.
+fn wrap_into(out: &mut String, style: &Style, first: &str, rest: &str, text: &str) {
+    let mut line = first.to_owned();
+    let mut used = first.chars().count();
+    let mut empty = true;
+    for word in text.split(' ') {
+        let length = word.chars().count();
+        if !empty && used + 1 + length > style.width {
+            out.push_str(line.trim_end());
+            out.push('\n');
+            line = rest.to_owned();
+            used = rest.chars().count();
+            empty = true;
+        }
+        if !empty {
+            line.push(' ');
+            used += 1;
+        }
+        line.push_str(word);
+        used += length;
+        empty = false;
+    }
+    out.push_str(line.trim_end());
+    out.push('\n');
+}
+
+fn bar(style: &Style, per_mille: u32) -> String {
+    let full = (per_mille as usize * BAR + 500) / 1000;
+    let full = full.min(BAR);
+    let (on, off) = if style.ascii {
+        ('#', '.')
+    } else {
+        ('█', '░')
+    };
+    let mut text = String::new();
+    text.extend(std::iter::repeat_n(on, full));
+    text.extend(std::iter::repeat_n(off, BAR - full));
+    text
+}
+
+fn cell_text(style: &Style, cell: &Cell) -> String {
+    let text = escape::terminal(&cell.text);
+    match cell.bar {
+        Some(per_mille) => format!("{text:>4} {}", bar(style, per_mille)),
+        None => text,
+    }
+}
+
+fn write_table(out: &mut String, style: &Style, table: &Table) {
+    let rows: Vec<Vec<String>> = table
+        .rows
+        .iter()
+        .map(|row| row.iter().map(|cell| cell_text(style, cell)).collect())
+        .collect();
+    let widths: Vec<usize> = table
+        .columns
+        .iter()
+        .enumerate()
+        .map(|(at, column)| {
+            let cells = rows.iter().filter_map(|row| row.get(at));
+            let widest = cells.map(|cell| cell.chars().count()).max().unwrap_or(0);
+            widest.max(column.title.chars().count())
+        })
+        .collect();
+    let line = |cells: &[String]| {
+        let mut line = String::new();
+        for ((cell, column), width) in cells.iter().zip(&table.columns).zip(&widths) {
+            line.push_str(if line.is_empty() { " " } else { "  " });
+            if column.right {
+                line.push_str(&format!("{cell:>width$}"));
+            } else {
+                line.push_str(&format!("{cell:<width$}"));
+            }
+        }
+        line.trim_end().to_owned()
+    };
+    let titles: Vec<String> = table
+        .columns
+        .iter()
+        .map(|column| column.title.clone())
+        .collect();
+    out.push_str(&paint(style, BOLD, &line(&titles)));
+    out.push('\n');
+    for row in &rows {
+        out.push_str(&line(row));
+        out.push('\n');
+    }
+    if let Some(total) = &table.total {
+        let width: usize = widths
+            .iter()
+            .map(|width| width + 2)
+            .sum::<usize>()
+            .saturating_sub(1);
+        out.push_str(&paint(
+            style,
+            BOLD,
+            &format!("{:>width$}", escape::terminal(total)),
+        ));
+        out.push('\n');
+    }
+}
+
+fn write_facts(out: &mut String, style: &Style, facts: &[Fact]) {
+    let widest = facts
+        .iter()
+        .map(|fact| fact.label.chars().count())
+        .max()
+        .unwrap_or(0);
+    let rest = " ".repeat(widest + 3);
+    for fact in facts {
+        let first = format!(" {:<widest$}  ", fact.label);
+        let mut text = String::new();
+        wrap_into(
+            &mut text,
+            style,
+            &first,
+            &rest,
+            &escape::terminal(&fact.text),
+        );
+        let code = match fact.tone {
+            Tone::Plain => None,
+            Tone::Good => Some(GREEN),
+            Tone::Mind => Some(YELLOW),
+        };
+        if let (Some(code), true) = (code, !fact.label.is_empty()) {
+            text = text.replacen(&fact.label, &paint(style, code, &fact.label), 1);
+        }
+        out.push_str(&text);
+    }
+}
+
+fn write_remarks(out: &mut String, style: &Style, remarks: &[Remark]) {
+    for remark in remarks {
+        let mut head = remark.severity.clone();
+        if !remark.code.is_empty() {
+            head.push_str(&format!("[{}]", escape::terminal(&remark.code)));
+        }
+        let place = if remark.place.is_empty() {
+            String::new()
+        } else {
+            format!("{}: ", escape::terminal(&remark.place))
+        };
+        let indent = " ".repeat(head.chars().count() + 2);
+        let mut text = String::new();
+        let body = format!("{place}{}", escape::terminal(&remark.text));
+        wrap_into(&mut text, style, &format!("{head}: "), &indent, &body);
+        let code = if remark.severity == "warning" {
+            YELLOW
+        } else {
+            RED
+        };
+        out.push_str(&text.replacen(&head, &paint(style, code, &head), 1));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tables_align_and_paragraphs_wrap() {
+        let mut table = Table::new(&["POOL", ">NODES", "CPU"]);
+        table.rows = vec![
+            vec![
+                "system".into(),
+                "3".into(),
+                Cell {
+                    text: "58%".into(),
+                    bar: Some(580),
+                },
+            ],
+            vec![
+                "a\u{1b}b".into(),
+                "9..14".into(),
+                Cell {
+                    text: "100%".into(),
+                    bar: Some(1200),
+                },
+            ],
+        ];
+        table.total = Some("TOTAL 8".into());
+        let facts = vec![Fact::plain("Proof", "one two three four five six")];
+        let document = Document {
+            blocks: vec![Block::Table(table), Block::Facts(facts)],
+        };
+        let shown = terminal(
+            &document,
+            &Style {
+                width: 26,
+                ..Style::default()
+            },
+        );
+        let want = " POOL      NODES  CPU\n \
+                     system        3   58% ######....\n \
+                     a\\u{1b}b  9..14  100% ##########\n                          TOTAL 8\n\n \
+                     Proof  one two three four\n        five six\n";
+        assert_eq!(shown, want);
+    }
+}
