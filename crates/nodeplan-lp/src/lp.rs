@@ -112,7 +112,8 @@ pub trait MasterLp {
     fn reduced_costs(&self) -> &[f64];
     /// Simplex iterations of all solves so far.
     fn iterations(&self) -> u64;
-    /// The basis of the last solve, as far as later changes left it valid.
+    /// The basis the last solve ended with. Ask before the model is changed: after a change HiGHS
+    /// still starts from it, but no longer vouches for it, and this is [`LpError::NoBasis`].
     fn basis(&self) -> Result<Basis, LpError>;
     /// Starts the next solve from `basis`, which has a status for each column and row.
     fn set_basis(&mut self, basis: &Basis) -> Result<(), LpError>;

@@ -166,6 +166,16 @@ fn a_basis_goes_out_and_in() {
     assert_eq!(second.solve(DUAL, &never), Ok(LpStatus::Optimal));
     assert_eq!(second.iterations(), 0, "an optimal basis needs no work");
     assert_eq!(second.basis(), Ok(basis.clone()));
+    second.add_columns(&columns(&[(9.0, &[(0, 1.0)])])).unwrap();
+    assert_eq!(second.basis(), Err(LpError::NoBasis));
+    assert_eq!(second.solve(PRIMAL, &never), Ok(LpStatus::Optimal));
+    second.delete_columns(&[true, true, false]).unwrap();
+    assert_eq!(second.solve(PRIMAL, &never), Ok(LpStatus::Optimal));
+    assert_eq!(
+        second.iterations(),
+        0,
+        "columns that do not price leave it optimal"
+    );
     let short = Basis {
         columns: Vec::new(),
         ..basis
