@@ -148,6 +148,16 @@ pub const CODES: &[(&str, &str)] = &[
     ("NP1053", "a field appears twice"),
     ("NP1054", "a required field is missing"),
     ("NP1055", "a value out of range"),
+    ("NP1101", "no prices for the region"),
+    ("NP1201", "a packing file has no complete header"),
+    ("NP1202", "more or fewer rows than the header promises"),
+    ("NP1203", "an unknown column in a packing file"),
+    ("NP1204", "a size appears twice"),
+    ("NP1205", "not a rate"),
+    ("NP1206", "a limit of zero"),
+    ("NP1301", "not a plan document"),
+    ("NP1302", "a plan document of another version"),
+    ("NP1303", "a plan document that contradicts itself"),
 ];
 
 /// Title of a code.

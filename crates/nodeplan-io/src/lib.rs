@@ -7,6 +7,6 @@ pub mod diagnostic;
 pub mod catalog;
 // pub mod csv;
 // pub mod document;
-// pub mod pack;
+pub mod pack;
 pub mod quantity;
 // pub mod yaml;
