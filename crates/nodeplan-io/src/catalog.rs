@@ -185,13 +185,13 @@ const REASONS: [&str; 4] = [
     "architecture unknown",
 ];
 
-/// Index into [`REASONS`].
+/// What a size lacks: index into [`REASONS`].
 #[derive(Clone, Copy)]
-enum Unusable {
-    NoPrice,
-    NoVcpus,
-    NoMemory,
-    NoArch,
+enum Lacks {
+    Price,
+    Vcpus,
+    Memory,
+    Arch,
 }
 
 /// One line of the size table, cells as written; empty = unknown.
@@ -237,15 +237,15 @@ fn sku_of(
     on_demand: &BTreeMap<&str, &str>,
     quotes: &BTreeMap<&str, Quotes<'_>>,
     ratios: &BTreeMap<&str, Quotes<'_>>,
-) -> Result<Sku, Unusable> {
-    let rate = on_demand.get(facts.size).ok_or(Unusable::NoPrice)?;
+) -> Result<Sku, Lacks> {
+    let rate = on_demand.get(facts.size).ok_or(Lacks::Price)?;
     let on_demand = UsdPerHour(billionths(rate).expect(SOUND));
-    let vcpus = known(facts.vcpus).ok_or(Unusable::NoVcpus)?;
-    let memory_mib: u64 = known(facts.memory_mib).ok_or(Unusable::NoMemory)?;
+    let vcpus = known(facts.vcpus).ok_or(Lacks::Vcpus)?;
+    let memory_mib: u64 = known(facts.memory_mib).ok_or(Lacks::Memory)?;
     let arch = match facts.arch {
         "amd64" => Arch::Amd64,
         "arm64" => Arch::Arm64,
-        _ => return Err(Unusable::NoArch),
+        _ => return Err(Lacks::Arch),
     };
     let none = [""; 4];
     let quoted = quotes.get(facts.size).unwrap_or(&none);
