@@ -20,7 +20,7 @@ def main(check):
     listed = []
 
     def refresh(match):
-        path = DATA.parent / match[1]
+        path = DATA / match[1]
         if not path.is_file():
             sys.exit(f"{LIST}: {match[1]} does not exist")
         listed.append(match[1])
@@ -30,8 +30,8 @@ def main(check):
     fresh = ENTRY.sub(refresh, text)
     if len(listed) != text.count("[[file]]") or len(listed) != len(set(listed)):
         sys.exit(f"{LIST}: an entry is malformed or appears twice")
-    found = {str(path.relative_to(DATA.parent)) for path in DATA.rglob("*") if path.is_file()}
-    unlisted = sorted(found - set(listed) - {"data/SOURCES.toml"})
+    found = {str(path.relative_to(DATA)) for path in DATA.rglob("*") if path.is_file()}
+    unlisted = sorted(found - set(listed) - {"SOURCES.toml"})
     if unlisted:
         sys.exit(f"{LIST}: not listed: {', '.join(unlisted)}")
     if check and fresh != text:
