@@ -5,8 +5,10 @@
 pub mod diagnostic;
 // pub mod addons;
 pub mod catalog;
-// pub mod csv;
+pub mod csv;
 // pub mod document;
 pub mod pack;
 pub mod quantity;
+mod selector;
+mod source;
 // pub mod yaml;

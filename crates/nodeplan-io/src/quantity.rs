@@ -230,9 +230,9 @@ fn number_of(text: &str, memory: bool) -> Result<Number, QuantityError> {
     Ok(Number { digits, point: point.saturating_add(power), factor })
 }
 
-/// At most 24 characters of a text, for a message.
+/// At most 48 characters of a text, for a message.
 pub(crate) fn clip(text: &str) -> String {
-    let mut shown: String = text.chars().take(24).collect();
+    let mut shown: String = text.chars().take(48).collect();
     if shown.len() < text.len() {
         shown.push('…');
     }
