@@ -378,3 +378,25 @@ fn links_between_documents_lead_somewhere() {
     }
     assert_none(&all);
 }
+
+/// README promises two commands; CI and the fresh clone run what stands there.
+#[test]
+fn readme_has_its_two_commands() {
+    let readme = read("README.md");
+    for (name, does) in [
+        ("plan", " optimize "),
+        ("test", "cargo test --release --workspace"),
+    ] {
+        let mark = format!("<!-- command: {name} -->\n```sh\nscripts/setup.sh && ");
+        let block = readme.split(&mark).nth(1).unwrap_or_default();
+        let command = block.split("\n```").next().unwrap_or_default();
+        assert!(
+            command.contains(does),
+            "README's `{name}` command: `{command}`"
+        );
+        assert!(
+            !command.contains('\n'),
+            "README's `{name}` command is more than one line"
+        );
+    }
+}
