@@ -3,10 +3,10 @@
 //! Invariant: no reader stops at the first fault, and none panics on any input.
 
 pub mod diagnostic;
-// pub mod addons;
+pub mod addons;
 pub mod catalog;
 pub mod csv;
-// pub mod document;
+pub mod document;
 pub mod pack;
 pub mod quantity;
 mod selector;
