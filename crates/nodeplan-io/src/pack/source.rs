@@ -155,8 +155,15 @@ impl<'a> Source<'a> {
             self.fault_at(word, "NP1005", format!("{what} is empty"));
             return None;
         }
-        if !word.text.bytes().all(|byte| byte.is_ascii_digit()) {
-            let message = format!("`{}` is not a whole number", word.text);
+        let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+        if !digits(word.text) {
+            let below = word.text.strip_prefix('-').is_some_and(digits);
+            let wrong = if below {
+                "below zero"
+            } else {
+                "not a whole number"
+            };
+            let message = format!("`{}` is {wrong}", word.text);
             self.fault_at(word, "NP1006", message).expected =
                 Some(format!("{what}, a whole number"));
             return None;
