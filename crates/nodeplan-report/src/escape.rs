@@ -1,6 +1,6 @@
 //! Text from users made harmless for a target.
 
-/// For a terminal: control and direction characters become visible escapes.
+/// For a terminal.
 pub(crate) fn terminal(text: &str) -> String {
     visible(text)
 }
@@ -38,7 +38,9 @@ pub(crate) fn csv(text: &str) -> String {
     }
 }
 
-fn visible(text: &str) -> String {
+/// `text` with control and direction characters as visible escapes.
+#[must_use]
+pub fn visible(text: &str) -> String {
     let mut safe = String::new();
     for c in text.chars() {
         let hidden = c.is_control()

@@ -16,5 +16,6 @@ pub mod number;
 mod terminal;
 
 pub use csv::pools_csv;
+pub use escape::visible;
 pub use markdown::markdown;
 pub use terminal::{Style, terminal};

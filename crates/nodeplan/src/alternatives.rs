@@ -1,0 +1,195 @@
+//! Other plans to hold against the answer: baselines, isolation, fewer pools.
+
+use crate::pipeline::{Optimized, Options, optimize_with};
+use crate::pools::total_millis;
+use nodeplan_eval::check_plan;
+use nodeplan_model::answer::{Alternative, Money, PoolCount};
+use nodeplan_model::plan::{Plan, Status};
+use nodeplan_model::problem::Problem;
+use nodeplan_solve::Control;
+use std::collections::BTreeMap;
+
+/// Work units for each plan that only serves a comparison.
+pub const COMPARISON_WORK: u64 = 20_000_000;
+/// Most user workloads for which isolation and the table of pool counts are computed unasked.
+pub const UNASKED_WORKLOADS: usize = 12;
+
+/// Limits for plans that only serve a comparison.
+fn small(options: &Options) -> Options {
+    let mut small = options.clone();
+    small.solve.work_limit = small.solve.work_limit.min(COMPARISON_WORK);
+    small
+}
+
+/// User workloads of a problem.
+#[must_use]
+pub fn user_workloads(problem: &Problem) -> usize {
+    problem.workloads().iter().filter(|one| !one.system).count()
+}
+
+/// The pools of a plan in one phrase: sizes with their counts.
+#[must_use]
+pub fn phrase(problem: &Problem, plan: &Plan) -> String {
+    let mut sizes: BTreeMap<&str, (u64, u64)> = BTreeMap::new();
+    for pool in &plan.pools {
+        let counts = (0..problem.points().len()).map(|point| pool.nodes(point));
+        let (least, most) = counts.fold((u64::MAX, 0), |(a, b), n| (a.min(n), b.max(n)));
+        let entry = sizes.entry(&problem.sku(pool.kind.sku).name).or_default();
+        *entry = (entry.0.saturating_add(least), entry.1.saturating_add(most));
+    }
+    let parts: Vec<String> = sizes
+        .into_iter()
+        .map(|(name, (least, most))| {
+            let name = name.trim_start_matches("Standard_");
+            if least == most {
+                format!("{most} {name}")
+            } else {
+                format!("{least}..{most} {name}")
+            }
+        })
+        .collect();
+    parts.join(", ")
+}
+
+/// A comparison with a plan of the same problem, checked by the judge first.
+fn of_plan(name: &str, ours: &Optimized, plan: Option<&Plan>) -> Alternative {
+    let without = |note: &str| Alternative {
+        name: name.to_owned(),
+        month: None,
+        saving: None,
+        saving_per_mille: None,
+        note: note.to_owned(),
+    };
+    let Some(plan) = plan else {
+        return without("finds no plan under these rules");
+    };
+    let (findings, _, cost, _) = check_plan(&ours.problem, plan);
+    if let Some(first) = findings.first() {
+        return without(&format!(
+            "its plan breaks a rule: {} {}",
+            first.code, first.text
+        ));
+    }
+    let month = Money::month_of(cost, total_millis(&ours.problem));
+    alternative(name, month, ours, phrase(&ours.problem, plan))
+}
+
+fn alternative(name: &str, month: Money, ours: &Optimized, note: String) -> Alternative {
+    let own = ours
+        .cost()
+        .map(|cost| Money::month_of(cost, total_millis(&ours.problem)));
+    let saving = own.map(|own| month.minus(own));
+    Alternative {
+        name: name.to_owned(),
+        month: Some(month),
+        saving,
+        saving_per_mille: saving.map(|saving| saving.per_mille_of(month)),
+        note,
+    }
+}
+
+/// Plans of simpler methods for the same problem, the cheapest first, those without a plan last.
+#[must_use]
+pub fn baselines(ours: &Optimized) -> Vec<Alternative> {
+    let mut all: Vec<Alternative> = plans(&ours.problem)
+        .into_iter()
+        .map(|(name, plan)| of_plan(&name, ours, plan.as_ref()))
+        .collect();
+    all.sort_by_key(|one| (one.month.is_none(), one.month));
+    all
+}
+
+/// The baselines the solver crate offers.
+fn plans(_problem: &Problem) -> Vec<(String, Option<Plan>)> {
+    Vec::new()
+}
+
+/// What it costs to give every workload pools of its own. `None` where nothing can be said:
+/// no plan to compare with, or no second workload to part from.
+///
+/// # Errors
+/// As [`optimize_with`].
+pub fn isolation(
+    ours: &Optimized,
+    options: &Options,
+    control: Control<'_>,
+) -> Result<Option<Alternative>, crate::Error> {
+    if ours.plan.is_none() || user_workloads(&ours.problem) < 2 {
+        return Ok(None);
+    }
+    let mut parts = ours.problem.parts().clone();
+    parts.cluster.max_pools = None;
+    let mut number = 0_u32;
+    for workload in parts.workloads.iter_mut().filter(|one| !one.system) {
+        number += 1;
+        workload.pool = Some(format!("own-{number}"));
+    }
+    let problem = Problem::new(parts).map_err(crate::Error::Problem)?;
+    let apart = optimize_with(&problem, &small(options), control)?;
+    let name = "a pool of its own for every workload";
+    let answer = match (&apart.plan, apart.cost()) {
+        (Some(plan), Some(cost)) => {
+            let month = Money::month_of(cost, total_millis(&apart.problem));
+            let sure = if apart.status == Status::Optimal {
+                "cheapest possible: "
+            } else {
+                ""
+            };
+            let note = format!("{sure}{}", phrase(&apart.problem, plan));
+            alternative(name, month, ours, note)
+        }
+        _ => Alternative {
+            name: name.to_owned(),
+            month: None,
+            saving: None,
+            saving_per_mille: None,
+            note: "none was found".to_owned(),
+        },
+    };
+    Ok(Some(answer))
+}
+
+/// The cheapest plan with at most 1, 2 … pools, up to what the answer may use.
+///
+/// # Errors
+/// As [`optimize_with`].
+pub fn pool_counts(
+    ours: &Optimized,
+    options: &Options,
+    control: Control<'_>,
+) -> Result<Vec<PoolCount>, crate::Error> {
+    let Some(plan) = &ours.plan else {
+        return Ok(Vec::new());
+    };
+    let most = ours.problem.cluster().max_pools.unwrap_or(u32::MAX);
+    let used = u32::try_from(plan.pools.len()).unwrap_or(u32::MAX);
+    let mut rows = Vec::new();
+    for pools in 1..most.min(used.saturating_add(1)) {
+        if pools >= used {
+            break;
+        }
+        let mut parts = ours.problem.parts().clone();
+        parts.cluster.max_pools = Some(pools);
+        let problem = Problem::new(parts).map_err(crate::Error::Problem)?;
+        rows.push(row(
+            pools,
+            &optimize_with(&problem, &small(options), control)?,
+        ));
+    }
+    rows.push(row(used, ours));
+    if most > used && most != u32::MAX {
+        rows.push(row(most, ours));
+    }
+    Ok(rows)
+}
+
+fn row(pools: u32, found: &Optimized) -> PoolCount {
+    let millis = total_millis(&found.problem);
+    PoolCount {
+        pools,
+        month: found.cost().map(|cost| Money::month_of(cost, millis)),
+        bound: (found.status != Status::Infeasible)
+            .then(|| Money::month_of(found.verdict.bound, millis)),
+        status: found.status,
+    }
+}

@@ -1,0 +1,78 @@
+//! coredns grows with the cluster: its autoscaler asks for more replicas the more nodes and
+//! cores there are, and those replicas are pods of the problem.
+
+use nodeplan_io::addons::coredns_replicas;
+use nodeplan_model::ids::WorkloadId;
+use nodeplan_model::plan::Plan;
+use nodeplan_model::problem::{Problem, ProblemError};
+
+/// Most times the problem is raised; the ladder has five steps and never goes down.
+pub(crate) const ROUNDS: u32 = 4;
+
+/// The platform's coredns, where the problem has it.
+fn coredns(problem: &Problem) -> Option<WorkloadId> {
+    let at = problem
+        .workloads()
+        .iter()
+        .position(|one| one.system && one.name == "coredns")?;
+    u32::try_from(at).ok().map(WorkloadId)
+}
+
+/// Replicas that any plan needs at each load point: as many as the requested cores call for.
+pub(crate) fn least(problem: &Problem) -> Vec<u32> {
+    let points = 0..problem.points().len();
+    points
+        .map(|point| {
+            let row = problem.demand().row(point);
+            let millis = problem
+                .workloads()
+                .iter()
+                .zip(row)
+                .fold(0_u128, |sum, (one, pods)| {
+                    sum.saturating_add(u128::from(one.request.cpu.0) * u128::from(*pods))
+                });
+            let cores = u64::try_from(millis.div_ceil(1000)).unwrap_or(u64::MAX);
+            coredns_replicas(0, cores)
+        })
+        .collect()
+}
+
+/// Replicas that `plan` needs at each load point.
+pub(crate) fn wanted(problem: &Problem, plan: &Plan) -> Vec<u32> {
+    (0..problem.points().len())
+        .map(|point| {
+            let (mut nodes, mut cores) = (0_u64, 0_u64);
+            for pool in &plan.pools {
+                let here = pool.nodes(point);
+                nodes = nodes.saturating_add(here);
+                let vcpus = u64::from(problem.sku(pool.kind.sku).vcpus);
+                cores = cores.saturating_add(here.saturating_mul(vcpus));
+            }
+            coredns_replicas(nodes, cores)
+        })
+        .collect()
+}
+
+/// The problem with at least that many replicas; `None` where it has them already.
+pub(crate) fn raised(
+    problem: &Problem,
+    replicas: &[u32],
+) -> Result<Option<Problem>, Vec<ProblemError>> {
+    let Some(coredns) = coredns(problem) else {
+        return Ok(None);
+    };
+    let mut parts = problem.parts().clone();
+    let mut column = parts.demand.column_mut(coredns.index());
+    let mut changed = false;
+    for (have, want) in column.iter_mut().zip(replicas) {
+        if *have < *want {
+            *have = *want;
+            changed = true;
+        }
+    }
+    if changed {
+        Problem::new(parts).map(Some)
+    } else {
+        Ok(None)
+    }
+}

@@ -1,0 +1,300 @@
+//! The state of each pool of a plan: use, limits, what binds it, the next best size.
+
+use crate::content::{Room, row_names};
+use nodeplan_model::answer::{Bind, Money, PoolAnswer, PoolPoint, PoolWorkload, RunnerUp, Usage};
+use nodeplan_model::ids::WorkloadId;
+use nodeplan_model::placement;
+use nodeplan_model::plan::{NodePool, Packing, Plan, PoolMode};
+use nodeplan_model::problem::{PoolKind, Problem};
+use nodeplan_model::units::{Spend, UsdPerHour};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Every pool of `plan`, described.
+#[must_use]
+pub fn describe(problem: &Problem, plan: &Plan) -> Vec<PoolAnswer> {
+    plan.pools
+        .iter()
+        .map(|pool| describe_one(problem, pool))
+        .collect()
+}
+
+/// Milliseconds of all load points.
+#[must_use]
+pub fn total_millis(problem: &Problem) -> u64 {
+    problem
+        .points()
+        .iter()
+        .map(|point| point.weight_millis)
+        .fold(0, u64::saturating_add)
+}
+
+/// Σ weight × nodes × rate of a pool whose nodes cost `rate`.
+#[must_use]
+pub fn pool_spend(problem: &Problem, pool: &NodePool, rate: UsdPerHour) -> Spend {
+    let spend = problem
+        .points()
+        .iter()
+        .enumerate()
+        .fold(0_u128, |sum, (point, load)| {
+            let one = rate.over_millis(load.weight_millis).0;
+            sum.saturating_add(one.saturating_mul(pool.nodes(point).into()))
+        });
+    Spend(spend)
+}
+
+fn describe_one(problem: &Problem, pool: &NodePool) -> PoolAnswer {
+    let sku = problem.sku(pool.kind.sku);
+    let group = problem.group(pool.kind.group);
+    let room = Room::new(problem, pool.kind);
+    let nodes: Vec<u64> = (0..problem.points().len())
+        .map(|point| pool.nodes(point))
+        .collect();
+    let spend = pool_spend(problem, pool, sku.rates.on_demand);
+    let (binds, open_nodes) = binding(problem, pool, &room);
+    PoolAnswer {
+        name: pool.name.clone(),
+        mode: pool.mode,
+        sku: sku.name.clone(),
+        vcpus: sku.vcpus,
+        memory: sku.memory,
+        max_pods: pool.kind.max_pods,
+        rate: sku.rates.on_demand,
+        labels: group
+            .labels
+            .iter()
+            .map(|(key, value)| format!("{key}={value}"))
+            .collect(),
+        exclusive: group.exclusive,
+        estimated: room.node.os_extrapolated,
+        least: nodes.iter().min().copied().unwrap_or(0),
+        most: nodes.iter().max().copied().unwrap_or(0),
+        month: Money::month_of(spend, total_millis(problem)),
+        points: (0..nodes.len())
+            .map(|point| state(problem, pool, &room, point))
+            .collect(),
+        workloads: workloads(problem, pool),
+        binds,
+        open_nodes,
+        runner_up: runner_up(problem, pool),
+    }
+}
+
+/// Pods per workload of one load point.
+fn pods_at(packings: &[Packing]) -> BTreeMap<WorkloadId, u64> {
+    let mut pods = BTreeMap::new();
+    for packing in packings {
+        for &(id, count) in &packing.content {
+            let more = u64::from(count).saturating_mul(packing.nodes.into());
+            let sum: &mut u64 = pods.entry(id).or_default();
+            *sum = sum.saturating_add(more);
+        }
+    }
+    pods
+}
+
+fn workloads(problem: &Problem, pool: &NodePool) -> Vec<PoolWorkload> {
+    let points: Vec<_> = pool
+        .packings
+        .iter()
+        .map(|packings| pods_at(packings))
+        .collect();
+    let ids: BTreeSet<WorkloadId> = points
+        .iter()
+        .flat_map(|pods| pods.keys().copied())
+        .collect();
+    let mut all: Vec<(bool, PoolWorkload)> = ids
+        .into_iter()
+        .map(|id| {
+            let pods = points
+                .iter()
+                .map(|point| point.get(&id).copied().unwrap_or(0))
+                .collect();
+            let workload = problem.workload(id);
+            (
+                workload.system,
+                PoolWorkload {
+                    name: workload.full_name(),
+                    pods,
+                },
+            )
+        })
+        .collect();
+    all.sort_by_key(|(system, _)| *system);
+    all.into_iter().map(|(_, workload)| workload).collect()
+}
+
+fn ratio(part: u128, whole: u128) -> u32 {
+    if whole == 0 {
+        return 0;
+    }
+    let twice = part.saturating_mul(2000) / whole;
+    u32::try_from(twice.div_ceil(2)).unwrap_or(u32::MAX)
+}
+
+fn state(problem: &Problem, pool: &NodePool, room: &Room<'_>, point: usize) -> PoolPoint {
+    let nodes = pool.nodes(point);
+    let held = pods_at(&pool.packings[point]);
+    let extended = problem.extended();
+    let times = |row: Vec<u64>| {
+        row.into_iter()
+            .map(|amount| u128::from(amount) * u128::from(nodes))
+    };
+    let mut requested: Vec<u128> = times(room.node.addons.row(extended)).collect();
+    let allocatable: Vec<u128> = times(room.node.allocatable.row(extended)).collect();
+    let mut limits = [0_u128; 2];
+    let mut unlimited = [0_u64; 2];
+    for (&id, &pods) in &held {
+        let workload = problem.workload(id);
+        for (sum, amount) in requested.iter_mut().zip(workload.request.row(extended)) {
+            *sum = sum.saturating_add(u128::from(amount) * u128::from(pods));
+        }
+        let alloc = &room.node.allocatable;
+        let bounds = [
+            (workload.cpu_limit.map(|cpu| cpu.0), alloc.cpu.0),
+            (workload.memory_limit.map(|memory| memory.0), alloc.memory.0),
+        ];
+        for (at, (limit, whole_node)) in bounds.into_iter().enumerate() {
+            let each = u128::from(limit.unwrap_or(whole_node));
+            limits[at] = limits[at].saturating_add(each * u128::from(pods));
+            unlimited[at] += if limit.is_none() { pods } else { 0 };
+        }
+    }
+    let usage = row_names(problem)
+        .into_iter()
+        .zip(requested.iter().zip(&allocatable))
+        .enumerate()
+        .map(|(at, (resource, (&requested, &allocatable)))| Usage {
+            resource,
+            requested,
+            allocatable,
+            ratio: ratio(requested, allocatable),
+            limits_ratio: limits.get(at).map(|limit| ratio(*limit, allocatable)),
+            unlimited_pods: unlimited.get(at).copied().unwrap_or(0),
+        })
+        .filter(|usage| {
+            let always = matches!(usage.resource.as_str(), "cpu" | "memory" | "pods");
+            always || usage.requested > 0
+        })
+        .collect();
+    let addon_pods = room.node.addons.pods.saturating_mul(nodes);
+    let pods = held
+        .values()
+        .fold(addon_pods, |sum, pods| sum.saturating_add(*pods));
+    PoolPoint { nodes, pods, usage }
+}
+
+/// What keeps one more pod of the pool's workloads off its nodes at its busiest load point, and
+/// on how many nodes nothing does.
+fn binding(problem: &Problem, pool: &NodePool, room: &Room<'_>) -> (Vec<Bind>, u64) {
+    let points = 0..problem.points().len();
+    let Some(point) = points.rev().max_by_key(|&point| pool.nodes(point)) else {
+        return (Vec::new(), 0);
+    };
+    let members: Vec<(WorkloadId, Vec<u128>)> = pods_at(&pool.packings[point])
+        .into_keys()
+        .map(|id| (id, room.need(problem.workload(id))))
+        .collect();
+    let mut tally: BTreeMap<String, u64> = BTreeMap::new();
+    let mut open = 0_u64;
+    for packing in &pool.packings[point] {
+        match first_short(problem, room, packing, &members) {
+            Some(what) => *tally.entry(what).or_default() += u64::from(packing.nodes),
+            None => open += u64::from(packing.nodes),
+        }
+    }
+    let of = pool.nodes(point);
+    let mut binds: Vec<Bind> = tally
+        .into_iter()
+        .map(|(what, nodes)| Bind { what, nodes, of })
+        .collect();
+    binds.sort_by(|a, b| b.nodes.cmp(&a.nodes).then_with(|| a.what.cmp(&b.what)));
+    (binds, open)
+}
+
+/// The first thing short for the pod short of the fewest things; `None` where one fits.
+fn first_short(
+    problem: &Problem,
+    room: &Room<'_>,
+    packing: &Packing,
+    members: &[(WorkloadId, Vec<u128>)],
+) -> Option<String> {
+    let taken = room.taken(&packing.content);
+    let mut closest: Option<(usize, String)> = None;
+    for (id, need) in members {
+        let with: Vec<u128> = taken
+            .iter()
+            .zip(need)
+            .map(|(a, b)| a.saturating_add(*b))
+            .collect();
+        let mut shorts: Vec<String> = room
+            .shortages(&with)
+            .into_iter()
+            .map(|short| short.what)
+            .collect();
+        let on = packing
+            .content
+            .iter()
+            .find(|(other, _)| other == id)
+            .map_or(0, |(_, pods)| *pods);
+        if problem
+            .workload(*id)
+            .max_per_node
+            .is_some_and(|most| on >= most)
+        {
+            shorts.push("pods per node of a workload".to_owned());
+        }
+        let first = shorts.first()?.clone();
+        if closest
+            .as_ref()
+            .is_none_or(|(count, _)| shorts.len() < *count)
+        {
+            closest = Some((shorts.len(), first));
+        }
+    }
+    closest.map(|(_, what)| what)
+}
+
+/// The cheapest other size on which every node's content would fit as it is.
+fn runner_up(problem: &Problem, pool: &NodePool) -> Option<RunnerUp> {
+    let contents: BTreeSet<&[(WorkloadId, u32)]> = pool
+        .packings
+        .iter()
+        .flatten()
+        .map(|packing| packing.content.as_slice())
+        .collect();
+    let members: BTreeSet<WorkloadId> = contents
+        .iter()
+        .flat_map(|content| content.iter().map(|(id, _)| *id))
+        .collect();
+    let own = problem.sku(pool.kind.sku).rates.on_demand;
+    let mut kinds: Vec<PoolKind> = problem
+        .pool_kinds()
+        .into_iter()
+        .filter(|kind| kind.group == pool.kind.group && kind.sku != pool.kind.sku)
+        .collect();
+    kinds.sort_by_key(|kind| {
+        (
+            problem.sku(kind.sku).rates.on_demand,
+            kind.sku,
+            kind.max_pods,
+        )
+    });
+    let fits = |kind: PoolKind| {
+        let room = Room::new(problem, kind);
+        (pool.mode == PoolMode::User || placement::serves_system(problem, kind))
+            && members
+                .iter()
+                .all(|id| placement::admits(problem, kind, problem.workload(*id)))
+            && contents
+                .iter()
+                .all(|content| room.holds(&room.taken(content)))
+    };
+    let kind = kinds.into_iter().find(|kind| fits(*kind))?;
+    let sku = problem.sku(kind.sku);
+    let millis = total_millis(problem);
+    let month = |rate| Money::month_of(pool_spend(problem, pool, rate), millis);
+    Some(RunnerUp {
+        sku: sku.name.clone(),
+        extra: month(sku.rates.on_demand).minus(month(own)),
+    })
+}

@@ -1,0 +1,215 @@
+//! From a catalog, a cluster's rules and workloads to a checked problem.
+
+use crate::Error;
+use ndarray::Array2;
+use nodeplan_model::catalog::{Catalog, Exclusion};
+use nodeplan_model::eligibility::{Filter, eligible};
+use nodeplan_model::problem::{Assumption, Cluster, LoadPoint, Problem, ProblemParts, SystemPool};
+use nodeplan_model::units::DAY_MILLIS;
+use nodeplan_model::workload::Workload;
+
+/// A workload with its pods at the low and at the high load point.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Demand {
+    /// The workload.
+    pub workload: Workload,
+    /// Pods at the low point.
+    pub low: u32,
+    /// Pods at the high point.
+    pub high: u32,
+}
+
+/// Which load points a plan is for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SizeFor {
+    /// Only the high point, all day.
+    Max,
+    /// Only the low point, all day.
+    Min,
+    /// Both.
+    #[default]
+    Both,
+}
+
+/// Load points.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sizing {
+    /// Which.
+    pub size_for: SizeFor,
+    /// Milliseconds a day at the high point.
+    pub peak_millis: u64,
+    /// The peak hours were not given.
+    pub peak_assumed: bool,
+}
+
+/// Peak hours where nobody says.
+pub const PEAK_HOURS: u64 = 8;
+
+impl Default for Sizing {
+    fn default() -> Self {
+        let peak_millis = PEAK_HOURS * 3_600_000;
+        Self {
+            size_for: SizeFor::Both,
+            peak_millis,
+            peak_assumed: true,
+        }
+    }
+}
+
+/// Everything a problem is made of.
+#[derive(Clone, Debug)]
+pub struct Setup<'a> {
+    /// Sizes and rates.
+    pub catalog: &'a Catalog,
+    /// Which sizes may be used.
+    pub filter: &'a Filter,
+    /// Rules.
+    pub cluster: Cluster,
+    /// Workloads of the user.
+    pub demands: Vec<Demand>,
+    /// The platform's own workloads; left out where the system pool is planned elsewhere.
+    pub system: Vec<Demand>,
+    /// Load points.
+    pub sizing: Sizing,
+    /// Names of the extended resources.
+    pub extended: Vec<String>,
+    /// Assumptions made before, most important first.
+    pub assumptions: Vec<String>,
+}
+
+/// A problem and what to tell about how it came to be.
+#[derive(Clone, Debug)]
+pub struct Prepared {
+    /// The problem.
+    pub problem: Problem,
+    /// Remarks on sizes: named but out, retiring soon.
+    pub warnings: Vec<nodeplan_model::answer::Notice>,
+}
+
+/// Makes the problem.
+///
+/// # Errors
+/// Patterns that match no size, no size left, and every fault of the parts.
+pub fn problem_from(setup: Setup<'_>) -> Result<Prepared, Error> {
+    let found = eligible(setup.catalog, setup.filter);
+    if let Some(pattern) = found.unmatched.first() {
+        let text = pattern.to_string();
+        let names = setup.catalog.skus.iter().map(|sku| sku.name.as_str());
+        return Err(Error::NoSuchSize {
+            nearest: nodeplan_io::catalog::nearest(&text, names, 3),
+            region: setup.catalog.region.clone(),
+            pattern: text,
+        });
+    }
+    if found.skus.is_empty() {
+        let region = setup.catalog.region.clone();
+        return Err(Error::NoSizeLeft {
+            region,
+            reasons: reasons(&found.excluded),
+        });
+    }
+    let mut warnings = Vec::new();
+    for (name, reason) in &found.named_but_out {
+        warnings.push(notice(
+            "NP2105",
+            name,
+            format!("is named but not considered: {reason}"),
+        ));
+    }
+    for (name, day) in &found.retiring {
+        if setup
+            .filter
+            .allow
+            .iter()
+            .any(|pattern| pattern.is_exact() && pattern.matches(name))
+        {
+            warnings.push(notice("NP2106", name, format!("retires on {day}")));
+        }
+    }
+    let mut assumptions = setup.assumptions;
+    let (points, pick) = load_points(setup.sizing, &setup.demands, &mut assumptions);
+    let system_pool = setup.cluster.system_pool;
+    let system = if system_pool == SystemPool::None {
+        Vec::new()
+    } else {
+        setup.system
+    };
+    let all: Vec<Demand> = setup.demands.into_iter().chain(system).collect();
+    let demand = Array2::from_shape_fn((points.len(), all.len()), |(point, at)| {
+        if pick[point] {
+            all[at].high
+        } else {
+            all[at].low
+        }
+    });
+    let parts = ProblemParts {
+        region: setup.catalog.region.clone(),
+        currency: setup.catalog.currency.clone(),
+        catalog_date: setup.catalog.date,
+        skus: found.skus,
+        excluded: found.excluded,
+        cluster: setup.cluster,
+        workloads: all.into_iter().map(|one| one.workload).collect(),
+        points,
+        demand,
+        extended: setup.extended,
+        assumptions: assumptions
+            .into_iter()
+            .map(|text| Assumption { text })
+            .collect(),
+    };
+    let problem = Problem::new(parts).map_err(Error::Problem)?;
+    Ok(Prepared { problem, warnings })
+}
+
+fn notice(code: &str, place: &str, text: String) -> nodeplan_model::answer::Notice {
+    nodeplan_model::answer::Notice {
+        code: code.to_owned(),
+        place: place.to_owned(),
+        text,
+    }
+}
+
+fn reasons(excluded: &[Exclusion]) -> String {
+    let parts: Vec<String> = excluded
+        .iter()
+        .map(|one| format!("{} {}", one.skus, one.reason))
+        .collect();
+    parts.join(", ")
+}
+
+/// The load points, and for each whether it takes the high counts.
+fn load_points(
+    sizing: Sizing,
+    demands: &[Demand],
+    assumptions: &mut Vec<String>,
+) -> (Vec<LoadPoint>, Vec<bool>) {
+    let point = |name: &str, weight_millis| LoadPoint {
+        name: name.to_owned(),
+        weight_millis,
+    };
+    let peak = sizing.peak_millis.min(DAY_MILLIS);
+    let steady = demands.iter().all(|one| one.low == one.high);
+    match sizing.size_for {
+        SizeFor::Max => (vec![point("high", DAY_MILLIS)], vec![true]),
+        SizeFor::Min => (vec![point("low", DAY_MILLIS)], vec![false]),
+        SizeFor::Both if steady || peak == DAY_MILLIS => (
+            vec![point(if steady { "steady" } else { "high" }, DAY_MILLIS)],
+            vec![true],
+        ),
+        SizeFor::Both if peak == 0 => (vec![point("low", DAY_MILLIS)], vec![false]),
+        SizeFor::Both => {
+            if sizing.peak_assumed {
+                assumptions.push(format!(
+                    "{PEAK_HOURS} hours a day at the high load point, the rest at the low one \
+                     (--peak-hours)"
+                ));
+            }
+            let low = DAY_MILLIS - peak;
+            (
+                vec![point("high", peak), point("low", low)],
+                vec![true, false],
+            )
+        }
+    }
+}
