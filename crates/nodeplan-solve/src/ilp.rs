@@ -186,7 +186,7 @@ fn kind_of(problem: &Problem, kind: PoolKind) -> Kind {
     Kind { kind, rate: sku.rates.on_demand.0, serves, rows, most }
 }
 
-/// What one pod takes: its request and the burst share of the way to its limits.
+/// What one pod takes: a slot, its request, and the burst share of the way to its limits.
 fn size_of(problem: &Problem, workload: usize) -> Vec<u64> {
     let workload = &problem.workloads()[workload];
     let share = problem.cluster().burst.of(workload.qos);
@@ -197,6 +197,7 @@ fn size_of(problem: &Problem, workload: usize) -> Vec<u64> {
     if let Some(limit) = workload.memory_limit {
         size.memory.0 += share.ceil_of(limit.saturating_sub(size.memory).0);
     }
+    size.pods = 1;
     size.row(problem.extended())
 }
 

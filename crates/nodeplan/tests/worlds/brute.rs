@@ -1,0 +1,236 @@
+//! The optimum of a small problem by looking at every way to fill nodes.
+//!
+//! For each load point: every split of the pods into node contents gives a vector of node
+//! counts, one entry per pool kind. Only the componentwise smallest matter: cost, coupling and
+//! the pool limit never mind fewer nodes, and empty nodes can be added at any time. Then every
+//! choice of one vector per load point is tried.
+
+use nodeplan_model::overhead::{self, NodeAnatomy};
+use nodeplan_model::placement;
+use nodeplan_model::problem::{PoolKind, Problem};
+use nodeplan_model::resources::Resources;
+use nodeplan_model::units::{Bytes, MilliCpu, PerMille, Spend};
+use nodeplan_model::workload::Workload;
+use std::collections::BTreeMap;
+
+/// Pods per workload.
+pub type Content = Vec<u32>;
+/// Nodes per pool kind.
+pub type Counts = Vec<u32>;
+
+/// The optimal cost, or `None` where no plan is legal.
+pub fn brute_force(problem: &Problem) -> Option<Spend> {
+    let kinds = problem.pool_kinds();
+    let choices: Vec<Vec<Counts>> = problem
+        .demand()
+        .rows()
+        .into_iter()
+        .map(|row| with_system_nodes(problem, &kinds, smallest_counts(problem, &row.to_vec())))
+        .collect();
+    let mut search = Search { problem, kinds, choices, best: None };
+    search.choose(&mut Vec::new(), 0);
+    search.best.map(Spend)
+}
+
+/// All contents of at most `demand` pods, the empty one included.
+pub fn contents_within(demand: &[u32]) -> Vec<Content> {
+    demand.iter().fold(vec![Vec::new()], |shorter, &most| {
+        let extend = |content: Content| {
+            (0..=most).map(move |pods| {
+                let mut longer = content.clone();
+                longer.push(pods);
+                longer
+            })
+        };
+        shorter.into_iter().flat_map(extend).collect()
+    })
+}
+
+/// Whether a node of `kind` can hold `content`.
+pub fn is_legal(problem: &Problem, kind: PoolKind, content: &[u32]) -> bool {
+    let addons = placement::addons_on(problem, kind);
+    let node = overhead::anatomy(problem.cluster(), problem.sku(kind.sku), kind, &addons);
+    let pods = || problem.workloads().iter().zip(content).filter(|(_, pods)| **pods > 0);
+    pods().all(|(workload, &count)| {
+        placement::admits(problem, kind, workload)
+            && workload.max_per_node.is_none_or(|most| count <= most)
+    }) && sizes_fit(problem, &node, pods())
+        && limits_fit(problem, &node, pods())
+}
+
+fn sizes_fit<'a>(
+    problem: &Problem,
+    node: &NodeAnatomy,
+    pods: impl Iterator<Item = (&'a Workload, &'a u32)>,
+) -> bool {
+    let mut taken = Resources::default();
+    let mut mean = 0;
+    for (workload, &count) in pods {
+        for _ in 0..count {
+            taken = taken.checked_add(&packed_size(problem, workload)).expect("small amounts");
+            mean += workload.cpu_mean.0;
+        }
+    }
+    taken.fits_in(&node.usable) && node.usable_sustained.is_none_or(|room| mean <= room.0)
+}
+
+/// Request plus the burst share of what lies between it and the limit.
+fn packed_size(problem: &Problem, workload: &Workload) -> Resources {
+    let share = problem.cluster().burst.of(workload.qos);
+    let stretch = |request: u64, limit: Option<u64>| match limit {
+        Some(limit) if limit > request => {
+            request + ((limit - request) * u64::from(share.0)).div_ceil(1000)
+        }
+        _ => request,
+    };
+    let mut size = workload.request.clone();
+    size.cpu = MilliCpu(stretch(size.cpu.0, workload.cpu_limit.map(|limit| limit.0)));
+    size.memory = Bytes(stretch(size.memory.0, workload.memory_limit.map(|limit| limit.0)));
+    size
+}
+
+/// Σ limits ≤ bound × allocatable, where a missing limit counts as the whole allocatable.
+fn limits_fit<'a>(
+    problem: &Problem,
+    node: &NodeAnatomy,
+    pods: impl Iterator<Item = (&'a Workload, &'a u32)>,
+) -> bool {
+    let (cpu, memory) = (node.allocatable.cpu.0, node.allocatable.memory.0);
+    let (mut cpu_limits, mut memory_limits) = (0u128, 0u128);
+    for (workload, &count) in pods {
+        let count = u128::from(count);
+        cpu_limits += count * u128::from(workload.cpu_limit.map_or(cpu, |limit| limit.0));
+        memory_limits += count * u128::from(workload.memory_limit.map_or(memory, |limit| limit.0));
+    }
+    let within = |limits: u128, allocatable: u64, bound: Option<PerMille>| {
+        bound.is_none_or(|most| limits * 1000 <= u128::from(most.0) * u128::from(allocatable))
+    };
+    let overcommit = problem.cluster().overcommit;
+    within(cpu_limits, cpu, overcommit.cpu) && within(memory_limits, memory, overcommit.memory)
+}
+
+/// The componentwise smallest node counts that hold exactly `demand`.
+fn smallest_counts(problem: &Problem, demand: &[u32]) -> Vec<Counts> {
+    let kinds = problem.pool_kinds();
+    let mut ways: BTreeMap<Content, Vec<Counts>> = BTreeMap::new();
+    // Which kinds can be a node of this content.
+    let homes: Vec<(Content, Vec<usize>)> = contents_within(demand)
+        .into_iter()
+        .map(|content| {
+            let able = (0..kinds.len()).filter(|&j| is_legal(problem, kinds[j], &content));
+            let able = able.collect();
+            (content, able)
+        })
+        .collect();
+    // In this order whatever is less comes earlier.
+    for (pods, _) in &homes {
+        let Some(first) = pods.iter().position(|&count| count > 0) else {
+            ways.insert(pods.clone(), vec![vec![0; kinds.len()]]);
+            continue;
+        };
+        let mut found: Vec<Counts> = Vec::new();
+        for (content, able) in &homes {
+            // The node that holds a pod of the first workload, and ways for the rest.
+            let within = content.iter().zip(pods).all(|(a, b)| a <= b);
+            if able.is_empty() || content[first] == 0 || !within {
+                continue;
+            }
+            let rest: Content = pods.iter().zip(content).map(|(b, a)| b - a).collect();
+            for counts in &ways[&rest] {
+                for &kind in able {
+                    let mut counts = counts.clone();
+                    counts[kind] += 1;
+                    keep_if_smallest(&mut found, counts);
+                }
+            }
+        }
+        ways.insert(pods.clone(), found);
+    }
+    ways.remove(demand).unwrap_or_default()
+}
+
+fn keep_if_smallest(found: &mut Vec<Counts>, counts: Counts) {
+    let below = |a: &Counts, b: &Counts| a.iter().zip(b).all(|(a, b)| a <= b);
+    if !found.iter().any(|known| below(known, &counts)) {
+        found.retain(|known| !below(&counts, known));
+        found.push(counts);
+    }
+}
+
+/// Adds each choice again with one more node of each kind that serves the system pool.
+fn with_system_nodes(problem: &Problem, kinds: &[PoolKind], choices: Vec<Counts>) -> Vec<Counts> {
+    if !problem.needs_system_node() {
+        return choices;
+    }
+    let serving: Vec<usize> =
+        (0..kinds.len()).filter(|&j| placement::serves_system(problem, kinds[j])).collect();
+    let mut all = choices.clone();
+    for counts in choices {
+        for &kind in &serving {
+            let mut more = counts.clone();
+            more[kind] += 1;
+            all.push(more);
+        }
+    }
+    all
+}
+
+struct Search<'a> {
+    problem: &'a Problem,
+    kinds: Vec<PoolKind>,
+    /// Per load point.
+    choices: Vec<Vec<Counts>>,
+    best: Option<u128>,
+}
+
+impl Search<'_> {
+    fn cost(&self, point: usize, counts: &Counts) -> u128 {
+        let rate = |kind: &PoolKind| u128::from(self.problem.sku(kind.sku).rates.on_demand.0);
+        let rates: u128 =
+            self.kinds.iter().zip(counts).map(|(kind, &n)| rate(kind) * u128::from(n)).sum();
+        rates * u128::from(self.problem.points()[point].weight_millis)
+    }
+
+    /// Tries every choice for the load points from `chosen.len()` on; `so_far` is the cost of
+    /// the chosen ones, which coupling can only raise.
+    fn choose(&mut self, chosen: &mut Vec<Counts>, so_far: u128) {
+        let point = chosen.len();
+        if point == self.choices.len() {
+            self.finish(chosen.clone());
+            return;
+        }
+        for index in 0..self.choices[point].len() {
+            let counts = self.choices[point][index].clone();
+            let cost = so_far + self.cost(point, &counts);
+            if self.best.is_none_or(|best| cost < best) {
+                chosen.push(counts);
+                self.choose(chosen, cost);
+                chosen.pop();
+            }
+        }
+    }
+
+    /// Adds the empty nodes that coupling asks for and checks the rules over all load points.
+    fn finish(&mut self, mut counts: Vec<Counts>) {
+        let coupled = self.problem.coupled_points();
+        for _ in 0..counts.len() {
+            for &(small, large) in &coupled {
+                for kind in 0..self.kinds.len() {
+                    counts[large][kind] = counts[large][kind].max(counts[small][kind]);
+                }
+            }
+        }
+        let used = |kind: usize| counts.iter().any(|counts| counts[kind] > 0);
+        let pools = (0..self.kinds.len()).filter(|&kind| used(kind)).count();
+        let serves = |kind: usize| placement::serves_system(self.problem, self.kinds[kind]);
+        let served = |counts: &Counts| (0..self.kinds.len()).any(|k| counts[k] > 0 && serves(k));
+        if self.problem.needs_system_node() && !counts.iter().all(served) {
+            return;
+        }
+        if self.problem.cluster().max_pools.is_some_and(|most| pools > most as usize) {
+            return;
+        }
+        let cost = (0..counts.len()).map(|point| self.cost(point, &counts[point])).sum();
+        self.best = Some(self.best.map_or(cost, |best| best.min(cost)));
+    }
+}
