@@ -130,6 +130,30 @@ pub fn catalog(region: &str) -> Result<Catalog, CatalogError> {
     })
 }
 
+/// Full names of every size known anywhere, sorted.
+#[must_use]
+pub fn size_names() -> Vec<String> {
+    let sizes = body(SIZES).map(|line| format!("{SIZE_PREFIX}{}", Facts::of(line).size));
+    let mut names: Vec<String> = sizes.collect();
+    names.sort();
+    names
+}
+
+/// Why the size of that full name cannot be used in `region`, as [`Catalog::unusable`] words
+/// it; `None` where it can, or where size or region are unknown.
+#[must_use]
+pub fn unusable_because(region: &str, name: &str) -> Option<&'static str> {
+    let on_demand = on_demand_of(region)?;
+    let size = name.strip_prefix(SIZE_PREFIX)?;
+    let mut facts = body(SIZES).map(Facts::of);
+    let facts = facts.find(|facts| facts.size == size)?;
+    let none = BTreeMap::new();
+    match sku_of(&facts, &on_demand, &none, &none) {
+        Ok(_) => None,
+        Err(lacks) => Some(REASONS[lacks as usize]),
+    }
+}
+
 /// Up to `count` of `names` that `word` may have meant, nearest first: those within a third of
 /// its length in edits, letter case ignored, or that contain it.
 #[must_use]

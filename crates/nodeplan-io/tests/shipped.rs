@@ -21,7 +21,8 @@ fn workloads(name: &str) -> WorkloadFile {
 }
 
 fn korea() -> PackSizes {
-    PackSizes::of_catalog(&catalog("koreacentral").unwrap(), DEFAULT_MAX_PODS)
+    let korea = catalog("koreacentral").expect("a region of the catalog");
+    PackSizes::of_catalog(&korea, DEFAULT_MAX_PODS)
 }
 
 fn problems(name: &str, sizes: &PackSizes) -> Vec<PackProblem> {

@@ -194,3 +194,20 @@ fn edits_are_counted() {
         assert_eq!(edit_distance(&chars(a), &chars(b)), edits, "{a} {b}");
     }
 }
+
+#[test]
+fn an_unusable_size_tells_why() {
+    for (region, size, why) in [
+        ("koreacentral", "D4s_v3", None),
+        ("koreacentral", "D2ps_v5", Some("no price in the region")),
+        ("westeurope", "M8ms", Some("memory unknown")),
+        ("koreacentral", "Q1", None),
+        ("mars", "D4s_v3", None),
+    ] {
+        let name = format!("{SIZE_PREFIX}{size}");
+        assert_eq!(unusable_because(region, &name), why, "{size} in {region}");
+    }
+    let names = size_names();
+    assert_eq!(names.len(), body(SIZES).count());
+    assert!(names.windows(2).all(|pair| pair[0] < pair[1]));
+}
