@@ -6,6 +6,7 @@
 use crate::catalog::Exclusion;
 use crate::plan::{Checked, PoolMode, Status, Work};
 use crate::units::{Bytes, Date, MONTH_HOURS, Spend, UsdPerHour};
+use crate::workload::QosClass;
 use serde::{Deserialize, Serialize};
 
 /// An amount of money, or a difference of two, in billionths of the currency unit.
@@ -214,6 +215,29 @@ pub struct PoolWorkload {
     pub name: String,
     /// Pods at each load point.
     pub pods: Vec<u64>,
+}
+
+/// Where the pods of a workload are and could be.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WorkloadAnswer {
+    /// Full name.
+    pub name: String,
+    /// Request of one pod in words.
+    pub request: String,
+    /// The same with the share of the limits that counts.
+    pub packed: String,
+    /// Class that Kubernetes computes.
+    pub qos: QosClass,
+    /// Pods at each load point.
+    pub pods: Vec<u32>,
+    /// Pools with its pods at each load point.
+    pub pools: Vec<(String, Vec<u64>)>,
+    /// Sizes of which a node could hold one of its pods.
+    pub sizes_that_fit: u64,
+    /// Sizes considered.
+    pub sizes: u64,
+    /// The cheapest of them with its rate.
+    pub cheapest: Option<(String, UsdPerHour)>,
 }
 
 /// A resource or rule that keeps another pod off nodes of a pool.

@@ -373,7 +373,8 @@ fn holds(pool: &PoolAnswer) -> String {
     parts.join(", ")
 }
 
-fn binds(pool: &PoolAnswer) -> String {
+/// What keeps another pod out.
+pub(crate) fn binds(pool: &PoolAnswer) -> String {
     let show = |bind: &Bind| {
         let of = number::grouped(u128::from(bind.of));
         format!(
@@ -420,7 +421,8 @@ fn points_table(answer: &Answer) -> Table {
     table
 }
 
-fn amount(resource: &str, value: u128) -> String {
+/// An amount of a resource as people write it.
+pub(crate) fn amount(resource: &str, value: u128) -> String {
     match resource {
         "cpu" => format!("{}m", number::grouped(value)),
         "memory" | "ephemeral" => match u64::try_from(value) {

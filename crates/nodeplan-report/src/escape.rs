@@ -24,7 +24,8 @@ pub(crate) fn markdown(text: &str) -> String {
 }
 
 /// A text cell of a CSV file: quoted where it must be, and never a formula for a spreadsheet.
-pub(crate) fn csv(text: &str) -> String {
+#[must_use]
+pub fn csv(text: &str) -> String {
     let formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']);
     let text = if formula {
         format!("'{text}")

@@ -11,11 +11,12 @@ pub mod catalog;
 mod csv;
 pub mod document;
 mod escape;
+pub mod explain;
 mod markdown;
 pub mod number;
 mod terminal;
 
 pub use csv::pools_csv;
-pub use escape::visible;
+pub use escape::{csv as csv_cell, visible};
 pub use markdown::markdown;
 pub use terminal::{Style, terminal};

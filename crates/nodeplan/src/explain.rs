@@ -3,12 +3,14 @@
 use crate::Error;
 use crate::pools::describe;
 use nodeplan_io::catalog::nearest;
-use nodeplan_model::answer::PoolAnswer;
+use nodeplan_model::answer::{PoolAnswer, WorkloadAnswer};
 use nodeplan_model::ids::WorkloadId;
 use nodeplan_model::placement;
 use nodeplan_model::plan::Plan;
 use nodeplan_model::problem::Problem;
+use nodeplan_model::resources::Resources;
 use nodeplan_model::units::UsdPerHour;
+use nodeplan_report::number::memory;
 
 /// What there is to say about a name in a plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,23 +19,6 @@ pub enum Explanation {
     Pool(Box<PoolAnswer>),
     /// A workload.
     Workload(Box<WorkloadAnswer>),
-}
-
-/// Where the pods of a workload are and could be.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct WorkloadAnswer {
-    /// Full name.
-    pub name: String,
-    /// Pods at each load point.
-    pub pods: Vec<u32>,
-    /// Pools with its pods at each load point.
-    pub pools: Vec<(String, Vec<u64>)>,
-    /// Sizes of which a node could hold one of its pods.
-    pub sizes_that_fit: u64,
-    /// Sizes considered.
-    pub sizes: u64,
-    /// The cheapest of them with its rate.
-    pub cheapest: Option<(String, UsdPerHour)>,
 }
 
 /// Explains the pool or else the workload called `name`.
@@ -87,6 +72,9 @@ fn of_workload(problem: &Problem, pools: &[PoolAnswer], id: WorkloadId) -> Workl
     fitting.sort_unstable();
     fitting.dedup();
     WorkloadAnswer {
+        request: in_words(&workload.request),
+        packed: in_words(&crate::content::packed_request(problem, workload)),
+        qos: workload.qos,
         pods: problem.demand().column(id.index()).to_vec(),
         pools: pools
             .iter()
@@ -102,4 +90,18 @@ fn of_workload(problem: &Problem, pools: &[PoolAnswer], id: WorkloadId) -> Workl
             .map(|(rate, name)| ((*name).to_owned(), *rate)),
         name,
     }
+}
+
+/// CPU and memory, and whatever else is asked for.
+fn in_words(request: &Resources) -> String {
+    let mut text = format!("{} CPU, {}", request.cpu, memory(request.memory));
+    for (amount, name) in [(request.gpus, "GPU"), (request.data_disks, "data disk")] {
+        if amount > 0 {
+            text.push_str(&format!(", {amount} {name}"));
+        }
+    }
+    if request.ephemeral.0 > 0 {
+        text.push_str(&format!(", {} ephemeral", memory(request.ephemeral)));
+    }
+    text
 }

@@ -1,0 +1,395 @@
+//! The table of arguments. Every option has a variable `NODEPLAN_…`; those of a plan may stand in
+//! `nodeplan.yaml` too.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+use std::sync::LazyLock;
+
+/// The cheapest AKS node pools for your workloads, with proof.
+#[derive(Debug, Parser)]
+#[command(name = "nodeplan", version = VERSION.as_str(), max_term_width = 100)]
+pub struct Cli {
+    /// Options of every command.
+    #[command(flatten)]
+    pub global: Global,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Version with the catalog's date.
+static VERSION: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "{} (catalog {})",
+        env!("CARGO_PKG_VERSION"),
+        nodeplan::io::catalog::DATE
+    )
+});
+
+/// Options of every command.
+#[derive(Clone, Debug, Args)]
+pub struct Global {
+    /// Colours: by terminal, always or never
+    #[arg(
+        long,
+        global = true,
+        env = "NODEPLAN_COLOR",
+        value_enum,
+        default_value = "auto"
+    )]
+    pub color: When,
+    /// Only ASCII characters
+    #[arg(long, global = true, env = "NODEPLAN_ASCII")]
+    pub ascii: bool,
+    /// Show more: every load point, what was checked, work done
+    #[arg(short, long, global = true, env = "NODEPLAN_VERBOSE")]
+    pub verbose: bool,
+    /// Threads; the answer does not depend on it
+    #[arg(long, global = true, env = "NODEPLAN_THREADS", value_name = "N")]
+    pub threads: Option<usize>,
+    /// Read no nodeplan.yaml
+    #[arg(long, global = true, env = "NODEPLAN_NO_CONFIG")]
+    pub no_config: bool,
+}
+
+/// When to colour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum When {
+    /// On a terminal that can.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// Commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Find the cheapest node pools for a workloads file, with proof
+    Optimize(Box<OptimizeArgs>),
+    /// Solve published packing instances, one line each
+    Pack(PackArgs),
+    /// Check a plan file: is the plan legal, is its bound true
+    Verify(VerifyArgs),
+    /// Check a workloads file and solve nothing
+    Check(CheckArgs),
+    /// Explain a code, or a pool or workload of a plan
+    Explain(ExplainArgs),
+    /// List VM sizes, or take a node apart
+    Catalog(CatalogArgs),
+    /// Print the JSON Schema of a document
+    Schema {
+        /// Which document
+        #[arg(value_enum)]
+        what: Document,
+    },
+    /// Print a script that completes commands in a shell
+    Completions {
+        /// Which shell
+        #[arg(value_enum)]
+        shell: clap_complete::Shell,
+    },
+}
+
+/// Documents with a schema.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Document {
+    /// The plan file.
+    Plan,
+}
+
+/// `optimize`.
+#[derive(Clone, Debug, Default, Args)]
+pub struct OptimizeArgs {
+    /// Workloads, CSV
+    #[arg(short, long, env = "NODEPLAN_WORKLOADS", value_name = "FILE")]
+    pub workloads: PathBuf,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub market: MarketArgs,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub node: NodeArgs,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub rules: RuleArgs,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub search: SearchArgs,
+    /// Hand-made design to compare with, YAML; may be repeated
+    #[arg(
+        long,
+        env = "NODEPLAN_COMPARE",
+        value_name = "FILE",
+        value_delimiter = ','
+    )]
+    pub compare: Vec<PathBuf>,
+    /// Table of costs at 1..N pools, also for large files
+    #[arg(long, env = "NODEPLAN_POOL_TABLE")]
+    pub pool_table: bool,
+    /// Only the plan: no baselines, no cost of isolation, no table of pool counts
+    #[arg(long, env = "NODEPLAN_PLAN_ONLY")]
+    pub plan_only: bool,
+    /// Exit 4 unless the plan is proven optimal
+    #[arg(long, env = "NODEPLAN_REQUIRE_OPTIMAL")]
+    pub require_optimal: bool,
+    /// Exit 4 if there is any warning
+    #[arg(long, env = "NODEPLAN_STRICT")]
+    pub strict: bool,
+    /// Format; else by the ending of --output, else a table
+    #[arg(short, long, env = "NODEPLAN_FORMAT", value_enum)]
+    pub format: Option<Format>,
+    /// File to write instead of standard output
+    #[arg(short, long, env = "NODEPLAN_OUTPUT", value_name = "FILE")]
+    pub output: Option<PathBuf>,
+}
+
+/// Formats of an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people.
+    Table,
+    /// The plan file.
+    Json,
+    /// Pools and load points, raw numbers.
+    Csv,
+    /// Markdown.
+    Md,
+}
+
+/// Which sizes at which price.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Sizes")]
+pub struct MarketArgs {
+    /// Azure region, else of nodeplan.yaml, else koreacentral
+    #[arg(long, env = "NODEPLAN_REGION")]
+    pub region: Option<String>,
+    /// Only these sizes: names or patterns such as 'D*_v5'; named sizes are in even if burstable
+    #[arg(
+        long,
+        visible_alias = "skus",
+        env = "NODEPLAN_SKU_ALLOW",
+        value_name = "LIST",
+        value_delimiter = ','
+    )]
+    pub sku_allow: Vec<String>,
+    /// Not these sizes
+    #[arg(
+        long,
+        env = "NODEPLAN_SKU_DENY",
+        value_name = "LIST",
+        value_delimiter = ','
+    )]
+    pub sku_deny: Vec<String>,
+    /// Architectures: amd64, arm64
+    #[arg(
+        long,
+        env = "NODEPLAN_ARCH",
+        value_name = "LIST",
+        value_delimiter = ','
+    )]
+    pub arch: Vec<String>,
+    /// Day of the plan, YYYY-MM-DD: sizes that retire until then are out [default: the catalog's]
+    #[arg(long, env = "NODEPLAN_PLAN_DATE", value_name = "DATE")]
+    pub plan_date: Option<String>,
+    /// Burstable sizes too
+    #[arg(long, env = "NODEPLAN_BURSTABLE")]
+    pub burstable: bool,
+    /// Confidential-computing sizes too
+    #[arg(long, env = "NODEPLAN_CONFIDENTIAL")]
+    pub confidential: bool,
+    /// Constrained-core sizes too
+    #[arg(long, env = "NODEPLAN_CONSTRAINED")]
+    pub constrained: bool,
+}
+
+/// What a node offers.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Nodes")]
+pub struct NodeArgs {
+    /// Max pods per node: a number, or `auto` for 30, 60, 110 or 250 per pool [default: 250]
+    #[arg(long, env = "NODEPLAN_MAX_PODS", value_name = "N|auto")]
+    pub max_pods: Option<String>,
+    /// Node reservations: aks, aks-legacy, nap, measured [default: aks]
+    #[arg(long, env = "NODEPLAN_OVERHEAD", value_name = "MODEL")]
+    pub overhead: Option<String>,
+    /// Add-on DaemonSets: presets, or none [default: the overlay set]
+    #[arg(
+        long,
+        env = "NODEPLAN_ADDONS",
+        value_name = "LIST",
+        value_delimiter = ','
+    )]
+    pub addons: Vec<String>,
+}
+
+/// Rules of the cluster.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Rules")]
+pub struct RuleArgs {
+    /// Most node pools [default: 6]
+    #[arg(long, env = "NODEPLAN_MAX_POOLS", value_name = "N")]
+    pub max_pools: Option<u32>,
+    /// System pool: shared, dedicated, none [default: shared]
+    #[arg(long, env = "NODEPLAN_SYSTEM_POOL", value_name = "KIND")]
+    pub system_pool: Option<String>,
+    /// Share of each node's CPU and memory kept free, 15%
+    #[arg(long, env = "NODEPLAN_HEADROOM", value_name = "P%")]
+    pub headroom: Option<String>,
+    /// Share of the way from request to limit that is packed: 25%, or burstable=25%,guaranteed=0%
+    #[arg(long, env = "NODEPLAN_BURST", value_name = "F")]
+    pub burst: Option<String>,
+    /// Most sum of limits over allocatable: cpu=4,memory=1.5
+    #[arg(long, env = "NODEPLAN_MAX_OVERCOMMIT", value_name = "F")]
+    pub max_overcommit: Option<String>,
+    /// Load points: max, min, both [default: both]
+    #[arg(long, env = "NODEPLAN_SIZE_FOR", value_name = "POINTS")]
+    pub size_for: Option<String>,
+    /// Hours a day at the high load point [default: 8]
+    #[arg(long, env = "NODEPLAN_PEAK_HOURS", value_name = "H")]
+    pub peak_hours: Option<String>,
+    /// Plan without this rule although a row asks for it; may be repeated
+    #[arg(
+        long,
+        env = "NODEPLAN_IGNORE",
+        value_name = "RULE",
+        value_delimiter = ','
+    )]
+    pub ignore: Vec<String>,
+}
+
+/// Limits of the search.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Search")]
+pub struct SearchArgs {
+    /// Method: cg (column generation), ilp (for small problems) [default: cg]
+    #[arg(long, env = "NODEPLAN_SOLVER", value_name = "METHOD")]
+    pub solver: Option<String>,
+    /// Most work units
+    #[arg(long, env = "NODEPLAN_WORK", value_name = "N")]
+    pub work: Option<u64>,
+    /// Stop at this gap between cost and bound, 1%
+    #[arg(long, env = "NODEPLAN_GAP", value_name = "P%")]
+    pub gap: Option<String>,
+    /// Stop after this time with the best plan so far, 60s; the answer then depends on the machine
+    #[arg(long, env = "NODEPLAN_TIME_LIMIT", value_name = "TIME")]
+    pub time_limit: Option<String>,
+    /// Show progress even where standard error is no terminal
+    #[arg(long, env = "NODEPLAN_PROGRESS")]
+    pub progress: bool,
+}
+
+/// `pack`.
+#[derive(Clone, Debug, Default, Args)]
+pub struct PackArgs {
+    /// Instances: .vbp, Hard28 text or CSV
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// Region whose sizes CSV instances use [default: koreacentral]
+    #[arg(long, env = "NODEPLAN_REGION", conflicts_with = "skus")]
+    pub region: Option<String>,
+    /// Table of sizes with their own allocatable, CSV
+    #[arg(long, env = "NODEPLAN_SKUS", value_name = "FILE")]
+    pub skus: Option<PathBuf>,
+    /// Max pods per node [default: 250, or the table's]
+    #[arg(long, env = "NODEPLAN_MAX_PODS", value_name = "N")]
+    pub max_pods: Option<u32>,
+    /// Leave out pods that fit no size and count them
+    #[arg(long, env = "NODEPLAN_ALLOW_UNPLACED")]
+    pub allow_unplaced: bool,
+    /// Most work units for each instance
+    #[arg(long, env = "NODEPLAN_WORK", value_name = "N")]
+    pub work: Option<u64>,
+    /// Stop at this gap between cost and bound, 0.01%
+    #[arg(long, env = "NODEPLAN_GAP", value_name = "P%")]
+    pub gap: Option<String>,
+    /// Folder for one plan file per instance
+    #[arg(long, env = "NODEPLAN_PLANS", value_name = "DIR")]
+    pub plans: Option<PathBuf>,
+}
+
+/// `verify`.
+#[derive(Clone, Debug, Default, Args)]
+pub struct VerifyArgs {
+    /// Plan file
+    #[arg(value_name = "PLAN")]
+    pub plan: PathBuf,
+    /// Workloads file it claims to be for
+    #[arg(short, long, env = "NODEPLAN_WORKLOADS", value_name = "FILE")]
+    pub workloads: Option<PathBuf>,
+    /// Other input files it claims to rest on; may be repeated
+    #[arg(
+        long,
+        env = "NODEPLAN_INPUT",
+        value_name = "FILE",
+        value_delimiter = ','
+    )]
+    pub input: Vec<PathBuf>,
+}
+
+/// `check`.
+#[derive(Clone, Debug, Default, Args)]
+pub struct CheckArgs {
+    /// Workloads, CSV
+    #[arg(short, long, env = "NODEPLAN_WORKLOADS", value_name = "FILE")]
+    pub workloads: PathBuf,
+    /// Plan without this rule although a row asks for it; may be repeated
+    #[arg(
+        long,
+        env = "NODEPLAN_IGNORE",
+        value_name = "RULE",
+        value_delimiter = ','
+    )]
+    pub ignore: Vec<String>,
+    /// Exit 4 if there is any warning
+    #[arg(long, env = "NODEPLAN_STRICT")]
+    pub strict: bool,
+}
+
+/// `explain`.
+#[derive(Clone, Debug, Default, Args)]
+pub struct ExplainArgs {
+    /// A code such as NP1003, or a plan file
+    #[arg(value_name = "CODE|PLAN")]
+    pub what: String,
+    /// Pool or workload of the plan
+    #[arg(value_name = "POOL|WORKLOAD")]
+    pub name: Option<String>,
+}
+
+/// `catalog`.
+#[derive(Debug, Args)]
+pub struct CatalogArgs {
+    /// What to show
+    #[command(subcommand)]
+    pub command: CatalogCommand,
+}
+
+/// Views of the catalog.
+#[derive(Debug, Subcommand)]
+pub enum CatalogCommand {
+    /// Sizes that a plan may use, with their rates
+    List {
+        #[command(flatten)]
+        #[allow(missing_docs)]
+        market: MarketArgs,
+        /// Every size with a price, eligible or not
+        #[arg(long)]
+        all: bool,
+    },
+    /// One node taken apart: what of it is left for pods
+    Show {
+        /// Size
+        sku: String,
+        #[command(flatten)]
+        #[allow(missing_docs)]
+        market: MarketArgs,
+        #[command(flatten)]
+        #[allow(missing_docs)]
+        node: NodeArgs,
+        /// Share of each node's CPU and memory kept free, 15%
+        #[arg(long, env = "NODEPLAN_HEADROOM", value_name = "P%")]
+        headroom: Option<String>,
+    },
+}

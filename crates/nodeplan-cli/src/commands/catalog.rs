@@ -1,0 +1,106 @@
+//! `catalog`: sizes with their rates, and one node taken apart.
+
+use crate::args::{CatalogArgs, CatalogCommand, Global, MarketArgs, NodeArgs, RuleArgs};
+use crate::diagnose::Failure;
+use crate::{Done, output, rules};
+use nodeplan::io::catalog::nearest;
+use nodeplan::model::catalog::{Catalog, Sku};
+use nodeplan::model::eligibility::{Pattern, eligible};
+use nodeplan::model::ids::{GroupId, SkuId};
+use nodeplan::model::overhead::anatomy;
+use nodeplan::model::problem::{AddOn, PoolKind};
+use nodeplan::report;
+use nodeplan::report::catalog::Market;
+
+/// Runs the command.
+pub fn run(global: &Global, args: &CatalogArgs) -> Done {
+    let shown = match &args.command {
+        CatalogCommand::List { market, all } => list(global, market, *all)?,
+        CatalogCommand::Show {
+            sku,
+            market,
+            node,
+            headroom,
+        } => show(global, sku, market, node, headroom.clone())?,
+    };
+    output::print(&report::terminal(&shown, &output::style(global)))?;
+    Ok(crate::DONE)
+}
+
+fn market(catalog: &Catalog) -> Market<'_> {
+    Market {
+        region: &catalog.region,
+        currency: &catalog.currency,
+        date: catalog.date.to_string(),
+    }
+}
+
+type Shown = Result<report::document::Document, Failure>;
+
+fn list(global: &Global, args: &MarketArgs, all: bool) -> Shown {
+    let mut args = args.clone();
+    crate::config::apply_market(global, &mut args)?;
+    let (catalog, _) = rules::market(&args)?;
+    let filter = rules::filter(&args, &catalog)?;
+    let found = eligible(&catalog, &filter);
+    let skus: Vec<&Sku> = if all { &catalog.skus } else { &found.skus }
+        .iter()
+        .collect();
+    let mut shown = report::catalog::list(&market(&catalog), &skus);
+    if !all {
+        let left: Vec<String> = found
+            .excluded
+            .iter()
+            .map(|one| format!("{} {}", one.skus, one.reason))
+            .collect();
+        let text = format!("left out: {}", left.join(", "));
+        shown.blocks.push(report::document::Block::Line(text));
+    }
+    Ok(shown)
+}
+
+fn show(
+    global: &Global,
+    name: &str,
+    args: &MarketArgs,
+    node: &NodeArgs,
+    headroom: Option<String>,
+) -> Shown {
+    let mut args = args.clone();
+    crate::config::apply_market(global, &mut args)?;
+    let (catalog, _) = rules::market(&args)?;
+    let pattern = Pattern::new(name);
+    let Some(sku) = catalog.skus.iter().find(|sku| pattern.matches(&sku.name)) else {
+        let near = nearest(name, catalog.skus.iter().map(|sku| sku.name.as_str()), 3);
+        let failure = Failure::usage(format!(
+            "no size `{name}` has a price in {}",
+            catalog.region
+        ));
+        let help = format!("did you mean {}?", near.join(", "));
+        return Err(if near.is_empty() {
+            failure
+        } else {
+            failure.help(help)
+        });
+    };
+    let rules = RuleArgs {
+        headroom,
+        ..RuleArgs::default()
+    };
+    let cluster = rules::cluster(node, &rules, Vec::new())?;
+    let addons: Vec<&AddOn> = cluster.addons.iter().collect();
+    let names: Vec<&str> = addons.iter().map(|addon| addon.name.as_str()).collect();
+    let max_pods = cluster.max_pods.last().copied().unwrap_or(1);
+    let kind = PoolKind {
+        group: GroupId(0),
+        sku: SkuId(0),
+        max_pods,
+    };
+    let found = anatomy(&cluster, sku, kind, &addons);
+    Ok(report::catalog::show(
+        &market(&catalog),
+        sku,
+        &found,
+        &names,
+    ))
+}

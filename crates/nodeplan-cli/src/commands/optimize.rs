@@ -1,0 +1,274 @@
+//! `optimize`: from a workloads file to the cheapest node pools, with proof.
+
+use super::check::workloads;
+use crate::args::{Format, Global, OptimizeArgs};
+use crate::diagnose::Failure;
+use crate::progress::{Watch, listen};
+use crate::{Done, config, output, rules};
+use nodeplan::io::addons::system_workloads;
+use nodeplan::io::csv::WorkloadFile;
+use nodeplan::io::diagnostic::Warning;
+use nodeplan::io::document::{
+    CatalogStamp, PLAN_VERSION, PlanDocument, Summary, Tool, input, write,
+};
+use nodeplan::model::answer::{Answer, InputFile, Notice};
+use nodeplan::model::catalog::{Arch, Catalog};
+use nodeplan::model::plan::Status;
+use nodeplan::report;
+use nodeplan::solve::Control;
+use nodeplan::{Demand, Extras, Optimized, Options, Prepared, Setup, UNASKED_WORKLOADS};
+use std::collections::BTreeMap;
+
+/// All that was read.
+struct Read {
+    catalog: Catalog,
+    prepared: Prepared,
+    inputs: Vec<InputFile>,
+    warnings: Vec<Notice>,
+    options: Options,
+    stated: BTreeMap<String, String>,
+}
+
+/// Runs the command.
+pub fn run(global: &Global, args: &OptimizeArgs) -> Done {
+    let mut args = args.clone();
+    let config = config::apply(global, &mut args)?;
+    super::threads(global.threads);
+    listen();
+    let time_limit = rules::time_limit(args.search.time_limit.as_deref())?;
+    let mut read = read(&args)?;
+    read.inputs.extend(config);
+    let problem = &read.prepared.problem;
+    let millis = problem
+        .points()
+        .iter()
+        .map(|point| point.weight_millis)
+        .sum();
+    let watch = Watch::new(time_limit, args.search.progress, millis);
+    let found = watch.over(|control| nodeplan::optimize_with(problem, &read.options, control))?;
+    let (answer, found) = watch.over(|control| finish(&args, &mut read, found, control))?;
+    let format = output::format(args.format, args.output.as_deref());
+    let text = match format {
+        Format::Json => write(&document(read.inputs, read.stated, found)),
+        Format::Csv => report::pools_csv(&answer),
+        Format::Md => report::markdown(&laid_out(global, &answer)),
+        Format::Table => report::terminal(&laid_out(global, &answer), &style(global, &args)),
+    };
+    output::write(&text, args.output.as_deref())?;
+    if matches!(format, Format::Json | Format::Csv) {
+        tell(global, &answer);
+    }
+    Ok(exit_code(&args, &answer))
+}
+
+fn laid_out(global: &Global, answer: &Answer) -> report::document::Document {
+    report::answer::document(
+        answer,
+        report::answer::Detail {
+            verbose: global.verbose,
+        },
+    )
+}
+
+fn style(global: &Global, args: &OptimizeArgs) -> report::Style {
+    let style = output::style(global);
+    if args.output.is_some() {
+        report::Style {
+            color: false,
+            ascii: true,
+            ..style
+        }
+    } else {
+        style
+    }
+}
+
+fn exit_code(args: &OptimizeArgs, answer: &Answer) -> u8 {
+    match answer.status {
+        Status::Infeasible => crate::INFEASIBLE,
+        Status::OutOfWork => crate::OUT_OF_WORK,
+        _ if args.require_optimal && !answer.proof.optimal => crate::GATE,
+        _ if args.strict && !answer.warnings.is_empty() => crate::GATE,
+        Status::Optimal | Status::Feasible => crate::DONE,
+    }
+}
+
+/// Warnings and reasons on standard error, where the format has no place for them.
+fn tell(global: &Global, answer: &Answer) {
+    let plain = Answer {
+        pools: Vec::new(),
+        ..answer.clone()
+    };
+    let mut shown = laid_out(global, &plain);
+    shown
+        .blocks
+        .retain(|block| matches!(block, report::document::Block::Remarks(_)));
+    let style = report::Style {
+        color: output::stderr_color(global),
+        ..report::Style::default()
+    };
+    eprint!("{}", report::terminal(&shown, &style));
+}
+
+fn read(args: &OptimizeArgs) -> Result<Read, Failure> {
+    let (catalog, region_assumed) = rules::market(&args.market)?;
+    let filter = rules::filter(&args.market, &catalog)?;
+    // A file that names no architecture runs on those asked for only where one alone was asked.
+    let default = match filter.arches.as_slice() {
+        [one] => vec![*one],
+        _ => vec![Arch::Amd64],
+    };
+    let (file, bytes) = workloads(&args.workloads, &args.rules.ignore, default)?;
+    let cluster = rules::cluster(&args.node, &args.rules, file.daemonsets.clone())?;
+    let options = rules::options(&args.search)?;
+    let sizing = rules::sizing(&args.rules)?;
+    let mut assumptions = Vec::new();
+    if region_assumed {
+        assumptions.push(format!(
+            "region {}, since none was named (--region)",
+            rules::DEFAULT_REGION
+        ));
+    }
+    assumptions.extend(file.assumptions.iter().map(|one| one.text.clone()));
+    assumptions.extend(figures(&file));
+    let mut warnings: Vec<Notice> = file.warnings.iter().map(notice).collect();
+    let system = system_workloads(&filter.arches);
+    let setup = Setup {
+        catalog: &catalog,
+        filter: &filter,
+        cluster,
+        demands: demands(file),
+        system: system
+            .into_iter()
+            .map(|(workload, pods)| Demand {
+                workload,
+                low: pods,
+                high: pods,
+            })
+            .collect(),
+        sizing,
+        extended: Vec::new(),
+        assumptions,
+    };
+    let prepared = nodeplan::problem_from(setup)?;
+    warnings.extend(prepared.warnings.iter().cloned());
+    let inputs = vec![input(&args.workloads.display().to_string(), &bytes)];
+    let stated = config::stated(args);
+    Ok(Read {
+        catalog,
+        prepared,
+        inputs,
+        warnings,
+        options,
+        stated,
+    })
+}
+
+fn demands(file: WorkloadFile) -> Vec<Demand> {
+    let counts = file.low.into_iter().zip(file.high);
+    file.workloads
+        .into_iter()
+        .zip(counts)
+        .map(|(workload, (low, high))| Demand {
+            workload,
+            low,
+            high,
+        })
+        .collect()
+}
+
+/// What is assumed about pods the file says little of.
+fn figures(file: &WorkloadFile) -> Vec<String> {
+    let unlimited = file
+        .workloads
+        .iter()
+        .filter(|one| one.cpu_limit.is_none() || one.memory_limit.is_none());
+    let count = unlimited.count();
+    let mut all = Vec::new();
+    if count > 0 {
+        all.push(format!(
+            "limits missing in {count} of {} workloads count as a whole node's allocatable in the \
+             ratio of limits",
+            file.workloads.len()
+        ));
+    }
+    all.push(
+        "add-on DaemonSets and the platform's own Deployments request what they did on AKS with \
+         Kubernetes 1.30"
+            .to_owned(),
+    );
+    all
+}
+
+fn notice(one: &Warning) -> Notice {
+    let mut text = one.message.clone();
+    for more in [&one.expected, &one.help].into_iter().flatten() {
+        text.push_str(&format!("; {more}"));
+    }
+    Notice {
+        code: one.code.to_owned(),
+        place: one.place.to_string(),
+        text,
+    }
+}
+
+/// Comparisons, and the answer.
+fn finish(
+    args: &OptimizeArgs,
+    read: &mut Read,
+    found: Optimized,
+    control: Control<'_>,
+) -> Result<(Answer, Optimized), Failure> {
+    let mut extras = Extras {
+        warnings: read.warnings.clone(),
+        ..Extras::default()
+    };
+    for path in &args.compare {
+        let (design, input) = config::design(path)?;
+        read.inputs.push(input);
+        extras.designs.push(nodeplan::compare(
+            &found,
+            &read.catalog,
+            &design,
+            &read.options,
+        )?);
+    }
+    let few = nodeplan::user_workloads(&found.problem) <= UNASKED_WORKLOADS;
+    if !args.plan_only {
+        extras.baselines = nodeplan::baselines(&found);
+    }
+    if !args.plan_only && few {
+        extras.isolation = nodeplan::isolation(&found, &read.options, control)?;
+    }
+    if args.pool_table || (!args.plan_only && few) {
+        extras.pool_counts = nodeplan::pool_counts(&found, &read.options, control)?;
+    }
+    extras.inputs.clone_from(&read.inputs);
+    Ok((nodeplan::answer(&found, extras), found))
+}
+
+/// The plan file.
+pub fn document(
+    inputs: Vec<InputFile>,
+    stated: BTreeMap<String, String>,
+    found: Optimized,
+) -> PlanDocument {
+    PlanDocument {
+        schema_version: PLAN_VERSION.to_owned(),
+        tool: Tool {
+            name: "nodeplan".to_owned(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+        },
+        inputs,
+        catalog: CatalogStamp::of(&found.problem),
+        options: stated,
+        seed: 0,
+        status: found.status,
+        summary: Summary::of(&found.problem, &found.verdict, found.plan.is_some()),
+        unplaceable: found.unplaceable,
+        work: found.work,
+        problem: found.problem,
+        plan: found.plan,
+        certificate: found.certificate,
+    }
+}

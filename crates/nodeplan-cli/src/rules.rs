@@ -1,0 +1,367 @@
+//! From options as written to the rules of a cluster, the sizes it may use and the limits of
+//! the search.
+
+use crate::args::{MarketArgs, NodeArgs, RuleArgs, SearchArgs};
+use crate::diagnose::Failure;
+use nodeplan::io::addons::{Preset, daemonsets};
+use nodeplan::io::catalog::{self, CatalogError};
+use nodeplan::io::quantity;
+use nodeplan::model::catalog::{Arch, Catalog};
+use nodeplan::model::eligibility::{Filter, Pattern};
+use nodeplan::model::problem::{AddOn, Burst, Cluster, Overcommit, ReservationModel, SystemPool};
+use nodeplan::model::units::{DAY_MILLIS, Date, PerMille};
+use nodeplan::solve::Solver;
+use nodeplan::{Options, SizeFor, Sizing};
+use std::time::Duration;
+
+/// The region where nobody names one.
+pub const DEFAULT_REGION: &str = "koreacentral";
+/// Most pools where nobody says.
+const MAX_POOLS: u32 = 6;
+/// Max pods of the overlay network.
+const MAX_PODS: u32 = 250;
+/// What each pool may choose from with `--max-pods auto`.
+const AUTO_MAX_PODS: [u32; 4] = [30, 60, 110, 250];
+
+fn invalid(flag: &str, text: &str, expected: &str) -> Failure {
+    Failure::usage(format!("--{flag}: `{text}` is not {expected}"))
+}
+
+/// A share below 1 or a factor, to a thousandth.
+pub fn factor(flag: &str, text: &str) -> Result<PerMille, Failure> {
+    quantity::factor(text).map_err(|error| Failure::usage(format!("--{flag} {text}: {error}")))
+}
+
+/// A region's catalog; `assumed` is true where nobody named the region.
+pub fn market(args: &MarketArgs) -> Result<(Catalog, bool), Failure> {
+    let region = args.region.as_deref().unwrap_or(DEFAULT_REGION);
+    let catalog = catalog::catalog(region).map_err(|error| {
+        let CatalogError::UnknownRegion { nearest, .. } = &error else {
+            return Failure::new(crate::INVALID, error.code(), error.to_string());
+        };
+        let help = match nearest.as_slice() {
+            [] => "`nodeplan catalog list` shows sizes; regions are named as in `az`".to_owned(),
+            some => format!("did you mean {}?", some.join(", ")),
+        };
+        Failure::new(crate::INVALID, error.code(), error.to_string()).help(help)
+    })?;
+    Ok((catalog, args.region.is_none()))
+}
+
+/// The architectures asked for, amd64 where none is.
+pub fn arches(args: &MarketArgs) -> Result<Vec<Arch>, Failure> {
+    let mut arches = Vec::new();
+    for text in &args.arch {
+        let arch = match text.trim().to_ascii_lowercase().as_str() {
+            "amd64" | "x86-64" | "x64" => Arch::Amd64,
+            "arm64" => Arch::Arm64,
+            _ => return Err(invalid("arch", text, "amd64 or arm64")),
+        };
+        if !arches.contains(&arch) {
+            arches.push(arch);
+        }
+    }
+    if arches.is_empty() {
+        arches.push(Arch::Amd64);
+    }
+    arches.sort_unstable();
+    Ok(arches)
+}
+
+/// Which sizes may be used.
+pub fn filter(args: &MarketArgs, catalog: &Catalog) -> Result<Filter, Failure> {
+    let plan_date = match &args.plan_date {
+        Some(text) => {
+            Date::parse(text).ok_or_else(|| invalid("plan-date", text, "a day, YYYY-MM-DD"))?
+        }
+        None => catalog.date,
+    };
+    let patterns = |texts: &[String]| texts.iter().map(|text| Pattern::new(text)).collect();
+    Ok(Filter {
+        arches: arches(args)?,
+        plan_date,
+        burstable: args.burstable,
+        confidential: args.confidential,
+        constrained: args.constrained,
+        allow: patterns(&args.sku_allow),
+        deny: patterns(&args.sku_deny),
+    })
+}
+
+/// The rules of the cluster; `own` are DaemonSets of the workloads file.
+pub fn cluster(node: &NodeArgs, rules: &RuleArgs, own: Vec<AddOn>) -> Result<Cluster, Failure> {
+    let overhead = node.overhead.as_deref().unwrap_or("aks");
+    let reservation = match overhead {
+        "aks" => ReservationModel::Aks,
+        "aks-legacy" => ReservationModel::AksLegacy,
+        "nap" => ReservationModel::NodeAutoProvisioning,
+        "measured" => ReservationModel::Measured,
+        text => {
+            return Err(invalid(
+                "overhead",
+                text,
+                "aks, aks-legacy, nap or measured",
+            ));
+        }
+    };
+    let system_pool = match rules.system_pool.as_deref() {
+        None | Some("shared") => SystemPool::Shared,
+        Some("dedicated") => SystemPool::Dedicated,
+        Some("none") => SystemPool::None,
+        Some(text) => return Err(invalid("system-pool", text, "shared, dedicated or none")),
+    };
+    let mut addons = addons(&node.addons)?;
+    addons.extend(own);
+    let headroom = rules
+        .headroom
+        .as_deref()
+        .map(|text| factor("headroom", text))
+        .transpose()?;
+    Ok(Cluster {
+        reservation,
+        os_overhead: reservation != ReservationModel::Measured,
+        max_pods: max_pods(node.max_pods.as_deref())?,
+        addons,
+        system_pool,
+        max_pools: Some(rules.max_pools.unwrap_or(MAX_POOLS)),
+        burst: rules
+            .burst
+            .as_deref()
+            .map(burst)
+            .transpose()?
+            .unwrap_or_default(),
+        overcommit: rules
+            .max_overcommit
+            .as_deref()
+            .map(overcommit)
+            .transpose()?
+            .unwrap_or_default(),
+        headroom: headroom.unwrap_or_default(),
+        sustained_cpu: true,
+    })
+}
+
+fn max_pods(text: Option<&str>) -> Result<Vec<u32>, Failure> {
+    match text {
+        None => Ok(vec![MAX_PODS]),
+        Some("auto") => Ok(AUTO_MAX_PODS.to_vec()),
+        Some(text) => match text.parse() {
+            Ok(pods) if (10..=250).contains(&pods) => Ok(vec![pods]),
+            _ => Err(invalid(
+                "max-pods",
+                text,
+                "a number from 10 to 250, or auto",
+            )),
+        },
+    }
+}
+
+fn addons(names: &[String]) -> Result<Vec<AddOn>, Failure> {
+    let mut presets = Vec::new();
+    for name in names {
+        let name = name.trim();
+        match name {
+            "none" if names.len() == 1 => return Ok(Vec::new()),
+            "overlay" => presets.push(Preset::Base),
+            _ => presets.push(Preset::from_name(name).ok_or_else(|| {
+                let known: Vec<&str> = Preset::ALL.iter().map(|preset| preset.name()).collect();
+                invalid(
+                    "addons",
+                    name,
+                    &format!("one of {}, or none alone", known.join(", ")),
+                )
+            })?),
+        }
+    }
+    // The base set runs on every cluster; naming another adds to it.
+    presets.push(Preset::Base);
+    presets.sort_unstable();
+    presets.dedup();
+    Ok(presets.into_iter().flat_map(daemonsets).collect())
+}
+
+/// `25%`, or `burstable=25%,guaranteed=0%,best-effort=0%`.
+fn burst(text: &str) -> Result<Burst, Failure> {
+    if !text.contains('=') {
+        let share = share("burst", text)?;
+        return Ok(Burst {
+            guaranteed: share,
+            burstable: share,
+            best_effort: share,
+        });
+    }
+    let mut burst = Burst::default();
+    for (key, value) in pairs("burst", text)? {
+        let share = share("burst", value)?;
+        match key.to_ascii_lowercase().replace(['-', '_'], "").as_str() {
+            "guaranteed" => burst.guaranteed = share,
+            "burstable" => burst.burstable = share,
+            "besteffort" => burst.best_effort = share,
+            _ => {
+                return Err(invalid(
+                    "burst",
+                    key,
+                    "guaranteed, burstable or best-effort",
+                ));
+            }
+        }
+    }
+    Ok(burst)
+}
+
+fn share(flag: &str, text: &str) -> Result<PerMille, Failure> {
+    let share = factor(flag, text)?;
+    if share.0 > 1000 {
+        return Err(invalid(flag, text, "a share of at most 1, or 100%"));
+    }
+    Ok(share)
+}
+
+fn overcommit(text: &str) -> Result<Overcommit, Failure> {
+    let mut bounds = Overcommit::default();
+    for (key, value) in pairs("max-overcommit", text)? {
+        let bound = Some(factor("max-overcommit", value)?);
+        match key {
+            "cpu" => bounds.cpu = bound,
+            "memory" => bounds.memory = bound,
+            _ => return Err(invalid("max-overcommit", key, "cpu or memory")),
+        }
+    }
+    Ok(bounds)
+}
+
+fn pairs<'a>(flag: &str, text: &'a str) -> Result<Vec<(&'a str, &'a str)>, Failure> {
+    text.split(',')
+        .map(|pair| {
+            let (key, value) = pair
+                .split_once('=')
+                .ok_or_else(|| invalid(flag, pair, "of the form key=value"))?;
+            Ok((key.trim(), value.trim()))
+        })
+        .collect()
+}
+
+/// The load points.
+pub fn sizing(rules: &RuleArgs) -> Result<Sizing, Failure> {
+    let size_for = match rules.size_for.as_deref() {
+        None | Some("both") => SizeFor::Both,
+        Some("max") => SizeFor::Max,
+        Some("min") => SizeFor::Min,
+        Some(text) => return Err(invalid("size-for", text, "max, min or both")),
+    };
+    let Some(text) = rules.peak_hours.as_deref() else {
+        return Ok(Sizing {
+            size_for,
+            ..Sizing::default()
+        });
+    };
+    let hours = factor("peak-hours", text)?;
+    let peak_millis = u64::from(hours.0) * 3600;
+    if text.contains('%') || peak_millis > DAY_MILLIS {
+        return Err(invalid(
+            "peak-hours",
+            text,
+            "a number of hours from 0 to 24",
+        ));
+    }
+    Ok(Sizing {
+        size_for,
+        peak_millis,
+        peak_assumed: false,
+    })
+}
+
+/// Limits of the search.
+pub fn options(search: &SearchArgs) -> Result<Options, Failure> {
+    let mut options = Options::default();
+    options.solve.solver = match search.solver.as_deref() {
+        None | Some("cg") => Solver::ColumnGeneration,
+        Some("ilp") => Solver::Ilp,
+        Some(text) => return Err(invalid("solver", text, "cg or ilp")),
+    };
+    if let Some(work) = search.work {
+        options.solve.work_limit = work;
+    }
+    if let Some(text) = &search.gap {
+        options.solve.gap_ppm = gap_ppm(text)?;
+    }
+    Ok(options)
+}
+
+/// `1%` or `0.01%` in millionths.
+pub fn gap_ppm(text: &str) -> Result<u64, Failure> {
+    let wrong = || invalid("gap", text, "a percentage such as 1% or 0.01%");
+    let number = text.trim().strip_suffix('%').ok_or_else(wrong)?;
+    // `billionths` of a percent are 1e-11; a millionth is 1e-4 percent.
+    let billionths = catalog::billionths(number.trim()).ok_or_else(wrong)?;
+    Ok(billionths / 100_000)
+}
+
+/// `60s`, `5m`, `1h` or seconds.
+pub fn time_limit(text: Option<&str>) -> Result<Option<Duration>, Failure> {
+    let Some(text) = text else { return Ok(None) };
+    let text = text.trim();
+    let wrong = || invalid("time-limit", text, "a time such as 60s, 5m or 1h");
+    let (number, seconds) = match text.as_bytes().last() {
+        Some(b's') => (&text[..text.len() - 1], 1),
+        Some(b'm') => (&text[..text.len() - 1], 60),
+        Some(b'h') => (&text[..text.len() - 1], 3600),
+        _ => (text, 1),
+    };
+    let number: u64 = number.trim().parse().map_err(|_| wrong())?;
+    number
+        .checked_mul(seconds)
+        .map(|all| Some(Duration::from_secs(all)))
+        .ok_or_else(wrong)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn options_read_as_written() {
+        for (text, ppm) in [
+            ("1%", Some(10_000)),
+            ("0.01%", Some(100)),
+            ("0%", Some(0)),
+            ("1", None),
+            ("x%", None),
+        ] {
+            assert_eq!(gap_ppm(text).ok(), ppm, "{text}");
+        }
+        for (text, seconds) in [
+            ("60s", Some(60)),
+            ("5m", Some(300)),
+            ("7", Some(7)),
+            ("m", None),
+        ] {
+            let read = time_limit(Some(text)).ok().flatten();
+            assert_eq!(read, seconds.map(Duration::from_secs), "{text}");
+        }
+        for (text, pods) in [("auto", 4), ("30", 1), ("9", 0), ("251", 0), ("x", 0)] {
+            assert_eq!(
+                max_pods(Some(text)).map_or(0, |pods| pods.len()),
+                pods,
+                "{text}"
+            );
+        }
+        for (text, burstable) in [
+            ("25%", Some(250)),
+            ("burstable=50%", Some(500)),
+            ("0.1", Some(100)),
+            ("200%", None),
+        ] {
+            assert_eq!(
+                burst(text).ok().map(|burst| burst.burstable.0),
+                burstable,
+                "{text}"
+            );
+        }
+        let bounds = overcommit("cpu=4,memory=1.5").map(|b| (b.cpu, b.memory));
+        assert_eq!(
+            bounds.ok(),
+            Some((Some(PerMille(4000)), Some(PerMille(1500))))
+        );
+    }
+}
