@@ -11,4 +11,4 @@ pub mod pack;
 pub mod quantity;
 mod selector;
 mod source;
-// pub mod yaml;
+pub mod yaml;

@@ -244,115 +244,118 @@ fn replicas_and_bounds() {
     }
 }
 
+/// Columns, their cells in one row, and the fault.
+const CELL_FAULTS: &[(&str, &str, &str)] = &[
+    (
+        "memory_limit",
+        "512MB",
+        "NP1003: w.csv:2:11: `512MB` is not a Kubernetes memory quantity: `MB` is not a suffix [expected: bytes such as 512Mi, 1.5Gi or 129M] [help: write 512M (decimal) or 512Mi (binary, most common)]",
+    ),
+    (
+        "cpu_limit",
+        "\"1,5\"",
+        "NP1002: w.csv:2:12: `1,5` is not a Kubernetes CPU quantity: it has a decimal comma [expected: cores such as 500m, 0.5 or 2] [help: write 1.5, with a decimal point]",
+    ),
+    (
+        "cpu_limit",
+        "900m",
+        "NP1014: w.csv:2:3: cpu_request 1 is above cpu_limit 900m [help: Kubernetes rejects such a pod: raise the limit or lower the request]",
+    ),
+    (
+        "memory_limit",
+        "8Pi",
+        "NP1020: w.csv:2:11: memory_limit `8Pi` is too large [expected: at most 4503599627370496]",
+    ),
+    (
+        "gpu",
+        "0.5",
+        "NP1006: w.csv:2:11: gpu `0.5` is not a whole number [expected: a whole number of at least 0]",
+    ),
+    (
+        "max_per_node",
+        "0",
+        "NP1006: w.csv:2:11: max_per_node is 0 [expected: a whole number of at least 1]",
+    ),
+    (
+        "hpa_cpu_target",
+        "0.7",
+        "NP1021: w.csv:2:11: hpa_cpu_target `0.7` is not a whole percentage [expected: a percentage such as 70%] [help: write 0.7 as 70%]",
+    ),
+    (
+        "hpa_cpu_target",
+        "0",
+        "NP1021: w.csv:2:11: hpa_cpu_target `0` is not a percentage from 1% on [expected: a percentage such as 70%]",
+    ),
+    (
+        "kind",
+        "Deploymnt",
+        "NP1016: w.csv:2:11: `Deploymnt` is no value of kind [expected: Deployment, StatefulSet, DaemonSet, Job, CronJob] [help: write Deployment]",
+    ),
+    (
+        "declared_qos",
+        "burstable",
+        "NP1016: w.csv:2:11: `burstable` is no value of declared_qos [expected: Guaranteed, Burstable, BestEffort] [help: write Burstable]",
+    ),
+    (
+        "isolate",
+        "maybe",
+        "NP1016: w.csv:2:11: `maybe` is no value of isolate [expected: yes or no]",
+    ),
+    (
+        "arch",
+        "aarch64",
+        "NP1016: w.csv:2:11: `aarch64` is no value of arch [expected: amd64, arm64 or any] [help: write arm64]",
+    ),
+    (
+        "arch,node_selector",
+        "amd64,kubernetes.io/arch=arm64",
+        "NP1023: w.csv:2:11: arch is amd64, but node_selector asks for arm64 [help: make both agree]",
+    ),
+    (
+        "node_selector",
+        "ssd",
+        "NP1018: w.csv:2:11: `ssd` is not of the form key=value [expected: labels such as disk=ssd;team=a]",
+    ),
+    (
+        "pool",
+        "My Pool",
+        "NP1015: w.csv:2:11: pool `My Pool` is not a Kubernetes name [expected: at most 63 of a-z, 0-9 and -, first and last a letter or digit] [help: write my-pool]",
+    ),
+    (
+        "anti_affinity",
+        "node",
+        "NP1016: w.csv:2:11: `node` is no value of anti_affinity [expected: host or zone]",
+    ),
+    (
+        "spread",
+        "zone",
+        "NP1016: w.csv:2:11: `zone` is no value of spread [expected: zone:N or host:N, N the largest skew, at least 1]",
+    ),
+    (
+        "spread",
+        "zone:1",
+        "NP1017: w.csv:2:11: `spread=zone:1` asks for an even spread: rule `spread` is not enforced yet [help: plan without it: `--ignore spread` (the answer marks it as an assumption)]",
+    ),
+    (
+        "anti_affinity",
+        "zone",
+        "NP1017: w.csv:2:11: `anti_affinity=zone` keeps pods in different zones: rule `anti_affinity` is not enforced yet [help: plan without it: `--ignore anti_affinity` (the answer marks it as an assumption)]",
+    ),
+    (
+        "node_selector",
+        "topology.kubernetes.io/zone=koreacentral-1",
+        "NP1017: w.csv:2:11: node_selector asks for `topology.kubernetes.io/zone`, a label that AKS sets itself: rule `platform_labels` is not enforced yet [help: plan without it: `--ignore platform_labels` (the answer marks it as an assumption)]",
+    ),
+    (
+        "kind,pool",
+        "DaemonSet,db",
+        "NP1023: w.csv:2:21: a DaemonSet runs on every node it selects: pool is not for it [help: use node_selector to keep it to some pools]",
+    ),
+];
+
 #[test]
 fn faults_name_the_cell_and_the_fix() {
-    for (columns, cells, fault) in [
-        (
-            "memory_limit",
-            "512MB",
-            "NP1003: w.csv:2:11: `512MB` is not a Kubernetes memory quantity: `MB` is not a suffix [expected: bytes such as 512Mi, 1.5Gi or 129M] [help: write 512M (decimal) or 512Mi (binary, most common)]",
-        ),
-        (
-            "cpu_limit",
-            "\"1,5\"",
-            "NP1002: w.csv:2:12: `1,5` is not a Kubernetes CPU quantity: it has a decimal comma [expected: cores such as 500m, 0.5 or 2] [help: write 1.5, with a decimal point]",
-        ),
-        (
-            "cpu_limit",
-            "900m",
-            "NP1014: w.csv:2:3: cpu_request 1 is above cpu_limit 900m [help: Kubernetes rejects such a pod: raise the limit or lower the request]",
-        ),
-        (
-            "memory_limit",
-            "8Pi",
-            "NP1020: w.csv:2:11: memory_limit `8Pi` is too large [expected: at most 4503599627370496]",
-        ),
-        (
-            "gpu",
-            "0.5",
-            "NP1006: w.csv:2:11: gpu `0.5` is not a whole number [expected: a whole number of at least 0]",
-        ),
-        (
-            "max_per_node",
-            "0",
-            "NP1006: w.csv:2:11: max_per_node is 0 [expected: a whole number of at least 1]",
-        ),
-        (
-            "hpa_cpu_target",
-            "0.7",
-            "NP1021: w.csv:2:11: hpa_cpu_target `0.7` is not a whole percentage [expected: a percentage such as 70%] [help: write 0.7 as 70%]",
-        ),
-        (
-            "hpa_cpu_target",
-            "0",
-            "NP1021: w.csv:2:11: hpa_cpu_target `0` is not a percentage from 1% on [expected: a percentage such as 70%]",
-        ),
-        (
-            "kind",
-            "Deploymnt",
-            "NP1016: w.csv:2:11: `Deploymnt` is no value of kind [expected: Deployment, StatefulSet, DaemonSet, Job, CronJob] [help: write Deployment]",
-        ),
-        (
-            "declared_qos",
-            "burstable",
-            "NP1016: w.csv:2:11: `burstable` is no value of declared_qos [expected: Guaranteed, Burstable, BestEffort] [help: write Burstable]",
-        ),
-        (
-            "isolate",
-            "maybe",
-            "NP1016: w.csv:2:11: `maybe` is no value of isolate [expected: yes or no]",
-        ),
-        (
-            "arch",
-            "aarch64",
-            "NP1016: w.csv:2:11: `aarch64` is no value of arch [expected: amd64, arm64 or any] [help: write arm64]",
-        ),
-        (
-            "arch,node_selector",
-            "amd64,kubernetes.io/arch=arm64",
-            "NP1023: w.csv:2:11: arch is amd64, but node_selector asks for arm64 [help: make both agree]",
-        ),
-        (
-            "node_selector",
-            "ssd",
-            "NP1018: w.csv:2:11: `ssd` is not of the form key=value [expected: labels such as disk=ssd;team=a]",
-        ),
-        (
-            "pool",
-            "My Pool",
-            "NP1015: w.csv:2:11: pool `My Pool` is not a Kubernetes name [expected: at most 63 of a-z, 0-9 and -, first and last a letter or digit] [help: write my-pool]",
-        ),
-        (
-            "anti_affinity",
-            "node",
-            "NP1016: w.csv:2:11: `node` is no value of anti_affinity [expected: host or zone]",
-        ),
-        (
-            "spread",
-            "zone",
-            "NP1016: w.csv:2:11: `zone` is no value of spread [expected: zone:N or host:N, N the largest skew, at least 1]",
-        ),
-        (
-            "spread",
-            "zone:1",
-            "NP1017: w.csv:2:11: `spread=zone:1` asks for an even spread: rule `spread` is not enforced yet [help: plan without it: `--ignore spread` (the answer marks it as an assumption)]",
-        ),
-        (
-            "anti_affinity",
-            "zone",
-            "NP1017: w.csv:2:11: `anti_affinity=zone` keeps pods in different zones: rule `anti_affinity` is not enforced yet [help: plan without it: `--ignore anti_affinity` (the answer marks it as an assumption)]",
-        ),
-        (
-            "node_selector",
-            "topology.kubernetes.io/zone=koreacentral-1",
-            "NP1017: w.csv:2:11: node_selector asks for `topology.kubernetes.io/zone`, a label that AKS sets itself: rule `platform_labels` is not enforced yet [help: plan without it: `--ignore platform_labels` (the answer marks it as an assumption)]",
-        ),
-        (
-            "kind,pool",
-            "DaemonSet,db",
-            "NP1023: w.csv:2:21: a DaemonSet runs on every node it selects: pool is not for it [help: use node_selector to keep it to some pools]",
-        ),
-    ] {
+    for (columns, cells, fault) in CELL_FAULTS.iter().copied() {
         assert_eq!(
             row_faults(&format!("replicas,{columns}"), &format!("1,{cells}")),
             [fault],

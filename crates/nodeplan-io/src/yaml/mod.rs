@@ -1,0 +1,64 @@
+//! YAML files: the settings of a project and designs to compare with.
+//!
+//! A document is parsed into a tree with places first and read field by field then, so that
+//! one run reports every fault. Only a fault of the YAML itself ends reading at once.
+
+mod config;
+mod design;
+mod fields;
+#[cfg(test)]
+mod tests;
+mod tree;
+
+use crate::diagnostic::ImportError;
+use crate::source::{Source, decode};
+pub use config::{AUTO_MAX_PODS, Config, Measured, SizeFor};
+pub use design::{Design, DesignPool};
+
+/// Reads `nodeplan.yaml`.
+///
+/// # Errors
+/// Every fault of the file, in order of place.
+pub fn config(name: &str, text: &[u8]) -> Result<Config, Vec<ImportError>> {
+    document(name, text, config::read)
+}
+
+/// Reads a design.
+///
+/// # Errors
+/// Every fault of the file, in order of place.
+pub fn design(name: &str, text: &[u8]) -> Result<Design, Vec<ImportError>> {
+    document(name, text, design::read)
+}
+
+fn document<T>(
+    name: &str,
+    text: &[u8],
+    read: impl Fn(&mut fields::Reader, &tree::Node) -> T,
+) -> Result<T, Vec<ImportError>> {
+    let (text, broken) = decode(name, text)?;
+    if !broken.is_empty() {
+        return Err(broken);
+    }
+    let source = Source::new(name, &text);
+    let root = tree::parse(&source)?;
+    let mut reader = fields::Reader::default();
+    let value = read(&mut reader, &root);
+    if reader.errors.is_empty() {
+        Ok(value)
+    } else {
+        reader.errors.sort();
+        Err(reader.errors)
+    }
+}
+
+/// A size's name with the prefix that all sizes carry.
+fn full_sku_name(text: &str) -> String {
+    const PREFIX: &str = "Standard_";
+    let start = text.get(..PREFIX.len());
+    if start.is_some_and(|start| start.eq_ignore_ascii_case(PREFIX)) {
+        format!("{PREFIX}{}", &text[PREFIX.len()..])
+    } else {
+        format!("{PREFIX}{text}")
+    }
+}
