@@ -91,7 +91,7 @@ fn agrees(
 
 fn seen(problem: &Problem, solution: &Solution, optimum: Option<Spend>) -> Seen {
     let below = |lp: f64, cost: Spend| lp < cost.0 as f64 * (1.0 - 1e-7);
-    let bound = optimum.and_then(|_| yardsticks::lp_bound(problem));
+    let bound = optimum.and_then(|_| yardsticks::relaxed(problem)).map(|lp| lp.bound);
     let tree = solution.certificate.iter().flat_map(|certificate| &certificate.tree);
     Seen {
         infeasible: optimum.is_none(),
@@ -117,19 +117,28 @@ fn the_assignment_ilp_finds_the_optimum() {
 fn the_lp_and_greedy_bracket_the_optimum() {
     seeds::sweep("brute_force::the_lp_and_greedy", 300, |seed| {
         let problem = small_problem(seed);
-        let optimum = brute_force(&problem);
-        let cost = optimum.map_or(f64::INFINITY, |cost| cost.0 as f64);
-        let lp = yardsticks::lp_bound(&problem).unwrap_or(f64::INFINITY);
-        let greedy = yardsticks::greedy(&problem).map_or(f64::INFINITY, |cost| cost.0 as f64);
-        if optimum.is_some() && lp > cost * (1.0 + 1e-7) {
-            return Err(format!("LP {lp} above the optimum {cost}"));
+        let Some(optimum) = brute_force(&problem) else { return Ok(()) };
+        let cost = optimum.0 as f64;
+        let lp = yardsticks::relaxed(&problem).ok_or("the LP has no solution")?;
+        if lp.bound > cost * (1.0 + 1e-7) {
+            return Err(format!("LP {} above the optimum {cost}", lp.bound));
         }
-        if greedy < cost {
-            return Err(format!("greedy {greedy} below the optimum {cost}"));
+        if yardsticks::greedy(&problem).is_some_and(|greedy| greedy < optimum) {
+            return Err(format!("greedy below the optimum {cost}"));
+        }
+        // The judge finds in the LP's duals, made without the solver, the LP's bound; it may
+        // round it up to the next cost a plan can have.
+        let verdict = judge(&problem, None, Some(&lp.certificate), &JudgeOptions::default());
+        let bound = verdict.bound;
+        if !verdict.findings.is_empty() || bound > optimum || (bound.0 as f64) < lp.bound * ALMOST {
+            return Err(format!("LP {}, optimum {cost}, judge {verdict:?}", lp.bound));
         }
         Ok(())
     });
 }
+
+/// One, but for the rounding of floats.
+const ALMOST: f64 = 1.0 - 1e-6;
 
 #[test]
 fn a_problem_too_large_for_the_ilp_is_an_error() {

@@ -215,8 +215,9 @@ impl Search<'_> {
         let coupled = self.problem.coupled_points();
         for _ in 0..counts.len() {
             for &(small, large) in &coupled {
-                for kind in 0..self.kinds.len() {
-                    counts[large][kind] = counts[large][kind].max(counts[small][kind]);
+                let fewest = counts[small].clone();
+                for (nodes, least) in counts[large].iter_mut().zip(fewest) {
+                    *nodes = (*nodes).max(least);
                 }
             }
         }

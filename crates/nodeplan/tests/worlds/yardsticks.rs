@@ -2,15 +2,26 @@
 
 use super::brute::{Content, contents_within, is_legal};
 use good_lp::solvers::highs::highs;
+use good_lp::solvers::{DualValues, SolutionWithDual};
 use good_lp::{Expression, ProblemVariables, Solution as _, SolverModel, constraint, variable};
+use nodeplan_model::certificate::{Branch, Certificate, Leaf};
 use nodeplan_model::placement;
 use nodeplan_model::problem::{PoolKind, Problem};
 use nodeplan_model::units::Spend;
 
+/// The solved column LP.
+pub struct Relaxed {
+    /// Its value in spend.
+    pub bound: f64,
+    /// Its duals as a certificate of one leaf.
+    pub certificate: Certificate,
+}
+
 /// The LP over all node contents, all kinds and all load points, pool limit left out: what
 /// column generation reaches before it branches. `None` where even the LP has no solution.
-pub fn lp_bound(problem: &Problem) -> Option<f64> {
+pub fn relaxed(problem: &Problem) -> Option<Relaxed> {
     let kinds = problem.pool_kinds();
+    let (points, workloads) = problem.demand().dim();
     let mut variables = ProblemVariables::new();
     let mut cost = Expression::from(0.0);
     let mut columns = Vec::new();
@@ -24,36 +35,54 @@ pub fn lp_bound(problem: &Problem) -> Option<f64> {
             }
         }
     }
-    let mut model = variables.minimise(cost).using(highs).set_threads(1);
+    let mut model = variables.minimise(cost.clone()).using(highs).set_threads(1);
+    let mut demand_rows = Vec::new();
     for ((s, i), &pods) in problem.demand().indexed_iter() {
         let mut sum = Expression::from(0.0);
         for (_, _, content, nodes) in columns.iter().filter(|column| column.0 == s) {
             sum.add_mul(f64::from(content[i]), *nodes);
         }
-        model.add_constraint(constraint!(sum == f64::from(pods)));
+        demand_rows.push(model.add_constraint(constraint!(sum == f64::from(pods))));
     }
     let nodes = |s: usize, belongs: &dyn Fn(usize) -> bool| -> Expression {
         let own = columns.iter().filter(|column| column.0 == s && belongs(column.1));
         own.map(|column| column.3).sum()
     };
-    for (s, t) in problem.coupled_points() {
-        for j in 0..kinds.len() {
+    let mut coupling_rows = Vec::new();
+    for j in 0..kinds.len() {
+        for (s, t) in problem.coupled_points() {
             let (small, large) = (nodes(s, &|k| k == j), nodes(t, &|k| k == j));
-            model.add_constraint(constraint!(small <= large));
+            let row = model.add_constraint(constraint!(small <= large));
+            coupling_rows.push((j as u32, s as u32, t as u32, row));
         }
     }
-    if problem.needs_system_node() {
-        for s in 0..problem.points().len() {
-            let serving = nodes(s, &|j| placement::serves_system(problem, kinds[j]));
-            model.add_constraint(constraint!(serving >= 1.0));
-        }
+    let mut system_rows = Vec::new();
+    for s in (0..points).filter(|_| problem.needs_system_node()) {
+        let serving = nodes(s, &|j| placement::serves_system(problem, kinds[j]));
+        system_rows.push(model.add_constraint(constraint!(serving >= 1.0)));
     }
-    let solution = model.solve().ok()?;
-    let value = |(s, j, _, nodes): &(usize, usize, Content, good_lp::Variable)| {
-        weight(problem, *s) * rate(problem, kinds[*j]) * solution.value(*nodes)
+    let mut solution = model.solve().ok()?;
+    let bound = solution.eval(cost) * SPEND;
+    let duals = solution.compute_dual();
+    // Smaller contents fit wherever larger ones do, so a negative dual can be zero as well.
+    let dual = |row, sign: f64| (sign * duals.dual(row) * SPEND).max(0.0) as i64;
+    let mut coupling: Vec<(u32, u32, u32, i64)> =
+        coupling_rows.into_iter().map(|(j, s, t, row)| (j, s, t, dual(row, -1.0))).collect();
+    coupling.retain(|entry| entry.3 > 0);
+    coupling.sort_unstable();
+    let demand: Vec<i64> = demand_rows.into_iter().map(|row| dual(row, 1.0)).collect();
+    let leaf = Leaf {
+        demand: demand.chunks(workloads).map(<[i64]>::to_vec).collect(),
+        system: system_rows.into_iter().map(|row| dual(row, 1.0)).collect(),
+        coupling,
+        path: Vec::new(),
     };
-    Some(columns.iter().map(value).sum::<f64>() * 1e16)
+    let certificate = Certificate { scale: 1, unit: 1, tree: vec![Branch::Leaf(leaf)] };
+    Some(Relaxed { bound, certificate })
 }
+
+/// Spend per unit of the scaled LP.
+const SPEND: f64 = 1e16;
 
 /// Scaled to about one, for HiGHS' tolerances.
 fn weight(problem: &Problem, point: usize) -> f64 {
@@ -95,8 +124,9 @@ fn greedy_in(problem: &Problem, kinds: &[PoolKind], order: &[usize]) -> Option<u
     }
     for _ in 0..counts.len() {
         for (small, large) in problem.coupled_points() {
-            for j in 0..kinds.len() {
-                counts[large][j] = counts[large][j].max(counts[small][j]);
+            let fewest = counts[small].clone();
+            for (nodes, least) in counts[large].iter_mut().zip(fewest) {
+                *nodes = (*nodes).max(least);
             }
         }
     }
