@@ -97,17 +97,13 @@ pub fn judge(
         |certificate| check_bound(problem, certificate, options),
     );
     findings.extend(bound.findings);
-    let mut proven = bound.bound;
-    if legal && proven > cost {
-        let text = format!("bound {} > cost {}", proven.0, cost.0);
-        let place = "plan and certificate".to_owned();
-        findings.push(Finding {
-            code: codes::CONTRADICTION.to_owned(),
-            place,
-            text,
-        });
-        proven = Spend(0);
-    }
+    let fault = contradiction(legal, cost, bound.bound);
+    let proven = if fault.is_some() {
+        Spend(0)
+    } else {
+        bound.bound
+    };
+    findings.extend(fault);
     Verdict {
         findings,
         rates,
@@ -122,5 +118,31 @@ pub fn judge(
             cut_short: bound.cut_short,
             ..checked
         },
+    }
+}
+
+/// A legal plan cheaper than the bound: one of the two must be wrong.
+fn contradiction(legal: bool, cost: Spend, bound: Spend) -> Option<Finding> {
+    (legal && bound > cost).then(|| Finding {
+        code: codes::CONTRADICTION.to_owned(),
+        place: "plan and certificate".to_owned(),
+        text: format!("bound {} > cost {}", bound.0, cost.0),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bound_above_a_legal_plan_is_reported() {
+        for (legal, cost, bound, code) in [
+            (true, 3, 4, Some("NP5215")),
+            (true, 4, 4, None),
+            (false, 3, 4, None),
+        ] {
+            let found = contradiction(legal, Spend(cost), Spend(bound));
+            assert_eq!(found.as_ref().map(|f| f.code.as_str()), code);
+        }
     }
 }
