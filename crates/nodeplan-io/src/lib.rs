@@ -2,10 +2,10 @@
 //!
 //! Invariant: no reader stops at the first fault, and none panics on any input.
 
-pub mod diagnostic;
 pub mod addons;
 pub mod catalog;
 pub mod csv;
+pub mod diagnostic;
 pub mod document;
 pub mod pack;
 pub mod quantity;
