@@ -208,10 +208,10 @@ fn finish_stages<const D: usize>(knapsack: &Knapsack, sets: &[Prices], stages: &
     }
     let mut onward: [i64; SETS] = std::array::from_fn(|m| sets[m].total);
     for (stage, gain) in stages.iter_mut().zip(gains).rev() {
-        for m in 0..SETS {
+        for (m, onward) in onward.iter_mut().enumerate() {
             // The gain is still open while its stage is under way.
-            stage.onward[m] = onward[m] + gain;
-            onward[m] += stage.profit[m].max(0) + gain;
+            stage.onward[m] = *onward + gain;
+            *onward += stage.profit[m].max(0) + gain;
         }
     }
 }

@@ -242,8 +242,9 @@ fn choose<'a>(
         }
         for _ in 0..points {
             for (s, t) in problem.coupled_points() {
-                for at in 0..kinds.len() {
-                    nodes[t][at] = nodes[t][at].max(nodes[s][at]);
+                let small = nodes[s].clone();
+                for (large, small) in nodes[t].iter_mut().zip(small) {
+                    *large = small.max(*large);
                 }
             }
         }
