@@ -6,6 +6,7 @@ use crate::diagnose::Failure;
 use nodeplan::io::addons::{Preset, daemonsets};
 use nodeplan::io::catalog::{self, CatalogError};
 use nodeplan::io::quantity;
+use nodeplan::io::yaml::{self, AUTO_MAX_PODS, Config};
 use nodeplan::model::catalog::{Arch, Catalog};
 use nodeplan::model::eligibility::{Filter, Pattern};
 use nodeplan::model::problem::{AddOn, Burst, Cluster, Overcommit, ReservationModel, SystemPool};
@@ -20,8 +21,6 @@ pub const DEFAULT_REGION: &str = "koreacentral";
 const MAX_POOLS: u32 = 6;
 /// Max pods of the overlay network.
 const MAX_PODS: u32 = 250;
-/// What each pool may choose from with `--max-pods auto`.
-const AUTO_MAX_PODS: [u32; 4] = [30, 60, 110, 250];
 
 fn invalid(flag: &str, text: &str, expected: &str) -> Failure {
     Failure::usage(format!("--{flag}: `{text}` is not {expected}"))
@@ -32,10 +31,11 @@ pub fn factor(flag: &str, text: &str) -> Result<PerMille, Failure> {
     quantity::factor(text).map_err(|error| Failure::usage(format!("--{flag} {text}: {error}")))
 }
 
-/// A region's catalog; `assumed` is true where nobody named the region.
-pub fn market(args: &MarketArgs) -> Result<(Catalog, bool), Failure> {
-    let region = args.region.as_deref().unwrap_or(DEFAULT_REGION);
-    let catalog = catalog::catalog(region).map_err(|error| {
+/// A region's catalog with the allocatable measured; the flag tells that nobody named the region.
+pub fn market(args: &MarketArgs, config: &Config) -> Result<(Catalog, bool), Failure> {
+    let named = args.region.as_deref().or(config.region.as_deref());
+    let region = named.unwrap_or(DEFAULT_REGION);
+    let mut catalog = catalog::catalog(region).map_err(|error| {
         let CatalogError::UnknownRegion { nearest, .. } = &error else {
             return Failure::new(crate::INVALID, error.code(), error.to_string());
         };
@@ -45,12 +45,25 @@ pub fn market(args: &MarketArgs) -> Result<(Catalog, bool), Failure> {
         };
         Failure::new(crate::INVALID, error.code(), error.to_string()).help(help)
     })?;
-    Ok((catalog, args.region.is_none()))
+    for one in &config.measured {
+        let mut same = catalog
+            .skus
+            .iter_mut()
+            .filter(|s| s.name.eq_ignore_ascii_case(&one.sku));
+        if let Some(sku) = same.next() {
+            sku.measured = Some(one.resources(sku));
+        }
+    }
+    Ok((catalog, named.is_none()))
 }
 
 /// The architectures asked for, amd64 where none is.
-pub fn arches(args: &MarketArgs) -> Result<Vec<Arch>, Failure> {
-    let mut arches = Vec::new();
+pub fn arches(args: &MarketArgs, config: &Config) -> Result<Vec<Arch>, Failure> {
+    let mut arches = if args.arch.is_empty() {
+        config.arch.clone()
+    } else {
+        Vec::new()
+    };
     for text in &args.arch {
         let arch = match text.trim().to_ascii_lowercase().as_str() {
             "amd64" | "x86-64" | "x64" => Arch::Amd64,
@@ -69,34 +82,44 @@ pub fn arches(args: &MarketArgs) -> Result<Vec<Arch>, Failure> {
 }
 
 /// Which sizes may be used.
-pub fn filter(args: &MarketArgs, catalog: &Catalog) -> Result<Filter, Failure> {
+pub fn filter(args: &MarketArgs, config: &Config, catalog: &Catalog) -> Result<Filter, Failure> {
     let plan_date = match &args.plan_date {
         Some(text) => {
             Date::parse(text).ok_or_else(|| invalid("plan-date", text, "a day, YYYY-MM-DD"))?
         }
         None => catalog.date,
     };
-    let patterns = |texts: &[String]| texts.iter().map(|text| Pattern::new(text)).collect();
+    let patterns = |texts: &[String], else_: &[Pattern]| -> Vec<Pattern> {
+        if texts.is_empty() {
+            return else_.to_vec();
+        }
+        texts.iter().map(|text| Pattern::new(text)).collect()
+    };
     Ok(Filter {
-        arches: arches(args)?,
+        arches: arches(args, config)?,
         plan_date,
         burstable: args.burstable,
         confidential: args.confidential,
         constrained: args.constrained,
-        allow: patterns(&args.sku_allow),
-        deny: patterns(&args.sku_deny),
+        allow: patterns(&args.sku_allow, &config.skus),
+        deny: patterns(&args.sku_deny, &config.sku_deny),
     })
 }
 
 /// The rules of the cluster; `own` are DaemonSets of the workloads file.
-pub fn cluster(node: &NodeArgs, rules: &RuleArgs, own: Vec<AddOn>) -> Result<Cluster, Failure> {
-    let overhead = node.overhead.as_deref().unwrap_or("aks");
-    let reservation = match overhead {
-        "aks" => ReservationModel::Aks,
-        "aks-legacy" => ReservationModel::AksLegacy,
-        "nap" => ReservationModel::NodeAutoProvisioning,
-        "measured" => ReservationModel::Measured,
-        text => {
+pub fn cluster(
+    node: &NodeArgs,
+    rules: &RuleArgs,
+    config: &Config,
+    own: Vec<AddOn>,
+) -> Result<Cluster, Failure> {
+    let reservation = match node.overhead.as_deref() {
+        None => config.overhead.unwrap_or(ReservationModel::Aks),
+        Some("aks") => ReservationModel::Aks,
+        Some("aks-legacy") => ReservationModel::AksLegacy,
+        Some("nap") => ReservationModel::NodeAutoProvisioning,
+        Some("measured") => ReservationModel::Measured,
+        Some(text) => {
             return Err(invalid(
                 "overhead",
                 text,
@@ -105,38 +128,45 @@ pub fn cluster(node: &NodeArgs, rules: &RuleArgs, own: Vec<AddOn>) -> Result<Clu
         }
     };
     let system_pool = match rules.system_pool.as_deref() {
-        None | Some("shared") => SystemPool::Shared,
+        None => config.system_pool.unwrap_or(SystemPool::Shared),
+        Some("shared") => SystemPool::Shared,
         Some("dedicated") => SystemPool::Dedicated,
         Some("none") => SystemPool::None,
         Some(text) => return Err(invalid("system-pool", text, "shared, dedicated or none")),
     };
-    let mut addons = addons(&node.addons)?;
+    let mut addons = addons(&node.addons, config.addons.as_deref())?;
+    addons.extend(config.daemonsets.iter().cloned());
     addons.extend(own);
     let headroom = rules
         .headroom
         .as_deref()
         .map(|text| factor("headroom", text))
         .transpose()?;
+    let burst = rules
+        .burst
+        .as_deref()
+        .map(burst)
+        .transpose()?
+        .or(config.burst);
+    let overcommit = rules
+        .max_overcommit
+        .as_deref()
+        .map(overcommit)
+        .transpose()?;
+    let max_pods = match node.max_pods.as_deref() {
+        None if !config.max_pods.is_empty() => config.max_pods.clone(),
+        text => max_pods(text)?,
+    };
     Ok(Cluster {
         reservation,
         os_overhead: reservation != ReservationModel::Measured,
-        max_pods: max_pods(node.max_pods.as_deref())?,
+        max_pods,
         addons,
         system_pool,
-        max_pools: Some(rules.max_pools.unwrap_or(MAX_POOLS)),
-        burst: rules
-            .burst
-            .as_deref()
-            .map(burst)
-            .transpose()?
-            .unwrap_or_default(),
-        overcommit: rules
-            .max_overcommit
-            .as_deref()
-            .map(overcommit)
-            .transpose()?
-            .unwrap_or_default(),
-        headroom: headroom.unwrap_or_default(),
+        max_pools: Some(rules.max_pools.or(config.max_pools).unwrap_or(MAX_POOLS)),
+        burst: burst.unwrap_or_default(),
+        overcommit: overcommit.or(config.max_overcommit).unwrap_or_default(),
+        headroom: headroom.or(config.headroom).unwrap_or_default(),
         sustained_cpu: true,
     })
 }
@@ -156,7 +186,14 @@ fn max_pods(text: Option<&str>) -> Result<Vec<u32>, Failure> {
     }
 }
 
-fn addons(names: &[String]) -> Result<Vec<AddOn>, Failure> {
+/// DaemonSets of the presets named, else of those configured, else of the base set.
+fn addons(names: &[String], configured: Option<&[Preset]>) -> Result<Vec<AddOn>, Failure> {
+    if let (true, Some(presets)) = (names.is_empty(), configured) {
+        return Ok(presets
+            .iter()
+            .flat_map(|preset| daemonsets(*preset))
+            .collect());
+    }
     let mut presets = Vec::new();
     for name in names {
         let name = name.trim();
@@ -242,9 +279,14 @@ fn pairs<'a>(flag: &str, text: &'a str) -> Result<Vec<(&'a str, &'a str)>, Failu
 }
 
 /// The load points.
-pub fn sizing(rules: &RuleArgs) -> Result<Sizing, Failure> {
+pub fn sizing(rules: &RuleArgs, config: &Config) -> Result<Sizing, Failure> {
     let size_for = match rules.size_for.as_deref() {
-        None | Some("both") => SizeFor::Both,
+        None => match config.size_for {
+            None | Some(yaml::SizeFor::Both) => SizeFor::Both,
+            Some(yaml::SizeFor::Max) => SizeFor::Max,
+            Some(yaml::SizeFor::Min) => SizeFor::Min,
+        },
+        Some("both") => SizeFor::Both,
         Some("max") => SizeFor::Max,
         Some("min") => SizeFor::Min,
         Some(text) => return Err(invalid("size-for", text, "max, min or both")),

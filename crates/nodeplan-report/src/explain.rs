@@ -53,6 +53,17 @@ pub fn pool(pool: &PoolAnswer, points: &[&str], currency: &str) -> Document {
             None => "no other size takes every node's content as it is".to_owned(),
         },
     ));
+    let blocks = vec![
+        Block::Heading(format!("Pool {}", pool.name)),
+        Block::Facts(facts),
+        Block::Table(holds(pool, points)),
+        Block::Table(usage(pool, points)),
+    ];
+    Document { blocks }
+}
+
+/// Its workloads.
+fn holds(pool: &PoolAnswer, points: &[&str]) -> Table {
     let mut holds = Table::new(&["WORKLOAD"]);
     holds
         .columns
@@ -62,6 +73,11 @@ pub fn pool(pool: &PoolAnswer, points: &[&str], currency: &str) -> Document {
         row.extend(workload.pods.iter().map(|pods| pods.to_string().into()));
         holds.rows.push(row);
     }
+    holds
+}
+
+/// Its resources.
+fn usage(pool: &PoolAnswer, points: &[&str]) -> Table {
     let mut usage = Table::new(&["RESOURCE", "AT", ">REQUESTED", ">ALLOCATABLE", ">"]);
     for (state, point) in pool.points.iter().zip(points) {
         for one in state.usage.iter().filter(|one| one.requested > 0) {
@@ -74,13 +90,7 @@ pub fn pool(pool: &PoolAnswer, points: &[&str], currency: &str) -> Document {
             ]);
         }
     }
-    let blocks = vec![
-        Block::Heading(format!("Pool {}", pool.name)),
-        Block::Facts(facts),
-        Block::Table(holds),
-        Block::Table(usage),
-    ];
-    Document { blocks }
+    usage
 }
 
 fn column(point: &str) -> crate::document::Column {

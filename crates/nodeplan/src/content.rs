@@ -9,13 +9,16 @@ use nodeplan_model::problem::{PoolKind, Problem};
 use nodeplan_model::resources::Resources;
 use nodeplan_model::workload::Workload;
 
+/// Name of the row of sustained CPU.
+pub const SUSTAINED: &str = "sustained CPU";
+
 /// Names of the rows of [`Room`], in order: resources, sustained CPU, limits.
 #[must_use]
 pub fn row_names(problem: &Problem) -> Vec<String> {
     let named = ["cpu", "memory", "pods", "gpu", "disks", "ephemeral"];
     let mut names: Vec<String> = named.iter().map(|&name| name.to_owned()).collect();
     names.extend(problem.parts().extended.iter().cloned());
-    names.extend(["sustained CPU", "CPU limits", "memory limits"].map(str::to_owned));
+    names.extend([SUSTAINED, "CPU limits", "memory limits"].map(str::to_owned));
     names
 }
 

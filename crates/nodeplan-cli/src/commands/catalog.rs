@@ -38,10 +38,9 @@ fn market(catalog: &Catalog) -> Market<'_> {
 type Shown = Result<report::document::Document, Failure>;
 
 fn list(global: &Global, args: &MarketArgs, all: bool) -> Shown {
-    let mut args = args.clone();
-    crate::config::apply_market(global, &mut args)?;
-    let (catalog, _) = rules::market(&args)?;
-    let filter = rules::filter(&args, &catalog)?;
+    let (config, _) = crate::config::find(global)?;
+    let (catalog, _) = rules::market(args, &config)?;
+    let filter = rules::filter(args, &config, &catalog)?;
     let found = eligible(&catalog, &filter);
     let skus: Vec<&Sku> = if all { &catalog.skus } else { &found.skus }
         .iter()
@@ -66,9 +65,8 @@ fn show(
     node: &NodeArgs,
     headroom: Option<String>,
 ) -> Shown {
-    let mut args = args.clone();
-    crate::config::apply_market(global, &mut args)?;
-    let (catalog, _) = rules::market(&args)?;
+    let (config, _) = crate::config::find(global)?;
+    let (catalog, _) = rules::market(args, &config)?;
     let pattern = Pattern::new(name);
     let Some(sku) = catalog.skus.iter().find(|sku| pattern.matches(&sku.name)) else {
         let near = nearest(name, catalog.skus.iter().map(|sku| sku.name.as_str()), 3);
@@ -87,7 +85,7 @@ fn show(
         headroom,
         ..RuleArgs::default()
     };
-    let cluster = rules::cluster(node, &rules, Vec::new())?;
+    let cluster = rules::cluster(node, &rules, &config, Vec::new())?;
     let addons: Vec<&AddOn> = cluster.addons.iter().collect();
     let names: Vec<&str> = addons.iter().map(|addon| addon.name.as_str()).collect();
     let max_pods = cluster.max_pods.last().copied().unwrap_or(1);

@@ -11,6 +11,7 @@ use nodeplan::io::diagnostic::Warning;
 use nodeplan::io::document::{
     CatalogStamp, PLAN_VERSION, PlanDocument, Summary, Tool, input, write,
 };
+use nodeplan::io::yaml::Config;
 use nodeplan::model::answer::{Answer, InputFile, Notice};
 use nodeplan::model::catalog::{Arch, Catalog};
 use nodeplan::model::plan::Status;
@@ -31,13 +32,10 @@ struct Read {
 
 /// Runs the command.
 pub fn run(global: &Global, args: &OptimizeArgs) -> Done {
-    let mut args = args.clone();
-    let config = config::apply(global, &mut args)?;
     super::threads(global.threads);
     listen();
     let time_limit = rules::time_limit(args.search.time_limit.as_deref())?;
-    let mut read = read(&args)?;
-    read.inputs.extend(config);
+    let mut read = read(global, args)?;
     let problem = &read.prepared.problem;
     let millis = problem
         .points()
@@ -46,19 +44,19 @@ pub fn run(global: &Global, args: &OptimizeArgs) -> Done {
         .sum();
     let watch = Watch::new(time_limit, args.search.progress, millis);
     let found = watch.over(|control| nodeplan::optimize_with(problem, &read.options, control))?;
-    let (answer, found) = watch.over(|control| finish(&args, &mut read, found, control))?;
+    let (answer, found) = watch.over(|control| finish(args, &mut read, found, control))?;
     let format = output::format(args.format, args.output.as_deref());
     let text = match format {
         Format::Json => write(&document(read.inputs, read.stated, found)),
         Format::Csv => report::pools_csv(&answer),
         Format::Md => report::markdown(&laid_out(global, &answer)),
-        Format::Table => report::terminal(&laid_out(global, &answer), &style(global, &args)),
+        Format::Table => report::terminal(&laid_out(global, &answer), &style(global, args)),
     };
     output::write(&text, args.output.as_deref())?;
     if matches!(format, Format::Json | Format::Csv) {
         tell(global, &answer);
     }
-    Ok(exit_code(&args, &answer))
+    Ok(exit_code(args, &answer))
 }
 
 fn laid_out(global: &Global, answer: &Answer) -> report::document::Document {
@@ -110,18 +108,19 @@ fn tell(global: &Global, answer: &Answer) {
     eprint!("{}", report::terminal(&shown, &style));
 }
 
-fn read(args: &OptimizeArgs) -> Result<Read, Failure> {
-    let (catalog, region_assumed) = rules::market(&args.market)?;
-    let filter = rules::filter(&args.market, &catalog)?;
+fn read(global: &Global, args: &OptimizeArgs) -> Result<Read, Failure> {
+    let (config, settings) = config::find(global)?;
+    let (catalog, region_assumed) = rules::market(&args.market, &config)?;
+    let filter = rules::filter(&args.market, &config, &catalog)?;
     // A file that names no architecture runs on those asked for only where one alone was asked.
     let default = match filter.arches.as_slice() {
         [one] => vec![*one],
         _ => vec![Arch::Amd64],
     };
-    let (file, bytes) = workloads(&args.workloads, &args.rules.ignore, default)?;
-    let cluster = rules::cluster(&args.node, &args.rules, file.daemonsets.clone())?;
+    let (file, bytes) = workloads(&args.workloads, &ignored(args, &config), default)?;
+    let cluster = rules::cluster(&args.node, &args.rules, &config, file.daemonsets.clone())?;
     let options = rules::options(&args.search)?;
-    let sizing = rules::sizing(&args.rules)?;
+    let sizing = rules::sizing(&args.rules, &config)?;
     let mut assumptions = Vec::new();
     if region_assumed {
         assumptions.push(format!(
@@ -152,8 +151,9 @@ fn read(args: &OptimizeArgs) -> Result<Read, Failure> {
     };
     let prepared = nodeplan::problem_from(setup)?;
     warnings.extend(prepared.warnings.iter().cloned());
-    let inputs = vec![input(&args.workloads.display().to_string(), &bytes)];
-    let stated = config::stated(args);
+    let mut inputs = vec![input(&args.workloads.display().to_string(), &bytes)];
+    inputs.extend(settings);
+    let stated = stated(args);
     Ok(Read {
         catalog,
         prepared,
@@ -162,6 +162,31 @@ fn read(args: &OptimizeArgs) -> Result<Read, Failure> {
         options,
         stated,
     })
+}
+
+/// Rules to plan without, of the arguments and of the settings.
+fn ignored(args: &OptimizeArgs, config: &Config) -> Vec<String> {
+    args.rules
+        .ignore
+        .iter()
+        .chain(&config.ignore)
+        .cloned()
+        .collect()
+}
+
+/// The limits of the search, for the plan file; all else stands in its problem.
+fn stated(args: &OptimizeArgs) -> BTreeMap<String, String> {
+    let search = &args.search;
+    let texts = [
+        ("solver", search.solver.clone()),
+        ("work", search.work.map(|work| work.to_string())),
+        ("gap", search.gap.clone()),
+        ("time-limit", search.time_limit.clone()),
+    ];
+    texts
+        .into_iter()
+        .filter_map(|(name, text)| Some((name.to_owned(), text?)))
+        .collect()
 }
 
 fn demands(file: WorkloadFile) -> Vec<Demand> {
@@ -226,12 +251,9 @@ fn finish(
     for path in &args.compare {
         let (design, input) = config::design(path)?;
         read.inputs.push(input);
-        extras.designs.push(nodeplan::compare(
-            &found,
-            &read.catalog,
-            &design,
-            &read.options,
-        )?);
+        let name = path.display().to_string();
+        let priced = nodeplan::compare(&found, &read.catalog, &name, &design, &read.options)?;
+        extras.designs.push(priced);
     }
     let few = nodeplan::user_workloads(&found.problem) <= UNASKED_WORKLOADS;
     if !args.plan_only {
