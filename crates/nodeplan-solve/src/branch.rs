@@ -1,0 +1,187 @@
+//! Branch and price: what to branch on.
+//!
+//! A branching row counts nodes of some kinds at one load point whose content meets some
+//! conditions: an integer in every plan, a fraction in the LP. Rows without conditions cost
+//! pricing nothing, so they come first: all nodes, the nodes of at least some rate, one kind.
+//! Then contents with at least n pods of a class, then of two classes, at last contents that
+//! hold a given content (Vanderbeck 2000); one of these is fractional while any column is.
+
+use crate::columns::pool::{Column, Pool};
+use crate::columns::target::PathRow;
+use crate::compile::Compiled;
+
+/// A fractional row: its value lies strictly between `floor` and `floor` + 1.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Choice {
+    /// The row; sense and right-hand side are set by the branch.
+    pub row: PathRow,
+    /// Right-hand side of the ≤ branch.
+    pub floor: u32,
+}
+
+/// Fractions nearer to an integer than this count as integers.
+const WHOLE: f64 = 1e-5;
+/// Rows of the first families are taken only if clearly fractional; the last resort takes any.
+const CLEAR: f64 = 0.06;
+
+struct Best {
+    score: f64,
+    choice: Option<Choice>,
+}
+
+impl Best {
+    fn offer(&mut self, value: f64, row: impl FnOnce() -> PathRow) {
+        let fraction = value - value.floor();
+        let score = fraction.min(1.0 - fraction);
+        if score > self.score + 1e-9 {
+            self.score = score;
+            self.choice = Some(Choice { row: row(), floor: value.floor() as u32 });
+        }
+    }
+}
+
+fn row(point: usize, kinds: Option<Vec<usize>>, conditions: Vec<(u32, u32)>) -> PathRow {
+    PathRow { point, kinds, conditions, at_least: false, rhs: 0 }
+}
+
+/// The branching row for an LP solution, or `None` where it is integral.
+pub fn choose(compiled: &Compiled, pool: &Pool, values: &[(usize, f64)]) -> Option<Choice> {
+    let used: Vec<(&Column, f64)> =
+        values.iter().map(|&(index, x)| (&pool.columns()[index], x)).collect();
+    let families: [fn(&Compiled, &[(&Column, f64)], &mut Best); 5] =
+        [totals, rates, single_kinds, one_class, two_classes];
+    let mut weak = Best { score: WHOLE, choice: None };
+    for family in families {
+        let mut best = Best { score: WHOLE, choice: None };
+        family(compiled, &used, &mut best);
+        if best.score >= CLEAR {
+            return best.choice;
+        }
+        if best.score > weak.score {
+            weak = best;
+        }
+    }
+    weak.choice.or_else(|| whole_content(&used))
+}
+
+fn sum(used: &[(&Column, f64)], counts: impl Fn(&Column) -> bool) -> f64 {
+    used.iter().filter(|(column, _)| counts(column)).map(|(_, x)| x).sum()
+}
+
+fn points(compiled: &Compiled) -> std::ops::Range<usize> {
+    0..compiled.weights.len()
+}
+
+fn totals(compiled: &Compiled, used: &[(&Column, f64)], best: &mut Best) {
+    for point in points(compiled) {
+        let value = sum(used, |column| column.point == point);
+        best.offer(value, || row(point, None, Vec::new()));
+    }
+}
+
+fn rates(compiled: &Compiled, used: &[(&Column, f64)], best: &mut Best) {
+    let mut thresholds: Vec<u64> =
+        used.iter().map(|(column, _)| compiled.kinds[column.kind].rate).collect();
+    thresholds.sort_unstable();
+    thresholds.dedup();
+    for point in points(compiled) {
+        for &rate in &thresholds {
+            let value = sum(used, |column| {
+                column.point == point && compiled.kinds[column.kind].rate >= rate
+            });
+            best.offer(value, || {
+                let kinds: Vec<usize> = compiled
+                    .front
+                    .iter()
+                    .copied()
+                    .filter(|&kind| compiled.kinds[kind].rate >= rate)
+                    .collect();
+                row(point, Some(kinds), Vec::new())
+            });
+        }
+    }
+}
+
+fn single_kinds(compiled: &Compiled, used: &[(&Column, f64)], best: &mut Best) {
+    for point in points(compiled) {
+        for &kind in &compiled.front {
+            let value = sum(used, |column| column.point == point && column.kind == kind);
+            best.offer(value, || row(point, Some(vec![kind]), Vec::new()));
+        }
+    }
+}
+
+/// (class, pods) pairs that tell the used contents apart.
+fn conditions(used: &[(&Column, f64)]) -> Vec<(u32, u32)> {
+    let mut found: Vec<(u32, u32)> =
+        used.iter().flat_map(|(column, _)| column.content.iter().copied()).collect();
+    found.sort_unstable();
+    found.dedup();
+    found
+}
+
+fn holds(column: &Column, condition: (u32, u32)) -> bool {
+    column
+        .content
+        .binary_search_by_key(&condition.0, |c| c.0)
+        .is_ok_and(|i| column.content[i].1 >= condition.1)
+}
+
+fn one_class(compiled: &Compiled, used: &[(&Column, f64)], best: &mut Best) {
+    let conditions = conditions(used);
+    let mut kinds: Vec<usize> = used.iter().map(|(column, _)| column.kind).collect();
+    kinds.sort_unstable();
+    kinds.dedup();
+    for point in points(compiled) {
+        for &condition in &conditions {
+            let value =
+                sum(used, |column| column.point == point && holds(column, condition));
+            best.offer(value, || row(point, None, vec![condition]));
+        }
+    }
+    if best.score >= CLEAR {
+        return;
+    }
+    for point in points(compiled) {
+        for &condition in &conditions {
+            for &kind in &kinds {
+                let value = sum(used, |column| {
+                    column.point == point && column.kind == kind && holds(column, condition)
+                });
+                best.offer(value, || row(point, Some(vec![kind]), vec![condition]));
+            }
+        }
+    }
+}
+
+fn two_classes(compiled: &Compiled, used: &[(&Column, f64)], best: &mut Best) {
+    let conditions = conditions(used);
+    for point in points(compiled) {
+        for (i, &first) in conditions.iter().enumerate() {
+            for &second in conditions[i + 1..].iter().filter(|c| c.0 != first.0) {
+                let value = sum(used, |column| {
+                    column.point == point && holds(column, first) && holds(column, second)
+                });
+                best.offer(value, || row(point, None, vec![first, second]));
+            }
+        }
+    }
+}
+
+/// Nodes of a kind that hold at least a given content: fractional for a fractional column that
+/// no other fractional one contains.
+fn whole_content(used: &[(&Column, f64)]) -> Option<Choice> {
+    let fractional = |x: f64| (x - x.round()).abs() > WHOLE;
+    let contains = |a: &Column, b: &Column| {
+        a.kind == b.kind && a.point == b.point && b.content.iter().all(|&c| holds(a, c))
+    };
+    let (column, _) = used.iter().find(|(column, x)| {
+        fractional(*x)
+            && !used
+                .iter()
+                .any(|(other, y)| fractional(*y) && other != column && contains(other, column))
+    })?;
+    let value = sum(used, |other| contains(other, column));
+    let row = row(column.point, Some(vec![column.kind]), column.content.clone());
+    Some(Choice { row, floor: value.floor() as u32 })
+}

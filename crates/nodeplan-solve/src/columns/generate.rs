@@ -1,0 +1,332 @@
+//! The column-generation loop: master LP, pricing over all kinds, bound.
+//!
+//! Pricing climbs a ladder of label limits: short lists find most columns, only the last rounds
+//! are exact. Duals are smoothed towards those of the best bound so far (Wentges 1997). Each
+//! round gives a bound by Farley's scaling: duals × min cost / worth are feasible.
+
+use super::knapsack::{self, Item, JointGain, Priced, Task};
+use super::master::{Duals, Master, Scale};
+use super::pool::{Column, Pool};
+use super::target::Target;
+use crate::SolveError;
+use crate::compile::Compiled;
+use crate::work::Meter;
+use rayon::prelude::*;
+
+/// How hard to try.
+#[derive(Clone, Copy, Debug)]
+pub struct Effort {
+    /// Label limits of the pricing ladder.
+    pub ladder: &'static [usize],
+    /// Stop when (LP − bound) / LP is below this many 1e-9.
+    pub tolerance: f64,
+    /// Most rounds.
+    pub rounds: usize,
+    /// Work units (absolute) at which to stop.
+    pub until: u64,
+}
+
+/// Ladder to the end: the last rung is exact.
+pub const EXACT: &[usize] = &[24, 160, 1_500, 20_000, 4_000_000];
+/// Of a branch: most columns are there already.
+pub const BRANCH: &[usize] = &[160, 4_000_000];
+/// Short lists only: good columns, a weak bound.
+pub const QUICK: &[usize] = &[24, 160];
+
+/// A solved relaxation.
+#[derive(Clone, Debug)]
+pub struct Relaxed {
+    /// LP objective in cost units.
+    pub objective: f64,
+    /// (pool column, value).
+    pub values: Vec<(usize, f64)>,
+    /// Duals of the best bound.
+    pub duals: Duals,
+    /// Proven lower bound on the target in 1/scale cost units (by the solver's own reckoning).
+    pub bound: i128,
+    /// Demand no column covers.
+    pub shortage: f64,
+    /// No column of negative reduced cost exists.
+    pub complete: bool,
+    /// Reduced costs of the pool columns at the last duals.
+    pub reduced: Vec<(usize, f64)>,
+}
+
+/// Prices one (kind, point).
+pub struct Pricing<'a> {
+    /// Problem.
+    pub compiled: &'a Compiled,
+    /// What is covered.
+    pub target: &'a Target,
+    /// Units.
+    pub scale: Scale,
+    /// Contents worth less than their node by so many millionths of its cost also count.
+    pub slack_ppm: i64,
+}
+
+impl Pricing<'_> {
+    /// The pricing problem of the kind at `place` and `point`; `None` where even an empty node
+    /// decides it and no content can be of interest.
+    fn task(
+        &self,
+        duals: &Duals,
+        place: usize,
+        point: usize,
+        keep: usize,
+        labels: usize,
+    ) -> Task {
+        let kind = self.target.kinds[place];
+        let cost = self.compiled.cost(kind, point).saturating_mul(self.scale.scale);
+        let limit = cost
+            - duals.of_any_node(self.compiled, self.target, place, point)
+            - cost / 1_000_000 * self.slack_ppm;
+        let mut joint = Vec::new();
+        let mut steps: Vec<(u32, u32, i64)> = Vec::new();
+        for (dual, row) in duals.path.iter().zip(&self.target.rows) {
+            if *dual == 0 || row.conditions.is_empty() || !row.counts(kind, point) {
+                continue;
+            }
+            let gain = if row.at_least { *dual } else { -*dual };
+            match row.conditions.as_slice() {
+                [(class, at)] => steps.push((*class, *at, gain)),
+                conditions => joint.push(JointGain { gain, conditions: conditions.to_vec() }),
+            }
+        }
+        let wanted = |class: u32| {
+            steps.iter().any(|s| s.0 == class)
+                || joint.iter().any(|j| j.conditions.iter().any(|c| c.0 == class))
+        };
+        let mut items = Vec::new();
+        for (class, &value) in duals.demand[point].iter().enumerate() {
+            if (value == 0 && !wanted(class as u32)) || !self.compiled.fits(kind, class) {
+                continue;
+            }
+            let most = self
+                .compiled
+                .most(kind, class, point)
+                .min(self.target.demand[point][class]);
+            if most == 0 {
+                continue;
+            }
+            items.push(Item {
+                class: class as u32,
+                most,
+                value,
+                size: (0..self.compiled.dims)
+                    .map(|dim| self.compiled.size(kind, class, dim))
+                    .collect(),
+                steps: steps
+                    .iter()
+                    .filter(|s| s.0 == class as u32)
+                    .map(|s| (s.1, s.2))
+                    .collect(),
+            });
+        }
+        Task {
+            items,
+            joint,
+            capacity: self.compiled.kinds[kind].capacity.clone(),
+            limit,
+            best_only: self.slack_ppm == 0,
+            keep,
+            label_limit: labels,
+        }
+    }
+
+    /// Prices every kind at every load point, in that order.
+    fn all(&self, duals: &Duals, keep: usize, labels: usize) -> Vec<(usize, usize, Priced)> {
+        let points = self.target.demand.len();
+        let pairs: Vec<(usize, usize)> = (0..self.target.kinds.len())
+            .flat_map(|place| (0..points).map(move |point| (place, point)))
+            .collect();
+        pairs
+            .into_par_iter()
+            .map(|(place, point)| {
+                let task = self.task(duals, place, point, keep, labels);
+                (place, point, knapsack::price(&task))
+            })
+            .collect()
+    }
+
+    /// The bound that these duals prove, given upper bounds on the worth of every content.
+    fn bound(&self, duals: &Duals, priced: &[(usize, usize, Priced)]) -> i128 {
+        let total = duals.total(self.target);
+        if total <= 0 {
+            return total.min(0);
+        }
+        let (mut numerator, mut denominator) = (1_i128, 1_i128);
+        for (place, point, answer) in priced {
+            let kind = self.target.kinds[*place];
+            let cost = i128::from(self.compiled.cost(kind, *point)) * i128::from(self.scale.scale);
+            let extra =
+                i128::from(duals.of_any_node(self.compiled, self.target, *place, *point));
+            let worth = (i128::from(answer.upper) + extra).max(extra);
+            if worth > cost && cost * denominator < numerator * worth {
+                (numerator, denominator) = (cost, worth);
+            }
+        }
+        // total < 2^100 and numerator < 2^63 in every realistic case; halve both till it fits.
+        while total.checked_mul(numerator).is_none() {
+            numerator /= 2;
+            denominator = denominator / 2 + 1;
+        }
+        total * numerator / denominator
+    }
+}
+
+/// Adds contents whose reduced cost at `duals` is within `slack_ppm` millionths of their node's
+/// cost: what integer solutions are made of. Returns the pool with their reduced costs (in LP
+/// units), the old columns' included.
+pub fn enrich(
+    pricing: &Pricing<'_>,
+    duals: &Duals,
+    pool: &mut Pool,
+    keep: usize,
+    labels: usize,
+    meter: &Meter<'_>,
+) -> Vec<(usize, f64)> {
+    let priced = pricing.all(duals, keep, labels);
+    meter.labels(priced.iter().map(|p| p.2.labels).sum());
+    for (place, point, answer) in priced {
+        let kind = pricing.target.kinds[place];
+        for (_, content) in answer.contents {
+            pool.add(Column { kind, point, content });
+        }
+    }
+    pool.columns()
+        .iter()
+        .enumerate()
+        .filter_map(|(index, column)| {
+            let place = pricing.target.kinds.binary_search(&column.kind).ok()?;
+            let cost = pricing
+                .compiled
+                .cost(column.kind, column.point)
+                .saturating_mul(pricing.scale.scale);
+            let worth = duals.worth(pricing.compiled, pricing.target, place, column);
+            Some((index, (cost - worth) as f64))
+        })
+        .collect()
+}
+
+/// Generates columns until none improves the LP, or effort or work end.
+pub fn generate(
+    compiled: &Compiled,
+    target: &Target,
+    scale: Scale,
+    pool: &mut Pool,
+    effort: &Effort,
+    meter: &Meter<'_>,
+) -> Result<Option<Relaxed>, SolveError> {
+    let mut master = Master::new(compiled, target, scale)?;
+    master.take(pool)?;
+    if !master.solve(meter)? {
+        return Ok(None);
+    }
+    let pricing = Pricing { compiled, target, scale, slack_ppm: 0 };
+    let mut best: Option<(i128, Duals)> = None;
+    let mut rung = 0;
+    let mut complete = false;
+    for round in 0..effort.rounds {
+        if meter.stop_at(effort.until) {
+            break;
+        }
+        let current = master.duals();
+        let smooth = round > 2 && rung + 1 < effort.ladder.len();
+        let asked = match &best {
+            Some((_, center)) if smooth => center.mixed(&current, 600),
+            _ => current.clone(),
+        };
+        let labels = effort.ladder[rung];
+        let priced = pricing.all(&asked, 3, labels);
+        meter.labels(priced.iter().map(|p| p.2.labels).sum());
+        let bound = pricing.bound(&asked, &priced);
+        if best.as_ref().is_none_or(|b| bound > b.0) {
+            best = Some((bound, asked.clone()));
+        }
+        let (added, improving) = collect(&pricing, &current, &priced, pool);
+        let gap = master.objective() * scale.scale as f64
+            - best.as_ref().map_or(0, |b| b.0) as f64;
+        if std::env::var("NP_TRACE").is_ok() {
+            eprintln!("round {round} rung {rung} lp {:.9} bound {:.9} gap {:.2e} added {added} improving {improving} cols {} work {:?}", master.objective(), best.as_ref().map_or(0,|b| b.0) as f64 / scale.scale as f64, gap / (master.objective() * scale.scale as f64), master.columns(), meter.work());
+        }
+        if gap <= effort.tolerance * master.objective() * scale.scale as f64 {
+            complete = true;
+            break;
+        }
+        if improving == 0 && asked == current {
+            if rung + 1 == effort.ladder.len() {
+                if master.shortage() > 1e-7 && master.raise_penalty()? && master.solve(meter)? {
+                    continue;
+                }
+                complete = true;
+                break;
+            }
+            rung += 1;
+            continue;
+        }
+        if improving == 0 {
+            // The smoothed duals mispriced: ask again at the LP's own.
+            let priced = pricing.all(&current, 3, labels);
+            meter.labels(priced.iter().map(|p| p.2.labels).sum());
+            let bound = pricing.bound(&current, &priced);
+            if best.as_ref().is_none_or(|b| bound > b.0) {
+                best = Some((bound, current.clone()));
+            }
+            if collect(&pricing, &current, &priced, pool).1 == 0 {
+                if rung + 1 == effort.ladder.len() {
+                    complete = true;
+                    break;
+                }
+                rung += 1;
+                continue;
+            }
+        }
+        master.take(pool)?;
+        if !master.solve(meter)? {
+            return Ok(None);
+        }
+    }
+    let (bound, duals) = best.unwrap_or_else(|| (0, Duals::zero(compiled, target)));
+    Ok(Some(Relaxed {
+        objective: master.objective(),
+        values: master.values(),
+        duals,
+        bound,
+        shortage: master.shortage(),
+        complete,
+        reduced: master.reduced_costs(),
+    }))
+}
+
+/// Puts the priced contents into the pool; returns how many are new and how many of those the
+/// LP's own duals find improving.
+fn collect(
+    pricing: &Pricing<'_>,
+    current: &Duals,
+    priced: &[(usize, usize, Priced)],
+    pool: &mut Pool,
+) -> (usize, usize) {
+    let (mut added, mut improving) = (0, 0);
+    let scale = pricing.scale.scale;
+    for (place, point, answer) in priced {
+        let kind = pricing.target.kinds[*place];
+        let cost = pricing.compiled.cost(kind, *point).saturating_mul(scale);
+        let empty = Column { kind, point: *point, content: Vec::new() };
+        let nothing =
+            current.of_any_node(pricing.compiled, pricing.target, *place, *point) > cost;
+        let contents = answer
+            .contents
+            .iter()
+            .map(|(_, content)| Column { content: content.clone(), ..empty.clone() })
+            .chain(nothing.then(|| empty.clone()));
+        for column in contents {
+            let worth = current.worth(pricing.compiled, pricing.target, *place, &column);
+            // One part in 1e10 above is the LP's own tolerance, not an improvement.
+            if pool.add(column) {
+                added += 1;
+                improving += usize::from(worth - cost > cost / 10_000_000_000 + 1);
+            }
+        }
+    }
+    (added, improving)
+}

@@ -1,0 +1,779 @@
+//! Exact pricing: the most valuable content of one node, by label setting with dominance and
+//! completion bounds (Nemhauser and Ullmann 1969; bounds by Lagrangian multipliers).
+//!
+//! A label is a partial content: resources used and value so far. Items are taken one after
+//! another, those whose reduced value is largest first, so that the lists stay short until the
+//! core of the knapsack is reached. A label dies when another uses no more and is worth no
+//! less, or when even the Lagrangian bound on its completion does not beat what is asked for.
+//!
+//! Values are integers. Multipliers are floats: they only guide pruning here; the proof of a
+//! bound is the judge's own.
+
+/// A class as an item of the knapsack.
+#[derive(Clone, Debug)]
+pub struct Item {
+    /// Class.
+    pub class: u32,
+    /// Most copies; at least 1.
+    pub most: u32,
+    /// Worth of one copy.
+    pub value: i64,
+    /// Size per dimension.
+    pub size: Vec<i64>,
+    /// Extra worth (of either sign) once `at_least` copies are in: (at_least, gain).
+    pub steps: Vec<(u32, i64)>,
+}
+
+impl Item {
+    fn worth(&self, copies: u32) -> i64 {
+        let steps: i64 =
+            self.steps.iter().filter(|(at, _)| copies >= *at).map(|(_, gain)| gain).sum();
+        self.value * i64::from(copies) + steps
+    }
+}
+
+/// Extra worth of contents that meet several conditions at once.
+#[derive(Clone, Debug)]
+pub struct JointGain {
+    /// Worth, of either sign.
+    pub gain: i64,
+    /// (class, at least so many copies), two or more.
+    pub conditions: Vec<(u32, u32)>,
+}
+
+/// One pricing problem.
+#[derive(Clone, Debug)]
+pub struct Task {
+    /// Items with positive size somewhere.
+    pub items: Vec<Item>,
+    /// Joint gains, at most [`MOST_JOINT`].
+    pub joint: Vec<JointGain>,
+    /// Capacity per dimension.
+    pub capacity: Vec<i64>,
+    /// Only contents worth more than this are of interest.
+    pub limit: i64,
+    /// Only the best contents matter: begin just below a greedy one.
+    pub best_only: bool,
+    /// How many contents to return.
+    pub keep: usize,
+    /// Labels kept per stage; beyond it the answer is a heuristic with a valid upper bound.
+    pub label_limit: usize,
+}
+
+/// Joint gains one task can carry (bits of a label's mask).
+pub const MOST_JOINT: usize = 32;
+
+/// The answer of one pricing problem.
+#[derive(Clone, Debug, Default)]
+pub struct Priced {
+    /// Contents worth more than the limit, best first: (worth, classes with counts).
+    pub contents: Vec<(i64, Vec<(u32, u32)>)>,
+    /// No content is worth more than this (at least the limit).
+    pub upper: i64,
+    /// Labels made.
+    pub labels: u64,
+}
+
+const SETS: usize = 4;
+/// Label limits from here on are meant to be exact.
+const EXACT_FROM: usize = 100_000;
+
+#[derive(Clone, Copy)]
+struct Label<const D: usize> {
+    used: [i64; D],
+    value: i64,
+    parent: u32,
+    copies: u32,
+    mask: u32,
+}
+
+/// One decision: how many of 0..=`steps` chunks of `chunk` copies each. Items with many copies
+/// fall into chunks of 1, 2, 4 … copies, so that a stage only doubles the labels.
+struct Stage<const D: usize> {
+    item: usize,
+    chunk: u32,
+    steps: u32,
+    size: [i64; D],
+    /// Worth that the items after this one can add at most, per multiplier set, capacity's
+    /// share included.
+    rest: [f64; SETS],
+}
+
+/// Solves one task.
+pub fn price(task: &Task) -> Priced {
+    match live_dims(task).as_slice() {
+        dims if dims.len() <= 1 => run::<1>(task, dims),
+        dims if dims.len() == 2 => run::<2>(task, dims),
+        dims if dims.len() == 3 => run::<3>(task, dims),
+        dims if dims.len() == 4 => run::<4>(task, dims),
+        dims if dims.len() <= 6 => run::<6>(task, dims),
+        dims if dims.len() <= 10 => run::<10>(task, dims),
+        dims => run::<32>(task, &dims[..dims.len().min(32)]),
+    }
+}
+
+/// Dimensions that can bind: even with as many copies as the other live dimensions allow.
+/// One is dropped at a time, so that two that imply each other do not both go.
+fn live_dims(task: &Task) -> Vec<usize> {
+    let mut live: Vec<usize> = (0..task.capacity.len()).collect();
+    for d in 0..task.capacity.len() {
+        let capacity = task.capacity[d] as f64;
+        let all: f64 = task.items.iter().map(|i| i.size[d] as f64 * f64::from(i.most)).sum();
+        // Usage of d within another dimension's capacity is at most capacity × largest ratio.
+        let implied = live.iter().any(|&other| {
+            let ratio = task
+                .items
+                .iter()
+                .filter(|i| i.size[d] > 0)
+                .map(|i| i.size[d] as f64 / i.size[other] as f64)
+                .fold(0.0, f64::max);
+            other != d && ratio * task.capacity[other] as f64 * (1.0 + 1e-12) <= capacity
+        });
+        if all <= capacity || implied {
+            live.retain(|other| *other != d);
+        }
+    }
+    live
+}
+
+fn run<const D: usize>(task: &Task, dims: &[usize]) -> Priced {
+    let mut capacity = [0_i64; D];
+    for (slot, &dim) in dims.iter().enumerate() {
+        capacity[slot] = task.capacity[dim];
+    }
+    let sizes: Vec<[i64; D]> = task
+        .items
+        .iter()
+        .map(|item| {
+            let mut size = [0; D];
+            for (slot, &dim) in dims.iter().enumerate() {
+                size[slot] = item.size[dim];
+            }
+            size
+        })
+        .collect();
+    let sets = multipliers::<D>(task, &sizes, &capacity, dims.len());
+    let stages = stages(task, &sizes, &capacity, &sets);
+    let plain = task.best_only && task.joint.is_empty() && task.items.iter().all(|item| item.steps.is_empty());
+    let start = if plain { greedy(task, &sets[0], &sizes, &capacity) } else { task.limit };
+    // Just below the greedy content, so that it is found again; lower where the search may miss
+    // it because lists are cut.
+    let margin = if task.label_limit < EXACT_FROM { start / 64 } else { 1 };
+    Search::<D> {
+        task,
+        capacity,
+        sets,
+        stages,
+        trail: vec![(u32::MAX, 0, 0)],
+        found: Vec::new(),
+        floor: task.limit.max(start.saturating_sub(margin)),
+        start: task.limit.max(start.saturating_sub(margin)),
+        dropped: task.limit,
+        labels: 0,
+    }
+    .run()
+}
+
+/// Reduced worth of an item at multipliers `set`: the best over its number of copies.
+fn best_reduced<const D: usize>(item: &Item, size: &[i64; D], set: &[f64; D]) -> f64 {
+    let weight: f64 = (0..D).map(|d| set[d] * size[d] as f64).sum();
+    if item.steps.is_empty() {
+        return ((item.value as f64 - weight) * f64::from(item.most)).max(0.0);
+    }
+    (0..=item.most)
+        .map(|n| item.worth(n) as f64 - weight * f64::from(n))
+        .fold(0.0, f64::max)
+}
+
+/// min over t ≥ 0 of the Lagrangian bound at multipliers t × `ray`: the LP bound of the
+/// surrogate knapsack, and the t that gives it.
+fn along_ray<const D: usize>(
+    task: &Task,
+    sizes: &[[i64; D]],
+    capacity: &[i64; D],
+    ray: &[f64; D],
+    order: &mut Vec<(f64, f64)>,
+) -> (f64, f64) {
+    order.clear();
+    let mut free = 0.0;
+    for (item, size) in task.items.iter().zip(sizes) {
+        let weight: f64 = (0..D).map(|d| ray[d] * size[d] as f64).sum();
+        let gain: i64 = item.steps.iter().map(|(_, g)| (*g).max(0)).sum();
+        let value = item.value as f64 + gain as f64 / f64::from(item.most);
+        if weight <= 0.0 {
+            free += value.max(0.0) * f64::from(item.most);
+        } else if value > 0.0 {
+            order.push((value / weight, weight * f64::from(item.most)));
+        }
+    }
+    order.sort_unstable_by(|a, b| b.0.total_cmp(&a.0));
+    let mut room: f64 = (0..D).map(|d| ray[d] * capacity[d] as f64).sum();
+    let mut bound = free;
+    for &(ratio, weight) in order.iter() {
+        if weight >= room {
+            return (bound + ratio * room, ratio);
+        }
+        bound += ratio * weight;
+        room -= weight;
+    }
+    (bound, 0.0)
+}
+
+/// Multiplier sets: the best found for the whole capacity, then for capacities short in one
+/// dimension.
+fn multipliers<const D: usize>(
+    task: &Task,
+    sizes: &[[i64; D]],
+    capacity: &[i64; D],
+    live: usize,
+) -> [[f64; D]; SETS] {
+    let mut order = Vec::with_capacity(task.items.len());
+    let mut best_for = |shrunk: &[i64; D]| -> [f64; D] {
+        let unit = |d: usize| 1.0 / (shrunk[d].max(1)) as f64;
+        let mut best = (f64::INFINITY, [0.0; D]);
+        let mut attempt = |ray: [f64; D]| -> f64 {
+            let (bound, t) = along_ray(task, sizes, shrunk, &ray, &mut order);
+            if bound < best.0 {
+                best = (bound, ray.map(|r| r * t));
+            }
+            bound
+        };
+        if live <= 1 {
+            let mut ray = [0.0; D];
+            ray[0] = unit(0);
+            attempt(ray);
+        } else if live == 2 {
+            let at = |a: f64| {
+                let mut ray = [0.0; D];
+                ray[0] = a * unit(0);
+                ray[1] = (1.0 - a) * unit(1);
+                ray
+            };
+            let (mut low, mut high) = (0.0, 1.0);
+            attempt(at(low));
+            attempt(at(high));
+            for _ in 0..9 {
+                let (a, b) = (low + (high - low) * 0.382, low + (high - low) * 0.618);
+                if attempt(at(a)) <= attempt(at(b)) {
+                    high = b;
+                } else {
+                    low = a;
+                }
+            }
+        } else {
+            let mut weights = [0.0; D];
+            weights[..live].fill(1.0);
+            let ray_of = |weights: &[f64; D]| {
+                let mut ray = [0.0; D];
+                for d in 0..live {
+                    ray[d] = weights[d] * unit(d);
+                }
+                ray
+            };
+            let mut bound = attempt(ray_of(&weights));
+            for round in 0..4 {
+                let step = [4.0, 2.0, 1.4, 1.15][round];
+                for d in 0..live {
+                    for factor in [step, 1.0 / step, 0.0] {
+                        let mut changed = weights;
+                        changed[d] *= factor;
+                        let next = attempt(ray_of(&changed));
+                        if next < bound {
+                            bound = next;
+                            weights = changed;
+                        }
+                    }
+                }
+            }
+        }
+        best.1
+    };
+    let mut sets = [[0.0; D]; SETS];
+    sets[0] = best_for(capacity);
+    for (m, set) in sets.iter_mut().enumerate().skip(1) {
+        let mut shrunk = *capacity;
+        if live <= 1 {
+            shrunk[0] = capacity[0] * (4 - m as i64) / 5;
+        } else {
+            let d = (m - 1) % live;
+            shrunk[d] = capacity[d] * if m > live { 4 } else { 2 } / 5;
+        }
+        *set = best_for(&shrunk);
+    }
+    sets
+}
+
+/// The order of the items and what the rest can add after each.
+fn stages<const D: usize>(
+    task: &Task,
+    sizes: &[[i64; D]],
+    capacity: &[i64; D],
+    sets: &[[f64; D]; SETS],
+) -> Vec<Stage<D>> {
+    let weight = |m: usize, i: usize| -> f64 {
+        (0..D).map(|d| sets[m][d] * sizes[i][d] as f64).sum()
+    };
+    let mut order: Vec<(f64, usize)> = task
+        .items
+        .iter()
+        .enumerate()
+        .map(|(i, item)| ((item.value as f64 - weight(0, i)).abs(), i))
+        .collect();
+    order.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+    let base: [f64; SETS] = std::array::from_fn(|m| {
+        (0..D).map(|d| sets[m][d] * capacity[d] as f64).sum::<f64>()
+    });
+    let joint: f64 = task.joint.iter().map(|j| j.gain.max(0) as f64).sum();
+    let mut rest = base.map(|b| (b + joint) * (1.0 + 1e-12) + 1e-3);
+    let mut stages = Vec::with_capacity(order.len());
+    for &(_, i) in order.iter().rev() {
+        let item = &task.items[i];
+        let whole = !item.steps.is_empty()
+            || task.joint.iter().any(|j| j.conditions.iter().any(|c| c.0 == item.class));
+        for (chunk, steps) in chunks(item.most, whole) {
+            let size = sizes[i].map(|s| s * i64::from(chunk));
+            stages.push(Stage { item: i, chunk, steps, size, rest });
+            for (m, sum) in rest.iter_mut().enumerate() {
+                let gain = if whole {
+                    best_reduced(item, &sizes[i], &sets[m])
+                } else {
+                    (item.value as f64 - weight(m, i)).max(0.0)
+                        * f64::from(chunk)
+                        * f64::from(steps)
+                };
+                *sum += gain * (1.0 + 1e-12);
+            }
+        }
+    }
+    stages.reverse();
+    stages
+}
+
+/// (copies per chunk, chunks): 0..=most as sums, smallest chunk first.
+fn chunks(most: u32, whole: bool) -> Vec<(u32, u32)> {
+    if whole || most <= 6 {
+        return vec![(1, most)];
+    }
+    let mut left = most;
+    let mut chunks = Vec::new();
+    let mut size = 1;
+    while left > 0 {
+        let taken = size.min(left);
+        chunks.push((taken, 1));
+        left -= taken;
+        size *= 2;
+    }
+    chunks
+}
+
+/// The worth of a content filled greedily by reduced value: where the search starts from.
+fn greedy<const D: usize>(
+    task: &Task,
+    set: &[f64; D],
+    sizes: &[[i64; D]],
+    capacity: &[i64; D],
+) -> i64 {
+    let mut order: Vec<usize> = (0..task.items.len()).collect();
+    let ratio = |i: usize| {
+        let weight: f64 = (0..D).map(|d| set[d] * sizes[i][d] as f64).sum();
+        task.items[i].value as f64 / weight.max(1e-300)
+    };
+    order.sort_by(|&a, &b| ratio(b).total_cmp(&ratio(a)).then(a.cmp(&b)));
+    let mut room = *capacity;
+    let mut worth = 0;
+    for i in order {
+        let mut copies = task.items[i].most;
+        for d in 0..D {
+            if sizes[i][d] > 0 {
+                copies = copies.min(u32::try_from(room[d] / sizes[i][d]).unwrap_or(u32::MAX));
+            }
+        }
+        for d in 0..D {
+            room[d] -= sizes[i][d] * i64::from(copies);
+        }
+        worth += task.items[i].value * i64::from(copies);
+    }
+    worth
+}
+
+struct Search<'a, const D: usize> {
+    task: &'a Task,
+    capacity: [i64; D],
+    sets: [[f64; D]; SETS],
+    stages: Vec<Stage<D>>,
+    /// (parent, item, copies) of every kept step; entry 0 is the empty content.
+    trail: Vec<(u32, u32, u32)>,
+    /// (worth, trail entry) of the best contents.
+    found: Vec<(i64, u32)>,
+    floor: i64,
+    /// The floor at first: nothing below it is looked for.
+    start: i64,
+    dropped: i64,
+    labels: u64,
+}
+
+impl<const D: usize> Search<'_, D> {
+    fn run(mut self) -> Priced {
+        let full = if self.task.joint.len() >= 32 {
+            u32::MAX
+        } else {
+            (1_u32 << self.task.joint.len()) - 1
+        };
+        let mut labels =
+            vec![Label { used: [0; D], value: 0, parent: 0, copies: 0, mask: full }];
+        let mut next = Vec::new();
+        for s in 0..self.stages.len() {
+            self.extend(s, &labels, &mut next);
+            self.labels += next.len() as u64;
+            self.dominate(&mut next);
+            self.truncate(s, &mut next);
+            self.record(s, &mut next);
+            std::mem::swap(&mut labels, &mut next);
+            if labels.is_empty() {
+                break;
+            }
+        }
+        self.answer()
+    }
+
+    /// Every label with every number of copies that can still beat the floor.
+    fn extend(&self, s: usize, labels: &[Label<D>], next: &mut Vec<Label<D>>) {
+        next.clear();
+        let stage = &self.stages[s];
+        let item = &self.task.items[stage.item];
+        let floor = self.floor as f64;
+        let finishing = self.joint_at(s);
+        for label in labels {
+            let mut used = label.used;
+            for steps in 0..=stage.steps {
+                if steps > 0 {
+                    for d in 0..D {
+                        used[d] += stage.size[d];
+                    }
+                    if (0..D).any(|d| used[d] > self.capacity[d]) {
+                        break;
+                    }
+                }
+                let copies = steps * stage.chunk;
+                let n = i64::from(copies);
+                let mut value = label.value
+                    + if item.steps.is_empty() { item.value * n } else { item.worth(copies) };
+                let mut mask = label.mask;
+                if let Some(rows) = &finishing {
+                    for &(row, at_least, last) in rows {
+                        if copies < at_least {
+                            mask &= !(1 << row);
+                        } else if last && mask >> row & 1 == 1 {
+                            value += self.task.joint[row as usize].gain;
+                        }
+                    }
+                }
+                if self.bound(stage, &used, value) > floor {
+                    next.push(Label { used, value, parent: label.parent, copies, mask });
+                }
+            }
+        }
+    }
+
+    /// Joint rows with a condition on the item of stage `s`: (row, at least, is it the row's
+    /// last condition in stage order).
+    fn joint_at(&self, s: usize) -> Option<Vec<(u32, u32, bool)>> {
+        if self.task.joint.is_empty() {
+            return None;
+        }
+        let class = self.task.items[self.stages[s].item].class;
+        let later = |class: u32| {
+            self.stages[s + 1..].iter().any(|t| self.task.items[t.item].class == class)
+        };
+        let present =
+            |class: u32| self.task.items.iter().any(|item| item.class == class);
+        let rows = self
+            .task
+            .joint
+            .iter()
+            .enumerate()
+            .filter(|(_, joint)| joint.conditions.iter().all(|(c, _)| present(*c)))
+            .filter_map(|(row, joint)| {
+                let (_, at_least) = joint.conditions.iter().find(|(c, _)| *c == class)?;
+                let last = !joint.conditions.iter().any(|(c, _)| *c != class && later(*c));
+                Some((row as u32, *at_least, last))
+            })
+            .collect();
+        Some(rows)
+    }
+
+    fn bound(&self, stage: &Stage<D>, used: &[i64; D], value: i64) -> f64 {
+        let mut bound = f64::INFINITY;
+        for m in 0..SETS {
+            let mut at = value as f64 + stage.rest[m];
+            for d in 0..D {
+                at -= self.sets[m][d] * used[d] as f64;
+            }
+            bound = bound.min(at);
+        }
+        bound
+    }
+
+    /// Removes labels that another one beats: uses no more, worth no less, same mask.
+    fn dominate(&self, labels: &mut Vec<Label<D>>) {
+        labels.sort_unstable_by(|a, b| {
+            a.mask
+                .cmp(&b.mask)
+                .then(a.used.cmp(&b.used))
+                .then(b.value.cmp(&a.value))
+                .then(a.parent.cmp(&b.parent))
+        });
+        match D {
+            1 => dominate_one(labels),
+            2 => dominate_two(labels),
+            _ => dominate_many(labels),
+        }
+    }
+
+    /// Keeps the labels of largest completion bound and remembers what was dropped.
+    fn truncate(&mut self, s: usize, labels: &mut Vec<Label<D>>) {
+        if labels.len() <= self.task.label_limit {
+            return;
+        }
+        let mut ranked: Vec<(f64, u32)> = labels
+            .iter()
+            .enumerate()
+            .map(|(i, label)| (self.bound(&self.stages[s], &label.used, label.value), i as u32))
+            .collect();
+        ranked.sort_unstable_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+        self.dropped = self.dropped.max(ranked[self.task.label_limit].0.ceil() as i64);
+        ranked.truncate(self.task.label_limit);
+        let mut kept: Vec<u32> = ranked.into_iter().map(|(_, i)| i).collect();
+        kept.sort_unstable();
+        *labels = kept.into_iter().map(|i| labels[i as usize]).collect();
+    }
+
+    /// Gives surviving labels their place on the trail and notes the best contents.
+    fn record(&mut self, s: usize, labels: &mut [Label<D>]) {
+        let item = self.stages[s].item as u32;
+        for label in labels {
+            if label.copies == 0 {
+                continue;
+            }
+            self.trail.push((label.parent, item, label.copies));
+            label.parent = (self.trail.len() - 1) as u32;
+            if label.value > self.floor {
+                self.found.push((label.value, label.parent));
+                if self.found.len() >= 2 * self.task.keep + 16 {
+                    self.trim();
+                }
+            }
+        }
+        if self.found.len() >= self.task.keep {
+            self.trim();
+        }
+    }
+
+    fn trim(&mut self) {
+        self.found.sort_unstable_by(|a, b| b.0.cmp(&a.0).then(a.1.cmp(&b.1)));
+        self.found.truncate(self.task.keep);
+        if self.found.len() == self.task.keep {
+            let last = self.found[self.task.keep - 1].0;
+            self.floor = self.floor.max(last);
+        }
+    }
+
+    fn answer(mut self) -> Priced {
+        self.trim();
+        let best = self.found.first().map_or(self.start, |f| f.0.max(self.start));
+        let contents = self
+            .found
+            .iter()
+            .map(|&(worth, entry)| {
+                let mut content = Vec::new();
+                let mut at = entry;
+                while at != 0 {
+                    let (parent, item, copies) = self.trail[at as usize];
+                    content.push((self.task.items[item as usize].class, copies));
+                    at = parent;
+                }
+                content.sort_unstable();
+                content.dedup_by(|next, kept| {
+                    let same = next.0 == kept.0;
+                    if same {
+                        kept.1 += next.1;
+                    }
+                    same
+                });
+                (worth, content)
+            })
+            .collect();
+        Priced { contents, upper: best.max(self.dropped), labels: self.labels }
+    }
+}
+
+fn dominate_one<const D: usize>(labels: &mut Vec<Label<D>>) {
+    let (mut mask, mut best) = (u32::MAX, i64::MIN);
+    labels.retain(|label| {
+        if label.mask != mask {
+            (mask, best) = (label.mask, i64::MIN);
+        }
+        let kept = label.value > best;
+        best = best.max(label.value);
+        kept
+    });
+}
+
+/// Labels come by first resource ascending; `stair` holds (second resource, value), both
+/// ascending: the best value for at most that much of the second resource.
+fn dominate_two<const D: usize>(labels: &mut Vec<Label<D>>) {
+    let mut mask = u32::MAX;
+    let mut stair: Vec<(i64, i64)> = Vec::new();
+    labels.retain(|label| {
+        if label.mask != mask {
+            mask = label.mask;
+            stair.clear();
+        }
+        climb(&mut stair, label.used[1], label.value)
+    });
+}
+
+/// Adds a step unless the stair already offers as much for no more; true where added.
+fn climb(stair: &mut Vec<(i64, i64)>, used: i64, value: i64) -> bool {
+    let after = stair.partition_point(|step| step.0 <= used);
+    if after > 0 && stair[after - 1].1 >= value {
+        return false;
+    }
+    let mut end = after;
+    while end < stair.len() && stair[end].1 <= value {
+        end += 1;
+    }
+    let start = if after > 0 && stair[after - 1].0 == used { after - 1 } else { after };
+    stair.splice(start..end, [(used, value)]);
+    true
+}
+
+/// Third and further resources: one stair per distinct combination of them, up to a number
+/// that keeps the check cheap. Dominance is optional: a label kept too many costs time only.
+fn dominate_many<const D: usize>(labels: &mut Vec<Label<D>>) {
+    const STAIRS: usize = 48;
+    let mut mask = u32::MAX;
+    let mut stairs: Vec<(Vec<i64>, Vec<(i64, i64)>)> = Vec::new();
+    labels.retain(|label| {
+        if label.mask != mask {
+            mask = label.mask;
+            stairs.clear();
+        }
+        let tail = &label.used[2..];
+        let beaten = stairs.iter().any(|(key, stair)| {
+            key.iter().zip(tail).all(|(a, b)| a <= b) && {
+                let after = stair.partition_point(|step| step.0 <= label.used[1]);
+                after > 0 && stair[after - 1].1 >= label.value
+            }
+        });
+        if beaten {
+            return false;
+        }
+        if let Some((_, stair)) = stairs.iter_mut().find(|(key, _)| key == tail) {
+            climb(stair, label.used[1], label.value);
+        } else if stairs.len() < STAIRS {
+            stairs.push((tail.to_vec(), vec![(label.used[1], label.value)]));
+        }
+        true
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn enumerate(task: &Task) -> i64 {
+        fn go(task: &Task, i: usize, room: &[i64], content: &mut Vec<(u32, u32)>, value: i64) -> i64 {
+            let Some(item) = task.items.get(i) else {
+                let joint: i64 = task
+                    .joint
+                    .iter()
+                    .filter(|j| {
+                        j.conditions.iter().all(|(class, at)| {
+                            content.iter().any(|(c, n)| c == class && n >= at)
+                        })
+                    })
+                    .map(|j| j.gain)
+                    .sum();
+                return value + joint;
+            };
+            let mut best = i64::MIN;
+            for n in 0..=item.most {
+                let left: Vec<i64> =
+                    room.iter().zip(&item.size).map(|(r, s)| r - s * i64::from(n)).collect();
+                if left.iter().any(|r| *r < 0) {
+                    break;
+                }
+                content.push((item.class, n));
+                best = best.max(go(task, i + 1, &left, content, value + item.worth(n)));
+                content.pop();
+            }
+            best
+        }
+        go(task, 0, &task.capacity, &mut Vec::new(), 0)
+    }
+
+    fn tasks() -> impl Strategy<Value = Task> {
+        (1_usize..5, 1_usize..6).prop_flat_map(|(dims, count)| {
+            let item = (
+                proptest::collection::vec(0_i64..12, dims),
+                0_i64..50,
+                1_u32..4,
+                proptest::collection::vec((1_u32..3, -20_i64..20), 0..2),
+            );
+            (
+                proptest::collection::vec(item, count),
+                proptest::collection::vec(0_i64..30, dims),
+                proptest::collection::vec(
+                    (-30_i64..30, 0..count as u32, 0..count as u32, 1_u32..3, 1_u32..3),
+                    0..3,
+                ),
+            )
+                .prop_map(|(items, capacity, joint)| Task {
+                    items: items
+                        .into_iter()
+                        .enumerate()
+                        .map(|(i, (size, value, most, steps))| Item {
+                            class: i as u32,
+                            most,
+                            value,
+                            size,
+                            steps,
+                        })
+                        .collect(),
+                    joint: joint
+                        .into_iter()
+                        .filter(|(_, a, b, _, _)| a != b)
+                        .map(|(gain, a, b, m, n)| JointGain { gain, conditions: vec![(a, m), (b, n)] })
+                        .collect(),
+                    capacity,
+                    limit: 0,
+                    best_only: true,
+                    keep: 3,
+                    label_limit: usize::MAX,
+                })
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2000))]
+        #[test]
+        fn labels_find_what_enumeration_finds(task in tasks()) {
+            let best = enumerate(&task);
+            let priced = price(&task);
+            prop_assert_eq!(priced.upper, best.max(0));
+            if let Some((worth, _)) = priced.contents.first() {
+                prop_assert_eq!(*worth, best);
+            } else {
+                prop_assert!(best <= 0);
+            }
+        }
+
+        #[test]
+        fn a_cut_search_still_bounds_from_above(mut task in tasks()) {
+            task.label_limit = 2;
+            prop_assert!(price(&task).upper >= enumerate(&task));
+        }
+    }
+}

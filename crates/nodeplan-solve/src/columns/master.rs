@@ -1,0 +1,391 @@
+//! The master LP over the columns made so far, and its duals as integers.
+//!
+//! Rows: demand per (load point, class); nodes of a system pool per load point; coupling per
+//! (pair of load points, kind); the rows of the branch. Costs are divided by `norm`, so that
+//! HiGHS sees numbers near 1. Artificial columns keep the LP feasible in every branch.
+
+use super::pool::{Column, Pool};
+use super::target::Target;
+use crate::SolveError;
+use crate::compile::Compiled;
+use crate::work::Meter;
+use nodeplan_lp::{Columns, HighsLp, LpLimits, LpStatus, MasterLp, Rows, Simplex};
+
+/// Integer duals of one target, each ≥ 0, in 1/scale of the cost unit.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Duals {
+    /// Load points × classes.
+    pub demand: Vec<Vec<i64>>,
+    /// Per load point; empty where the target has no system rows.
+    pub system: Vec<i64>,
+    /// Coupled pairs × places of `Target::kinds`; the row's dual is its negative.
+    pub coupling: Vec<Vec<i64>>,
+    /// Rows of the branch; signed by their sense.
+    pub path: Vec<i64>,
+}
+
+impl Duals {
+    /// All zero.
+    pub fn zero(compiled: &Compiled, target: &Target) -> Self {
+        Self {
+            demand: vec![vec![0; compiled.classes.len()]; target.demand.len()],
+            system: vec![0; target.system.len()],
+            coupling: vec![vec![0; target.kinds.len()]; compiled.coupled.len()],
+            path: vec![0; target.rows.len()],
+        }
+    }
+
+    /// `share` thousandths of `other`, the rest of `self`.
+    pub fn mixed(&self, other: &Self, share: i64) -> Self {
+        let mix = |a: &[i64], b: &[i64]| -> Vec<i64> {
+            a.iter()
+                .zip(b)
+                .map(|(a, b)| {
+                    let sum = i128::from(*a) * i128::from(1000 - share)
+                        + i128::from(*b) * i128::from(share);
+                    (sum / 1000) as i64
+                })
+                .collect()
+        };
+        let rows = |a: &[Vec<i64>], b: &[Vec<i64>]| -> Vec<Vec<i64>> {
+            a.iter().zip(b).map(|(a, b)| mix(a, b)).collect()
+        };
+        Self {
+            demand: rows(&self.demand, &other.demand),
+            system: mix(&self.system, &other.system),
+            coupling: rows(&self.coupling, &other.coupling),
+            path: mix(&self.path, &other.path),
+        }
+    }
+
+    /// Σ dual × right-hand side: the bound where no content is worth more than its node.
+    pub fn total(&self, target: &Target) -> i128 {
+        let mut total: i128 = 0;
+        for (duals, demand) in self.demand.iter().zip(&target.demand) {
+            for (dual, pods) in duals.iter().zip(demand) {
+                total += i128::from(*dual) * i128::from(*pods);
+            }
+        }
+        for (dual, nodes) in self.system.iter().zip(&target.system) {
+            total += i128::from(*dual) * i128::from(*nodes);
+        }
+        for (duals, slack) in self.coupling.iter().zip(&target.slack) {
+            for (dual, nodes) in duals.iter().zip(slack) {
+                total -= i128::from(*dual) * i128::from(*nodes);
+            }
+        }
+        for (dual, row) in self.path.iter().zip(&target.rows) {
+            let amount = i128::from(*dual) * i128::from(row.rhs);
+            total += if row.at_least { amount } else { -amount };
+        }
+        total
+    }
+
+    /// What a node of the kind at place `place` earns at `point` whatever its content: system
+    /// row, coupling, rows of the branch without conditions.
+    pub fn of_any_node(
+        &self,
+        compiled: &Compiled,
+        target: &Target,
+        place: usize,
+        point: usize,
+    ) -> i64 {
+        let kind = target.kinds[place];
+        let mut earned = 0;
+        if compiled.kinds[kind].serves_system {
+            earned += self.system.get(point).copied().unwrap_or(0);
+        }
+        for (duals, &(small, large)) in self.coupling.iter().zip(&compiled.coupled) {
+            if small == point {
+                earned -= duals[place];
+            }
+            if large == point {
+                earned += duals[place];
+            }
+        }
+        for (dual, row) in self.path.iter().zip(&target.rows) {
+            if row.conditions.is_empty() && row.counts(kind, point) {
+                earned += if row.at_least { *dual } else { -*dual };
+            }
+        }
+        earned
+    }
+
+    /// What a content earns in all rows.
+    pub fn worth(
+        &self,
+        compiled: &Compiled,
+        target: &Target,
+        place: usize,
+        column: &Column,
+    ) -> i64 {
+        let mut worth = self.of_any_node(compiled, target, place, column.point);
+        for &(class, pods) in &column.content {
+            worth += self.demand[column.point][class as usize] * i64::from(pods);
+        }
+        for (dual, row) in self.path.iter().zip(&target.rows) {
+            if !row.conditions.is_empty()
+                && row.counts(column.kind, column.point)
+                && row.met_by(&column.content)
+            {
+                worth += if row.at_least { *dual } else { -*dual };
+            }
+        }
+        worth
+    }
+}
+
+/// Factor between costs and LP numbers, and the duals' scale.
+#[derive(Clone, Copy, Debug)]
+pub struct Scale {
+    /// Cost units of one LP unit.
+    pub norm: f64,
+    /// Dual units of one cost unit.
+    pub scale: i64,
+    /// Largest dual used, so that the worth of a content never overflows.
+    pub most: i64,
+}
+
+impl Scale {
+    /// Chosen so that the costs of all front kinds and the worth of all contents fit.
+    pub fn of(compiled: &Compiled) -> Self {
+        let mut dearest: i64 = 1;
+        let mut pods: i64 = 1;
+        for &kind in &compiled.front {
+            for point in 0..compiled.weights.len() {
+                dearest = dearest.max(compiled.cost(kind, point));
+                let content: i64 = (0..compiled.classes.len())
+                    .map(|class| i64::from(compiled.most(kind, class, point)))
+                    .sum();
+                pods = pods.max(content);
+            }
+        }
+        let most = (1_i64 << 58) / pods;
+        let mut scale = 1000;
+        while scale > 1 && dearest.saturating_mul(scale).saturating_mul(16) > most {
+            scale /= 10;
+        }
+        Self { norm: dearest as f64 / 16.0, scale, most }
+    }
+}
+
+/// The LP of one target.
+pub struct Master<'a> {
+    compiled: &'a Compiled,
+    target: &'a Target,
+    scale: Scale,
+    lp: HighsLp,
+    demand_rows: Vec<Vec<Option<usize>>>,
+    system_row: usize,
+    coupling_row: usize,
+    path_row: usize,
+    artificials: usize,
+    penalty: f64,
+    /// Pool index of every LP column after the artificials.
+    members: Vec<usize>,
+    /// Pool columns looked at so far.
+    taken: usize,
+}
+
+fn lp_error(error: nodeplan_lp::LpError) -> SolveError {
+    SolveError::Lp { reason: error.to_string() }
+}
+
+impl<'a> Master<'a> {
+    /// Rows and artificial columns.
+    pub fn new(
+        compiled: &'a Compiled,
+        target: &'a Target,
+        scale: Scale,
+    ) -> Result<Self, SolveError> {
+        let mut rows = Rows::default();
+        let mut covering = Vec::new();
+        let mut demand_rows = vec![vec![None; compiled.classes.len()]; target.demand.len()];
+        for (point, demand) in target.demand.iter().enumerate() {
+            for (class, &pods) in demand.iter().enumerate() {
+                if pods > 0 {
+                    demand_rows[point][class] = Some(rows.len());
+                    covering.push(rows.len());
+                    rows.push(f64::from(pods), f64::INFINITY, &[]).map_err(lp_error)?;
+                }
+            }
+        }
+        let system_row = rows.len();
+        for &nodes in &target.system {
+            covering.push(rows.len());
+            rows.push(f64::from(nodes), f64::INFINITY, &[]).map_err(lp_error)?;
+        }
+        let coupling_row = rows.len();
+        for slack in target.slack.iter().flatten() {
+            rows.push(f64::NEG_INFINITY, *slack as f64, &[]).map_err(lp_error)?;
+        }
+        let path_row = rows.len();
+        for row in &target.rows {
+            let rhs = f64::from(row.rhs);
+            if row.at_least {
+                covering.push(rows.len());
+                rows.push(rhs, f64::INFINITY, &[]).map_err(lp_error)?;
+            } else {
+                rows.push(f64::NEG_INFINITY, rhs, &[]).map_err(lp_error)?;
+            }
+        }
+        let penalty = 40.0;
+        let mut lp = HighsLp::new().map_err(lp_error)?;
+        lp.add_rows(&rows).map_err(lp_error)?;
+        let mut columns = Columns::default();
+        for &row in &covering {
+            columns.push(penalty, 0.0, f64::INFINITY, &[(row, 1.0)]).map_err(lp_error)?;
+        }
+        lp.add_columns(&columns).map_err(lp_error)?;
+        Ok(Self {
+            compiled,
+            target,
+            scale,
+            lp,
+            demand_rows,
+            system_row,
+            coupling_row,
+            path_row,
+            artificials: covering.len(),
+            penalty,
+            members: Vec::new(),
+            taken: 0,
+        })
+    }
+
+    /// Takes over the columns the pool has gained, as far as the target can use them.
+    pub fn take(&mut self, pool: &Pool) -> Result<(), SolveError> {
+        let mut columns = Columns::default();
+        for (index, column) in pool.columns().iter().enumerate().skip(self.taken) {
+            if let Some(entries) = self.entries(column) {
+                let cost = self.compiled.cost(column.kind, column.point) as f64 / self.scale.norm;
+                columns.push(cost, 0.0, f64::INFINITY, &entries).map_err(lp_error)?;
+                self.members.push(index);
+            }
+        }
+        self.taken = pool.columns().len();
+        if columns.is_empty() {
+            return Ok(());
+        }
+        self.lp.add_columns(&columns).map_err(lp_error)
+    }
+
+    fn entries(&self, column: &Column) -> Option<Vec<(usize, f64)>> {
+        let place = self.target.kinds.binary_search(&column.kind).ok()?;
+        let mut entries: Vec<(usize, f64)> = Vec::new();
+        for &(class, pods) in &column.content {
+            if let Some(row) = self.demand_rows[column.point][class as usize] {
+                entries.push((row, f64::from(pods)));
+            }
+        }
+        if self.compiled.kinds[column.kind].serves_system && !self.target.system.is_empty() {
+            entries.push((self.system_row + column.point, 1.0));
+        }
+        for (pair, &(small, large)) in self.compiled.coupled.iter().enumerate() {
+            let row = self.coupling_row + pair * self.target.kinds.len() + place;
+            if small == column.point {
+                entries.push((row, 1.0));
+            }
+            if large == column.point {
+                entries.push((row, -1.0));
+            }
+        }
+        for (r, row) in self.target.rows.iter().enumerate() {
+            if row.counts(column.kind, column.point) && row.met_by(&column.content) {
+                entries.push((self.path_row + r, 1.0));
+            }
+        }
+        Some(entries)
+    }
+
+    /// Solves; false where the work limit or the caller stopped it.
+    pub fn solve(&mut self, meter: &Meter<'_>) -> Result<bool, SolveError> {
+        let before = self.lp.iterations();
+        let limits = LpLimits {
+            simplex_iterations: (meter.left() / 200).clamp(1, 10_000_000),
+            strategy: Simplex::Primal,
+        };
+        let interrupt = meter.control().interrupt;
+        let status = self.lp.solve(limits, &interrupt).map_err(lp_error)?;
+        meter.iterations(self.lp.iterations() - before);
+        match status {
+            LpStatus::Optimal => Ok(true),
+            LpStatus::Limit | LpStatus::Interrupted => Ok(false),
+            other => Err(SolveError::Lp { reason: format!("the master ended {other:?}") }),
+        }
+    }
+
+    /// Objective in cost units.
+    pub fn objective(&self) -> f64 {
+        self.lp.objective() * self.scale.norm
+    }
+
+    /// How much demand the artificial columns cover.
+    pub fn shortage(&self) -> f64 {
+        self.lp.primal()[..self.artificials].iter().sum()
+    }
+
+    /// Makes artificial columns dearer; false where that would overflow the duals.
+    pub fn raise_penalty(&mut self) -> Result<bool, SolveError> {
+        let next = self.penalty * 64.0;
+        if next * self.scale.norm * self.scale.scale as f64 > self.scale.most as f64 {
+            return Ok(false);
+        }
+        self.penalty = next;
+        let changes: Vec<(usize, f64)> = (0..self.artificials).map(|c| (c, next)).collect();
+        self.lp.set_column_costs(&changes).map_err(lp_error)?;
+        Ok(true)
+    }
+
+    /// Value of every pool column, with its index, where above a trace.
+    pub fn values(&self) -> Vec<(usize, f64)> {
+        self.members
+            .iter()
+            .zip(&self.lp.primal()[self.artificials..])
+            .filter(|(_, x)| **x > 1e-9)
+            .map(|(index, x)| (*index, *x))
+            .collect()
+    }
+
+    /// Reduced costs of the pool columns in the LP.
+    pub fn reduced_costs(&self) -> Vec<(usize, f64)> {
+        let reduced = &self.lp.reduced_costs()[self.artificials..];
+        self.members.iter().copied().zip(reduced.iter().copied()).collect()
+    }
+
+    /// Pool columns in the LP.
+    pub fn columns(&self) -> usize {
+        self.members.len()
+    }
+
+    /// The duals as integers, rounded down.
+    pub fn duals(&self) -> Duals {
+        let y = self.lp.row_duals();
+        let factor = self.scale.norm * self.scale.scale as f64;
+        let most = self.scale.most;
+        let integer = |value: f64| ((value * factor).floor() as i64).clamp(0, most);
+        let demand = self
+            .demand_rows
+            .iter()
+            .map(|rows| rows.iter().map(|row| row.map_or(0, |r| integer(y[r]))).collect())
+            .collect();
+        let from = |start: usize, count: usize| start..start + count;
+        let kinds = self.target.kinds.len();
+        Duals {
+            demand,
+            system: y[from(self.system_row, self.target.system.len())]
+                .iter()
+                .map(|v| integer(*v))
+                .collect(),
+            coupling: y[from(self.coupling_row, self.compiled.coupled.len() * kinds)]
+                .chunks(kinds.max(1))
+                .map(|row| row.iter().map(|v| integer(-v)).collect())
+                .collect(),
+            path: y[from(self.path_row, self.target.rows.len())]
+                .iter()
+                .zip(&self.target.rows)
+                .map(|(v, row)| integer(if row.at_least { *v } else { -*v }))
+                .collect(),
+        }
+    }
+}

@@ -1,0 +1,335 @@
+//! Branch and price: the search tree, and the certificate it leaves behind.
+//!
+//! Every tree node keeps the duals of the best bound known for it (at first its parent's, which
+//! stay valid with a zero for the new row), so the tree is a proof whenever the search stops.
+
+use crate::SolveError;
+use crate::branch;
+use crate::columns::generate::{self, Effort, Relaxed};
+use crate::columns::knapsack::MOST_JOINT;
+use crate::columns::master::{Duals, Scale};
+use crate::columns::pool::Pool;
+use crate::columns::target::{PathRow, Target};
+use crate::compile::Compiled;
+use crate::packed::Packed;
+use crate::work::Meter;
+use nodeplan_model::certificate::{Branch, Certificate, Condition, CountRow, Leaf};
+use std::collections::BTreeSet;
+
+/// What became of a tree node.
+#[derive(Clone, Debug)]
+enum Fate {
+    /// A leaf, open or closed.
+    Leaf,
+    /// Row ≤ rhs, row ≥ rhs + 1.
+    Count { row: PathRow, at_most: usize, at_least: usize },
+    /// The kind is unused, or takes one of the pools.
+    Pool { kind: usize, unused: usize, used: usize },
+}
+
+#[derive(Clone, Debug)]
+struct TreeNode {
+    fate: Fate,
+    target: Target,
+    /// Kinds that take one of the pools on this path.
+    used: Vec<usize>,
+    duals: Duals,
+    /// Proven by `duals`, in cost units, rounded up to the lattice.
+    bound: i128,
+}
+
+/// The search.
+pub struct Tree<'a> {
+    compiled: &'a Compiled,
+    scale: Scale,
+    meter: &'a Meter<'a>,
+    nodes: Vec<TreeNode>,
+    /// Open leaves by (bound, index).
+    open: BTreeSet<(i128, usize)>,
+}
+
+impl<'a> Tree<'a> {
+    /// A tree of the root alone.
+    pub fn new(
+        compiled: &'a Compiled,
+        scale: Scale,
+        meter: &'a Meter<'a>,
+        target: &Target,
+        relaxed: &Relaxed,
+    ) -> Self {
+        let mut tree =
+            Self { compiled, scale, meter, nodes: Vec::new(), open: BTreeSet::new() };
+        let bound = tree.rounded(target, relaxed.bound);
+        tree.nodes.push(TreeNode {
+            fate: Fate::Leaf,
+            target: target.clone(),
+            used: Vec::new(),
+            duals: relaxed.duals.clone(),
+            bound,
+        });
+        tree.open.insert((bound, 0));
+        tree
+    }
+
+    /// Least bound over the open leaves: what is proven. `None` where all are closed.
+    pub fn bound(&self) -> Option<i128> {
+        self.open.first().map(|(bound, _)| *bound)
+    }
+
+    /// Leaves so far.
+    pub fn leaves(&self) -> usize {
+        self.nodes.len() / 2 + 1
+    }
+
+    /// From 1/scale cost units to cost units, rounded up, then up to the lattice of the kinds
+    /// still allowed.
+    fn rounded(&self, target: &Target, bound: i128) -> i128 {
+        let scale = i128::from(self.scale.scale);
+        let cost = bound.max(0).div_euclid(scale) + i128::from(bound.max(0) % scale != 0);
+        let mut step = 0_u64;
+        for &kind in &target.kinds {
+            for point in 0..self.compiled.weights.len() {
+                step = crate::compile::gcd(step, self.compiled.cost(kind, point) as u64);
+            }
+        }
+        let step = i128::from(step.max(1));
+        (cost + step - 1) / step * step
+    }
+
+    /// Searches until the bound meets the best plan, work ends at `until` units, or `leaves`
+    /// leaves are there. `found` gets every better plan.
+    pub fn search(
+        &mut self,
+        pool: &mut Pool,
+        best: &mut Option<Packed>,
+        until: u64,
+        leaves: usize,
+        mut found: impl FnMut(&Packed, i128),
+    ) -> Result<(), SolveError> {
+        while let Some(&(bound, index)) = self.open.first() {
+            let cost = best.as_ref().map_or(i128::MAX, |b| b.cost(self.compiled));
+            if bound >= cost || self.meter.stop_at(until) || self.leaves() >= leaves {
+                break;
+            }
+            self.open.pop_first();
+            self.meter.branch();
+            if let Some(packed) = self.expand(index, pool, cost)? {
+                found(&packed, self.bound().unwrap_or(cost));
+                *best = Some(packed);
+            }
+        }
+        Ok(())
+    }
+
+    /// Solves one leaf and splits it; returns a better plan where its LP is integral.
+    fn expand(
+        &mut self,
+        index: usize,
+        pool: &mut Pool,
+        cost: i128,
+    ) -> Result<Option<Packed>, SolveError> {
+        let target = self.nodes[index].target.clone();
+        let joint = target.rows.iter().filter(|row| row.conditions.len() > 1).count();
+        if target.kinds.is_empty() || joint >= MOST_JOINT {
+            // Not expanded: the leaf keeps its duals and bound, and stays open.
+            self.nodes[index].bound = self.nodes[index].bound.min(cost);
+            return Ok(None);
+        }
+        let effort = Effort {
+            ladder: generate::BRANCH,
+            tolerance: 1e-9,
+            rounds: 400,
+            until: u64::MAX,
+        };
+        let relaxed = generate::generate(
+            self.compiled, &target, self.scale, pool, &effort, self.meter,
+        )?;
+        let Some(relaxed) = relaxed else {
+            self.open.insert((self.nodes[index].bound, index));
+            return Ok(None);
+        };
+        let bound = self.rounded(&target, relaxed.bound);
+        if bound > self.nodes[index].bound {
+            self.nodes[index].bound = bound;
+            self.nodes[index].duals = relaxed.duals.clone();
+        }
+        let bound = self.nodes[index].bound;
+        if bound >= cost {
+            self.open.insert((bound, index));
+            return Ok(None);
+        }
+        let better = self.integral(&target, pool, &relaxed, cost);
+        let cost = better.as_ref().map_or(cost, |packed| packed.cost(self.compiled));
+        if bound >= cost || !relaxed.complete {
+            self.open.insert((bound, index));
+            return Ok(better);
+        }
+        if !self.split_pools(index, pool, &relaxed) {
+            match branch::choose(self.compiled, pool, &relaxed.values) {
+                Some(choice) => self.split_count(index, choice),
+                None => {
+                    self.open.insert((bound, index));
+                }
+            }
+        }
+        Ok(better)
+    }
+
+    /// The LP solution as a plan, where it is integral, legal and cheaper than `cost`.
+    fn integral(
+        &self,
+        target: &Target,
+        pool: &Pool,
+        relaxed: &Relaxed,
+        cost: i128,
+    ) -> Option<Packed> {
+        let mut packed = Packed::default();
+        for &(index, x) in &relaxed.values {
+            if (x - x.round()).abs() > 1e-5 {
+                return None;
+            }
+            packed.push(pool.columns()[index].clone(), x.round() as u32);
+        }
+        let whole = Target { rows: Vec::new(), ..target.clone() };
+        let legal = packed.is_legal(self.compiled, &whole);
+        (legal && packed.cost(self.compiled) < cost).then_some(packed)
+    }
+
+    /// Branches on a pool where the LP uses more kinds than there may be pools.
+    fn split_pools(&mut self, index: usize, pool: &Pool, relaxed: &Relaxed) -> bool {
+        let Some(most) = self.compiled.max_pools else { return false };
+        let mut share: Vec<(f64, usize)> = Vec::new();
+        for &(column, x) in &relaxed.values {
+            let kind = pool.columns()[column].kind;
+            let cost = x * self.compiled.cost(kind, pool.columns()[column].point) as f64;
+            match share.iter_mut().find(|entry| entry.1 == kind) {
+                Some(entry) => entry.0 += cost,
+                None => share.push((cost, kind)),
+            }
+        }
+        if share.len() <= most {
+            return false;
+        }
+        let used = self.nodes[index].used.clone();
+        share.retain(|entry| !used.contains(&entry.1));
+        share.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+        let Some(&(_, kind)) = share.first() else { return false };
+        let (unused, with) = (self.child(index), self.child(index));
+        self.restrict(unused, |k| k != kind);
+        self.nodes[with].used.push(kind);
+        if self.nodes[with].used.len() == most {
+            let keep = self.nodes[with].used.clone();
+            self.restrict(with, |k| keep.contains(&k));
+        }
+        self.nodes[index].fate = Fate::Pool { kind, unused, used: with };
+        true
+    }
+
+    fn restrict(&mut self, index: usize, keep: impl Fn(usize) -> bool) {
+        let node = &mut self.nodes[index];
+        let kept: Vec<usize> =
+            (0..node.target.kinds.len()).filter(|&i| keep(node.target.kinds[i])).collect();
+        for duals in &mut node.duals.coupling {
+            *duals = kept.iter().map(|&i| duals[i]).collect();
+        }
+        node.target.keep_kinds(keep);
+    }
+
+    fn split_count(&mut self, index: usize, choice: branch::Choice) {
+        let (at_most, at_least) = (self.child(index), self.child(index));
+        for (child, sense, rhs) in
+            [(at_most, false, choice.floor), (at_least, true, choice.floor + 1)]
+        {
+            let node = &mut self.nodes[child];
+            node.target.rows.push(PathRow { at_least: sense, rhs, ..choice.row.clone() });
+            node.duals.path.push(0);
+        }
+        let row = PathRow { rhs: choice.floor, ..choice.row };
+        self.nodes[index].fate = Fate::Count { row, at_most, at_least };
+    }
+
+    /// A child with the parent's target, duals and bound, open.
+    fn child(&mut self, parent: usize) -> usize {
+        let index = self.nodes.len();
+        let node = TreeNode { fate: Fate::Leaf, ..self.nodes[parent].clone() };
+        self.open.insert((node.bound, index));
+        self.nodes.push(node);
+        index
+    }
+
+    /// The proof, in the model's terms.
+    pub fn certificate(&self, workloads: usize) -> Certificate {
+        let tree = self
+            .nodes
+            .iter()
+            .map(|node| match &node.fate {
+                Fate::Leaf => Branch::Leaf(self.leaf(node, workloads)),
+                Fate::Count { row, at_most, at_least } => Branch::Count {
+                    row: self.count_row(row),
+                    rhs: row.rhs,
+                    at_most: *at_most as u32,
+                    at_least: *at_least as u32,
+                },
+                Fate::Pool { kind, unused, used } => Branch::Pool {
+                    kinds: self.with_dominated(&[*kind]),
+                    unused: *unused as u32,
+                    used: *used as u32,
+                },
+            })
+            .collect();
+        Certificate { scale: self.scale.scale as u64, unit: self.compiled.unit, tree }
+    }
+
+    /// The kinds with all they stand in for.
+    fn with_dominated(&self, kinds: &[usize]) -> Vec<u32> {
+        (0..self.compiled.kinds.len())
+            .filter(|&kind| kinds.contains(&self.compiled.kinds[kind].stand_in))
+            .map(|kind| kind as u32)
+            .collect()
+    }
+
+    fn count_row(&self, row: &PathRow) -> CountRow {
+        CountRow {
+            point: row.point as u32,
+            kinds: row.kinds.as_ref().map_or_else(Vec::new, |kinds| self.with_dominated(kinds)),
+            conditions: row
+                .conditions
+                .iter()
+                .map(|&(class, at_least)| Condition {
+                    workloads: self.compiled.classes[class as usize].members.clone(),
+                    at_least,
+                })
+                .collect(),
+        }
+    }
+
+    fn leaf(&self, node: &TreeNode, workloads: usize) -> Leaf {
+        let demand = node
+            .duals
+            .demand
+            .iter()
+            .map(|duals| {
+                let mut row = vec![0; workloads];
+                for (class, dual) in self.compiled.classes.iter().zip(duals) {
+                    for member in &class.members {
+                        row[member.index()] = *dual;
+                    }
+                }
+                row
+            })
+            .collect();
+        let mut coupling = Vec::new();
+        for (duals, &(small, large)) in node.duals.coupling.iter().zip(&self.compiled.coupled) {
+            for (&dual, &front) in duals.iter().zip(&node.target.kinds) {
+                if dual > 0 {
+                    // What a kind may be worth must hold for those it stands in for, too.
+                    for kind in self.with_dominated(&[front]) {
+                        coupling.push((kind, small as u32, large as u32, dual));
+                    }
+                }
+            }
+        }
+        coupling.sort_unstable();
+        Leaf { demand, system: node.duals.system.clone(), coupling, path: node.duals.path.clone() }
+    }
+}

@@ -1,0 +1,87 @@
+//! Work units: the only limit a solve knows. One table weighs what is counted, so that a unit
+//! costs about the same time wherever it is spent. Counters only grow and are added in index
+//! order, so a limit strikes at the same place in every run.
+
+use crate::{Control, Options};
+use nodeplan_model::plan::Work;
+use std::cell::Cell;
+
+/// Units of one pricing label.
+const LABEL: u64 = 1;
+/// Units of one simplex iteration.
+const ITERATION: u64 = 200;
+/// Units of one branch of the search tree.
+const BRANCH: u64 = 2_000;
+
+/// Units of a piece of work.
+pub fn units(work: &Work) -> u64 {
+    work.labels
+        .saturating_mul(LABEL)
+        .saturating_add(work.iterations.saturating_mul(ITERATION))
+        .saturating_add(work.branches.saturating_mul(BRANCH))
+}
+
+/// Counts work against the limit and asks the caller whether to go on.
+pub struct Meter<'a> {
+    work: Cell<Work>,
+    limit: u64,
+    control: Control<'a>,
+}
+
+impl<'a> Meter<'a> {
+    /// Starts at zero.
+    pub fn new(options: &Options, control: Control<'a>) -> Self {
+        Self { work: Cell::new(Work::default()), limit: options.work_limit, control }
+    }
+
+    /// Work so far.
+    pub fn work(&self) -> Work {
+        self.work.get()
+    }
+
+    /// Units so far.
+    pub fn used(&self) -> u64 {
+        units(&self.work.get())
+    }
+
+    /// Units left.
+    pub fn left(&self) -> u64 {
+        self.limit.saturating_sub(self.used())
+    }
+
+    /// Counts pricing labels.
+    pub fn labels(&self, count: u64) {
+        let mut work = self.work.get();
+        work.labels = work.labels.saturating_add(count);
+        self.work.set(work);
+    }
+
+    /// Counts simplex iterations.
+    pub fn iterations(&self, count: u64) {
+        let mut work = self.work.get();
+        work.iterations = work.iterations.saturating_add(count);
+        self.work.set(work);
+    }
+
+    /// Counts a branch.
+    pub fn branch(&self) {
+        let mut work = self.work.get();
+        work.branches = work.branches.saturating_add(1);
+        self.work.set(work);
+    }
+
+    /// Whether to stop: out of work, or the caller said so.
+    pub fn stop(&self) -> bool {
+        self.left() == 0 || (self.control.interrupt)()
+    }
+
+    /// Whether to stop a part that may use work up to `until` units.
+    pub fn stop_at(&self, until: u64) -> bool {
+        self.used() >= until.min(self.limit) || (self.control.interrupt)()
+    }
+
+    /// The caller's hands.
+    pub fn control(&self) -> Control<'a> {
+        self.control
+    }
+}
