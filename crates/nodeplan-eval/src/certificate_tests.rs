@@ -521,13 +521,17 @@ fn impossible_problems_are_proven_so() {
 /// Kinds that others cover are left out; the lattice is that of the rest.
 #[test]
 fn covered_sizes_need_no_pricing() {
-    let skus = vec![
+    let mut skus = vec![
         testing::sku("a", 2, 9, 30),
         testing::sku("b", 2, 8, 31),
         testing::sku("c", 1, 9, 30),
         testing::sku("d", 3, 9, 45),
         testing::sku("e", 2, 9, 30),
+        testing::sku("f", 1, 1, 31),
     ];
+    // Disks that nobody asks for, and memory that all pods together cannot fill, are no reason.
+    skus[5].measured.as_mut().unwrap().data_disks = 16;
+    skus[2].measured.as_mut().unwrap().memory.0 = 99;
     let parts = testing::parts(skus, vec![testing::workload("w", 1, 1)], &[(2, &[5])]);
     let problem = testing::problem(parts);
     let leaf = Leaf {
@@ -542,7 +546,7 @@ fn covered_sizes_need_no_pricing() {
     let check = check_bound(&problem, &certificate, &OPTIONS);
     assert_eq!(
         (check.priced, check.dominated, check.lattice),
-        (2, 3, Spend(30))
+        (2, 4, Spend(30))
     );
     assert_eq!(check.bound, Spend(150));
 }

@@ -29,7 +29,7 @@ pub(crate) struct Kind {
     pub serves_system: bool,
     /// Bit set over placement classes it admits.
     admits: Vec<u64>,
-    /// Amounts that a covering kind must reach.
+    /// Amounts that a covering kind must reach; never more than all pods together take.
     reach: Vec<u64>,
     /// Can hold a pod that is asked for, or be a system pool that is asked for.
     pub useful: bool,
@@ -108,12 +108,13 @@ impl Kinds {
             .map(|c| c.iter().any(|&d| d > 0))
             .collect();
         let rules = problem.cluster().overcommit;
+        let totals = totals(problem, &needs);
         let mut row = Vec::new();
         let all: Vec<Kind> = problem
             .pool_kinds()
             .into_iter()
             .map(|pool| {
-                let mut kind = facts(problem, pool, &examples);
+                let mut kind = facts(problem, pool, &examples, &totals);
                 kind.useful = (kind.serves_system && problem.needs_system_node())
                     || (0..needs.len())
                         .any(|i| asked[i] && kind.copies(&needs[i], class[i], &mut row) > 0);
@@ -176,7 +177,26 @@ impl Kinds {
     }
 }
 
-fn facts(problem: &Problem, pool: PoolKind, examples: &[usize]) -> Kind {
+/// All that the pods of a load point take together, the largest over the load points: the
+/// resources, then the mean CPU use. More room than this is of no use on any node.
+fn totals(problem: &Problem, needs: &[Needs]) -> Vec<u64> {
+    let dims = needs.first().map_or(0, |needs| needs.size.len() + 1);
+    let mut totals = vec![0_u64; dims];
+    for demand in problem.demand().rows() {
+        let mut sums = vec![0_u128; dims];
+        for (needs, &pods) in needs.iter().zip(demand) {
+            for (sum, &amount) in sums.iter_mut().zip(needs.size.iter().chain([&needs.mean])) {
+                *sum += u128::from(amount) * u128::from(pods);
+            }
+        }
+        for (total, sum) in totals.iter_mut().zip(sums) {
+            *total = u64::try_from(sum).unwrap_or(u64::MAX).max(*total);
+        }
+    }
+    totals
+}
+
+fn facts(problem: &Problem, pool: PoolKind, examples: &[usize], totals: &[u64]) -> Kind {
     let room = room(problem, pool);
     let rules = problem.cluster().overcommit;
     let mut admits = vec![0_u64; examples.len().div_ceil(64)];
@@ -187,6 +207,9 @@ fn facts(problem: &Problem, pool: PoolKind, examples: &[usize]) -> Kind {
     }
     let mut reach = room.usable.clone();
     reach.push(room.sustained.unwrap_or(u64::MAX));
+    for (reach, &most) in reach.iter_mut().zip(totals) {
+        *reach = most.min(*reach);
+    }
     reach.extend(rules.cpu.map(|_| room.allocatable_cpu));
     reach.extend(rules.memory.map(|_| room.allocatable_memory));
     Kind {
