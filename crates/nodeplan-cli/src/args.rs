@@ -182,7 +182,7 @@ pub struct MarketArgs {
         value_delimiter = ','
     )]
     pub sku_deny: Vec<String>,
-    /// Architectures: amd64, arm64
+    /// Architectures of workloads that name none: amd64, arm64, any [default: amd64]
     #[arg(
         long,
         env = "NODEPLAN_ARCH",

@@ -12,15 +12,11 @@ use nodeplan::model::eligibility::{Filter, Pattern};
 use nodeplan::model::problem::{AddOn, Burst, Cluster, Overcommit, ReservationModel, SystemPool};
 use nodeplan::model::units::{DAY_MILLIS, Date, PerMille};
 use nodeplan::solve::Solver;
-use nodeplan::{Options, SizeFor, Sizing};
+use nodeplan::{MAX_PODS, MAX_POOLS, Options, SizeFor, Sizing};
 use std::time::Duration;
 
 /// The region where nobody names one.
 pub const DEFAULT_REGION: &str = "koreacentral";
-/// Most pools where nobody says.
-const MAX_POOLS: u32 = 6;
-/// Max pods of the overlay network.
-const MAX_PODS: u32 = 250;
 
 fn invalid(flag: &str, text: &str, expected: &str) -> Failure {
     Failure::usage(format!("--{flag}: `{text}` is not {expected}"))
@@ -65,19 +61,18 @@ pub fn arches(args: &MarketArgs, config: &Config) -> Result<Vec<Arch>, Failure> 
         Vec::new()
     };
     for text in &args.arch {
-        let arch = match text.trim().to_ascii_lowercase().as_str() {
-            "amd64" | "x86-64" | "x64" => Arch::Amd64,
-            "arm64" => Arch::Arm64,
-            _ => return Err(invalid("arch", text, "amd64 or arm64")),
-        };
-        if !arches.contains(&arch) {
-            arches.push(arch);
+        match text.trim().to_ascii_lowercase().as_str() {
+            "amd64" => arches.push(Arch::Amd64),
+            "arm64" => arches.push(Arch::Arm64),
+            "any" => arches.extend([Arch::Amd64, Arch::Arm64]),
+            _ => return Err(invalid("arch", text, "amd64, arm64 or any")),
         }
     }
     if arches.is_empty() {
         arches.push(Arch::Amd64);
     }
     arches.sort_unstable();
+    arches.dedup();
     Ok(arches)
 }
 

@@ -104,6 +104,8 @@ pub struct Answer {
     pub designs: Vec<DesignAnswer>,
     /// The cost with every workload in pools of its own.
     pub isolation: Option<Alternative>,
+    /// The cost with one value of max pods for all pools, where each may choose.
+    pub one_max_pods: Option<Alternative>,
     /// Cost at 1..N pools.
     pub pool_counts: Vec<PoolCount>,
     /// Oddities of the input.
@@ -213,6 +215,8 @@ pub struct Usage {
 pub struct PoolWorkload {
     /// Full name.
     pub name: String,
+    /// One of the platform's own.
+    pub system: bool,
     /// Pods at each load point.
     pub pods: Vec<u64>,
 }

@@ -4,7 +4,7 @@
 use crate::document::{Block, Cell, Document, Fact, Remark, Table, Tone};
 use crate::number;
 use nodeplan_model::answer::{
-    Alternative, Answer, Bind, DesignAnswer, Notice, PoolAnswer, PoolPoint, Usage,
+    Alternative, Answer, Bind, DesignAnswer, Notice, PoolAnswer, PoolPoint, PoolWorkload, Usage,
 };
 use nodeplan_model::plan::{PoolMode, Status};
 
@@ -203,7 +203,11 @@ fn facts(answer: &Answer, detail: Detail) -> Vec<Fact> {
                  branches",
                 number::count(checked.nodes, "node"),
                 number::count(checked.pods, "pod"),
-                number::count(checked.leaves, "leaf node"),
+                if checked.leaves == 1 {
+                    "1 leaf".to_owned()
+                } else {
+                    format!("{} leaves", checked.leaves)
+                },
                 number::count(checked.priced, "pool kind"),
                 number::grouped(u128::from(checked.dominated)),
                 number::grouped(u128::from(checked.cut_short)),
@@ -218,6 +222,9 @@ fn facts(answer: &Answer, detail: Detail) -> Vec<Fact> {
     }
     if let Some(isolation) = &answer.isolation {
         facts.push(isolated(answer, isolation));
+    }
+    if let Some(fixed) = &answer.one_max_pods {
+        facts.push(saving(answer, "Max pods", fixed));
     }
     facts
 }
@@ -354,11 +361,12 @@ fn why_table(answer: &Answer) -> Table {
     table
 }
 
+/// Most workloads named in one cell.
 const HELD: usize = 4;
 
 fn holds(pool: &PoolAnswer) -> String {
-    let mut parts: Vec<String> = pool
-        .workloads
+    let own: Vec<&PoolWorkload> = pool.workloads.iter().filter(|one| !one.system).collect();
+    let mut parts: Vec<String> = own
         .iter()
         .take(HELD)
         .map(|workload| {
@@ -367,8 +375,11 @@ fn holds(pool: &PoolAnswer) -> String {
             format!("{} {}", workload.name, number::range(least, most))
         })
         .collect();
-    if pool.workloads.len() > HELD {
-        parts.push(format!("{} more", pool.workloads.len() - HELD));
+    if own.len() > HELD {
+        parts.push(format!("{} more", own.len() - HELD));
+    }
+    if own.len() < pool.workloads.len() {
+        parts.push("platform pods".to_owned());
     }
     parts.join(", ")
 }

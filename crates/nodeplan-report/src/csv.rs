@@ -9,9 +9,9 @@ use nodeplan_model::units::UsdPerHour;
 #[must_use]
 pub fn pools_csv(answer: &Answer) -> String {
     let mut text = String::from(
-        "pool,mode,sku,vcpus,memory_bytes,max_pods,load_point,hours_per_day_ms,nodes,pods,\
+        "pool,mode,sku,vcpus,memory_bytes,max_pods,load_point,weight_ms_per_day,nodes,pods,\
          cpu_request_m,cpu_allocatable_m,memory_request_bytes,memory_allocatable_bytes,\
-         currency,node_rate_per_hour,pool_month\n",
+         currency,node_rate_per_hour,pool_cost_per_month\n",
     );
     for pool in &answer.pools {
         for (state, point) in pool.points.iter().zip(&answer.points) {

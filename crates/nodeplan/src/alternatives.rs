@@ -5,7 +5,7 @@ use crate::pools::total_millis;
 use nodeplan_eval::check_plan;
 use nodeplan_model::answer::{Alternative, Money, PoolCount};
 use nodeplan_model::plan::{Plan, Status};
-use nodeplan_model::problem::Problem;
+use nodeplan_model::problem::{Problem, ProblemParts};
 use nodeplan_solve::Control;
 use std::collections::BTreeMap;
 
@@ -53,25 +53,28 @@ pub fn phrase(problem: &Problem, plan: &Plan) -> String {
 
 /// A comparison with a plan of the same problem, checked by the judge first.
 fn of_plan(name: &str, ours: &Optimized, plan: Option<&Plan>) -> Alternative {
-    let without = |note: &str| Alternative {
+    let Some(plan) = plan else {
+        return without(name, "finds no plan under these rules");
+    };
+    let (findings, _, cost, _) = check_plan(&ours.problem, plan);
+    if let Some(first) = findings.first() {
+        return without(
+            name,
+            &format!("its plan breaks a rule: {} {}", first.code, first.text),
+        );
+    }
+    let month = Money::month_of(cost, total_millis(&ours.problem));
+    alternative(name, month, ours, phrase(&ours.problem, plan))
+}
+
+fn without(name: &str, note: &str) -> Alternative {
+    Alternative {
         name: name.to_owned(),
         month: None,
         saving: None,
         saving_per_mille: None,
         note: note.to_owned(),
-    };
-    let Some(plan) = plan else {
-        return without("finds no plan under these rules");
-    };
-    let (findings, _, cost, _) = check_plan(&ours.problem, plan);
-    if let Some(first) = findings.first() {
-        return without(&format!(
-            "its plan breaks a rule: {} {}",
-            first.code, first.text
-        ));
     }
-    let month = Money::month_of(cost, total_millis(&ours.problem));
-    alternative(name, month, ours, phrase(&ours.problem, plan))
 }
 
 fn alternative(name: &str, month: Money, ours: &Optimized, note: String) -> Alternative {
@@ -114,7 +117,7 @@ pub fn isolation(
     options: &Options,
     control: Control<'_>,
 ) -> Result<Option<Alternative>, crate::Error> {
-    if ours.plan.is_none() || user_workloads(&ours.problem) < 2 {
+    if user_workloads(&ours.problem) < 2 {
         return Ok(None);
     }
     let mut parts = ours.problem.parts().clone();
@@ -124,29 +127,68 @@ pub fn isolation(
         number += 1;
         workload.pool = Some(format!("own-{number}"));
     }
-    let problem = Problem::new(parts).map_err(crate::Error::Problem)?;
-    let apart = optimize_with(&problem, &small(options), control)?;
-    let name = "a pool of its own for every workload";
-    let answer = match (&apart.plan, apart.cost()) {
-        (Some(plan), Some(cost)) => {
-            let month = Money::month_of(cost, total_millis(&apart.problem));
-            let sure = if apart.status == Status::Optimal {
-                "cheapest possible: "
-            } else {
-                ""
-            };
-            let note = format!("{sure}{}", phrase(&apart.problem, plan));
-            alternative(name, month, ours, note)
-        }
-        _ => Alternative {
-            name: name.to_owned(),
-            month: None,
-            saving: None,
-            saving_per_mille: None,
-            note: "none was found".to_owned(),
-        },
+    variant(
+        "a pool of its own for every workload",
+        ours,
+        parts,
+        options,
+        control,
+    )
+}
+
+/// What it costs when all pools have the largest of the max-pods values they may choose from.
+/// `None` where there is no choice, or no plan.
+///
+/// # Errors
+/// As [`optimize_with`].
+pub fn one_max_pods(
+    ours: &Optimized,
+    options: &Options,
+    control: Control<'_>,
+) -> Result<Option<Alternative>, crate::Error> {
+    let mut parts = ours.problem.parts().clone();
+    let values = &mut parts.cluster.max_pods;
+    let (Some(most), true) = (values.iter().max().copied(), values.len() > 1) else {
+        return Ok(None);
     };
-    Ok(Some(answer))
+    *values = vec![most];
+    variant(
+        &format!("max {most} pods a node everywhere"),
+        ours,
+        parts,
+        options,
+        control,
+    )
+}
+
+/// Solves a variant of our problem to compare with.
+fn variant(
+    name: &str,
+    ours: &Optimized,
+    parts: ProblemParts,
+    options: &Options,
+    control: Control<'_>,
+) -> Result<Option<Alternative>, crate::Error> {
+    if ours.plan.is_none() {
+        return Ok(None);
+    }
+    let problem = Problem::new(parts).map_err(crate::Error::Problem)?;
+    let other = optimize_with(&problem, &small(options), control)?;
+    let (Some(plan), Some(cost)) = (&other.plan, other.cost()) else {
+        let note = match other.status {
+            Status::Infeasible => "none exists",
+            _ => "none was found",
+        };
+        return Ok(Some(without(name, note)));
+    };
+    let month = Money::month_of(cost, total_millis(&other.problem));
+    let sure = if other.status == Status::Optimal {
+        "the cheapest: "
+    } else {
+        "the best found: "
+    };
+    let note = format!("{sure}{}", phrase(&other.problem, plan));
+    Ok(Some(alternative(name, month, ours, note)))
 }
 
 /// The cheapest plan with at most 1, 2 … pools, up to what the answer may use.

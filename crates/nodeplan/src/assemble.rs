@@ -1,5 +1,6 @@
 //! The answer: all that a report shows, computed from a verified plan.
 
+use crate::ladder;
 use crate::pipeline::Optimized;
 use crate::pools::{describe, total_millis};
 use crate::rules::rules;
@@ -9,6 +10,7 @@ use nodeplan_model::answer::{
 };
 use nodeplan_model::plan::Unplaceable;
 use nodeplan_model::problem::Problem;
+use nodeplan_model::workload::Workload;
 
 /// What an answer holds besides the plan itself.
 #[derive(Clone, Debug, Default)]
@@ -23,6 +25,8 @@ pub struct Extras {
     pub designs: Vec<DesignAnswer>,
     /// Cost of isolation ([`crate::isolation`]).
     pub isolation: Option<Alternative>,
+    /// Cost with one value of max pods ([`crate::one_max_pods`]).
+    pub one_max_pods: Option<Alternative>,
     /// Cost at 1..N pools ([`crate::pool_counts`]).
     pub pool_counts: Vec<PoolCount>,
 }
@@ -60,6 +64,7 @@ pub fn answer(found: &Optimized, extras: Extras) -> Answer {
         baselines: extras.baselines,
         designs: extras.designs,
         isolation: extras.isolation,
+        one_max_pods: extras.one_max_pods,
         pool_counts: extras.pool_counts,
         warnings: extras.warnings,
         assumptions: assumptions(found),
@@ -152,9 +157,33 @@ fn assumptions(found: &Optimized) -> Vec<String> {
     if problem.cluster().os_overhead {
         all.push(
             "memory the operating system keeps: 112 MiB + 17.5 MiB per GiB, measured up to 32 GiB; \
-             sizes above are marked *"
+             larger sizes are marked *"
+                .to_owned(),
+        );
+    }
+    let unlimited = |one: &&Workload| one.cpu_limit.is_none() || one.memory_limit.is_none();
+    let count = problem.workloads().iter().filter(unlimited).count();
+    if count > 0 {
+        all.push(format!(
+            "a pod without a limit may use its whole node: so it counts in the ratio of limits, \
+             marked *; {count} of {} workloads, the platform's own included",
+            problem.workloads().len()
+        ));
+    }
+    if wants_more_coredns(found) {
+        all.push(
+            "coredns has fewer replicas than the plan's nodes call for: the search ended early"
                 .to_owned(),
         );
     }
     all
+}
+
+/// Whether the search ended before coredns had all its replicas.
+fn wants_more_coredns(found: &Optimized) -> bool {
+    let raised = |plan| ladder::raised(&found.problem, &ladder::wanted(&found.problem, plan));
+    found
+        .plan
+        .as_ref()
+        .is_some_and(|plan| !matches!(raised(plan), Ok(None)))
 }

@@ -18,6 +18,7 @@ use nodeplan_model::catalog::Catalog;
 use nodeplan_model::plan::{NodePool, Plan};
 use nodeplan_model::problem::Problem;
 use nodeplan_model::units::{Spend, UsdPerHour};
+use std::collections::BTreeMap;
 
 /// A design as pools of a problem of its own.
 struct Laid {
@@ -98,16 +99,26 @@ fn judge(laid: &mut Laid) {
         .breaches
         .iter()
         .any(|one| matches!(one.code.as_str(), "NP2203" | "NP2204" | "NP2205"));
+    let mut seen: BTreeMap<(String, String), (Notice, u64)> = BTreeMap::new();
     for one in findings {
-        let told = known && one.code == nodeplan_eval::codes::DEMAND;
+        if known && one.code == nodeplan_eval::codes::DEMAND {
+            continue;
+        }
         let notice = Notice {
             code: one.code,
             place: one.place,
             text: one.text,
         };
-        if !told && !laid.breaches.contains(&notice) {
-            laid.breaches.push(notice);
+        let key = (notice.code.clone(), notice.place.clone());
+        seen.entry(key).or_insert((notice, 0)).1 += 1;
+    }
+    for (mut notice, times) in seen.into_values() {
+        if times > 1 {
+            notice
+                .text
+                .push_str(&format!(", and {} more like it", times - 1));
         }
+        laid.breaches.push(notice);
     }
 }
 

@@ -102,7 +102,7 @@ fn workloads(problem: &Problem, pool: &NodePool) -> Vec<PoolWorkload> {
         .iter()
         .flat_map(|pods| pods.keys().copied())
         .collect();
-    let mut all: Vec<(bool, PoolWorkload)> = ids
+    let mut all: Vec<PoolWorkload> = ids
         .into_iter()
         .map(|id| {
             let pods = points
@@ -110,17 +110,15 @@ fn workloads(problem: &Problem, pool: &NodePool) -> Vec<PoolWorkload> {
                 .map(|point| point.get(&id).copied().unwrap_or(0))
                 .collect();
             let workload = problem.workload(id);
-            (
-                workload.system,
-                PoolWorkload {
-                    name: workload.full_name(),
-                    pods,
-                },
-            )
+            PoolWorkload {
+                name: workload.full_name(),
+                system: workload.system,
+                pods,
+            }
         })
         .collect();
-    all.sort_by_key(|(system, _)| *system);
-    all.into_iter().map(|(_, workload)| workload).collect()
+    all.sort_by_key(|one| one.system);
+    all
 }
 
 fn ratio(part: u128, whole: u128) -> u32 {

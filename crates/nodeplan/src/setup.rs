@@ -2,10 +2,16 @@
 
 use crate::Error;
 use ndarray::Array2;
+use nodeplan_io::addons::{Preset, daemonsets, system_workloads};
+use nodeplan_io::catalog::{SIZE_PREFIX, nearest};
+use nodeplan_io::csv::WorkloadFile;
 use nodeplan_model::catalog::{Catalog, Exclusion};
 use nodeplan_model::eligibility::{Filter, eligible};
-use nodeplan_model::problem::{Assumption, Cluster, LoadPoint, Problem, ProblemParts, SystemPool};
-use nodeplan_model::units::DAY_MILLIS;
+use nodeplan_model::problem::{
+    Assumption, Burst, Cluster, LoadPoint, Overcommit, Problem, ProblemParts, ReservationModel,
+    SystemPool,
+};
+use nodeplan_model::units::{DAY_MILLIS, PerMille};
 use nodeplan_model::workload::Workload;
 
 /// A workload with its pods at the low and at the high load point.
@@ -56,6 +62,29 @@ impl Default for Sizing {
     }
 }
 
+/// Max pods per node where nobody says: that of the overlay network.
+pub const MAX_PODS: u32 = 250;
+/// Most node pools where nobody says.
+pub const MAX_POOLS: u32 = 6;
+
+/// The rules where nobody says otherwise: reservations of AKS 1.29 and newer, the add-ons of
+/// overlay networking, a shared system pool, requests alone.
+#[must_use]
+pub fn standard_cluster() -> Cluster {
+    Cluster {
+        reservation: ReservationModel::Aks,
+        os_overhead: true,
+        max_pods: vec![MAX_PODS],
+        addons: daemonsets(Preset::Base),
+        system_pool: SystemPool::Shared,
+        max_pools: Some(MAX_POOLS),
+        burst: Burst::default(),
+        overcommit: Overcommit::default(),
+        headroom: PerMille::default(),
+        sustained_cpu: true,
+    }
+}
+
 /// Everything a problem is made of.
 #[derive(Clone, Debug)]
 pub struct Setup<'a> {
@@ -77,6 +106,41 @@ pub struct Setup<'a> {
     pub assumptions: Vec<String>,
 }
 
+impl<'a> Setup<'a> {
+    /// The workloads of a file under [`standard_cluster`] at both load points, with the
+    /// platform's own workloads.
+    #[must_use]
+    pub fn new(catalog: &'a Catalog, filter: &'a Filter, file: WorkloadFile) -> Self {
+        let mut cluster = standard_cluster();
+        cluster.addons.extend(file.daemonsets);
+        let counts = file.low.into_iter().zip(file.high);
+        let demands = file.workloads.into_iter().zip(counts);
+        let system = system_workloads(&filter.arches).into_iter();
+        Self {
+            catalog,
+            filter,
+            cluster,
+            demands: demands
+                .map(|(workload, (low, high))| Demand {
+                    workload,
+                    low,
+                    high,
+                })
+                .collect(),
+            system: system
+                .map(|(workload, pods)| Demand {
+                    workload,
+                    low: pods,
+                    high: pods,
+                })
+                .collect(),
+            sizing: Sizing::default(),
+            extended: Vec::new(),
+            assumptions: file.assumptions.into_iter().map(|one| one.text).collect(),
+        }
+    }
+}
+
 /// A problem and what to tell about how it came to be.
 #[derive(Clone, Debug)]
 pub struct Prepared {
@@ -94,9 +158,8 @@ pub fn problem_from(setup: Setup<'_>) -> Result<Prepared, Error> {
     let found = eligible(setup.catalog, setup.filter);
     if let Some(pattern) = found.unmatched.first() {
         let text = pattern.to_string();
-        let names = setup.catalog.skus.iter().map(|sku| sku.name.as_str());
         return Err(Error::NoSuchSize {
-            nearest: nodeplan_io::catalog::nearest(&text, names, 3),
+            nearest: nearest_sizes(setup.catalog, &text),
             region: setup.catalog.region.clone(),
             pattern: text,
         });
@@ -160,6 +223,14 @@ pub fn problem_from(setup: Setup<'_>) -> Result<Prepared, Error> {
     };
     let problem = Problem::new(parts).map_err(Error::Problem)?;
     Ok(Prepared { problem, warnings })
+}
+
+/// Sizes that `text` may have meant, as short as people write them.
+#[must_use]
+pub fn nearest_sizes(catalog: &Catalog, text: &str) -> Vec<String> {
+    let bare = |name: &'_ str| name.trim_start_matches(SIZE_PREFIX).to_owned();
+    let names: Vec<String> = catalog.skus.iter().map(|sku| bare(&sku.name)).collect();
+    nearest(&bare(text), names.iter().map(String::as_str), 3)
 }
 
 fn notice(code: &str, place: &str, text: String) -> nodeplan_model::answer::Notice {

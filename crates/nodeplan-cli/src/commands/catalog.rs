@@ -3,7 +3,6 @@
 use crate::args::{CatalogArgs, CatalogCommand, Global, MarketArgs, NodeArgs, RuleArgs};
 use crate::diagnose::Failure;
 use crate::{Done, output, rules};
-use nodeplan::io::catalog::nearest;
 use nodeplan::model::catalog::{Catalog, Sku};
 use nodeplan::model::eligibility::{Pattern, eligible};
 use nodeplan::model::ids::{GroupId, SkuId};
@@ -69,7 +68,7 @@ fn show(
     let (catalog, _) = rules::market(args, &config)?;
     let pattern = Pattern::new(name);
     let Some(sku) = catalog.skus.iter().find(|sku| pattern.matches(&sku.name)) else {
-        let near = nearest(name, catalog.skus.iter().map(|sku| sku.name.as_str()), 3);
+        let near = nodeplan::nearest_sizes(&catalog, name);
         let failure = Failure::usage(format!(
             "no size `{name}` has a price in {}",
             catalog.region

@@ -5,19 +5,17 @@ use crate::args::{Format, Global, OptimizeArgs};
 use crate::diagnose::Failure;
 use crate::progress::{Watch, listen};
 use crate::{Done, config, output, rules};
-use nodeplan::io::addons::system_workloads;
-use nodeplan::io::csv::WorkloadFile;
 use nodeplan::io::diagnostic::Warning;
 use nodeplan::io::document::{
     CatalogStamp, PLAN_VERSION, PlanDocument, Summary, Tool, input, write,
 };
 use nodeplan::io::yaml::Config;
 use nodeplan::model::answer::{Answer, InputFile, Notice};
-use nodeplan::model::catalog::{Arch, Catalog};
+use nodeplan::model::catalog::Catalog;
 use nodeplan::model::plan::Status;
 use nodeplan::report;
 use nodeplan::solve::Control;
-use nodeplan::{Demand, Extras, Optimized, Options, Prepared, Setup, UNASKED_WORKLOADS};
+use nodeplan::{Extras, Optimized, Options, Prepared, Setup, UNASKED_WORKLOADS};
 use std::collections::BTreeMap;
 
 /// All that was read.
@@ -111,14 +109,15 @@ fn tell(global: &Global, answer: &Answer) {
 fn read(global: &Global, args: &OptimizeArgs) -> Result<Read, Failure> {
     let (config, settings) = config::find(global)?;
     let (catalog, region_assumed) = rules::market(&args.market, &config)?;
-    let filter = rules::filter(&args.market, &config, &catalog)?;
-    // A file that names no architecture runs on those asked for only where one alone was asked.
-    let default = match filter.arches.as_slice() {
-        [one] => vec![*one],
-        _ => vec![Arch::Amd64],
-    };
-    let (file, bytes) = workloads(&args.workloads, &ignored(args, &config), default)?;
-    let cluster = rules::cluster(&args.node, &args.rules, &config, file.daemonsets.clone())?;
+    let arches = rules::arches(&args.market, &config)?;
+    let (file, bytes) = workloads(&args.workloads, &ignored(args, &config), arches)?;
+    let mut filter = rules::filter(&args.market, &config, &catalog)?;
+    // A row that names another architecture brings its sizes in.
+    filter.arches.extend(&file.used_arches);
+    filter.arches.sort_unstable();
+    filter.arches.dedup();
+    let own = file.daemonsets.clone();
+    let cluster = rules::cluster(&args.node, &args.rules, &config, own)?;
     let options = rules::options(&args.search)?;
     let sizing = rules::sizing(&args.rules, &config)?;
     let mut assumptions = Vec::new();
@@ -129,25 +128,13 @@ fn read(global: &Global, args: &OptimizeArgs) -> Result<Read, Failure> {
         ));
     }
     assumptions.extend(file.assumptions.iter().map(|one| one.text.clone()));
-    assumptions.extend(figures(&file));
+    assumptions.push(PLATFORM.to_owned());
     let mut warnings: Vec<Notice> = file.warnings.iter().map(notice).collect();
-    let system = system_workloads(&filter.arches);
     let setup = Setup {
-        catalog: &catalog,
-        filter: &filter,
         cluster,
-        demands: demands(file),
-        system: system
-            .into_iter()
-            .map(|(workload, pods)| Demand {
-                workload,
-                low: pods,
-                high: pods,
-            })
-            .collect(),
         sizing,
-        extended: Vec::new(),
         assumptions,
+        ..Setup::new(&catalog, &filter, file)
     };
     let prepared = nodeplan::problem_from(setup)?;
     warnings.extend(prepared.warnings.iter().cloned());
@@ -189,41 +176,9 @@ fn stated(args: &OptimizeArgs) -> BTreeMap<String, String> {
         .collect()
 }
 
-fn demands(file: WorkloadFile) -> Vec<Demand> {
-    let counts = file.low.into_iter().zip(file.high);
-    file.workloads
-        .into_iter()
-        .zip(counts)
-        .map(|(workload, (low, high))| Demand {
-            workload,
-            low,
-            high,
-        })
-        .collect()
-}
-
-/// What is assumed about pods the file says little of.
-fn figures(file: &WorkloadFile) -> Vec<String> {
-    let unlimited = file
-        .workloads
-        .iter()
-        .filter(|one| one.cpu_limit.is_none() || one.memory_limit.is_none());
-    let count = unlimited.count();
-    let mut all = Vec::new();
-    if count > 0 {
-        all.push(format!(
-            "limits missing in {count} of {} workloads count as a whole node's allocatable in the \
-             ratio of limits",
-            file.workloads.len()
-        ));
-    }
-    all.push(
-        "add-on DaemonSets and the platform's own Deployments request what they did on AKS with \
-         Kubernetes 1.30"
-            .to_owned(),
-    );
-    all
-}
+/// Where the figures of the platform come from.
+const PLATFORM: &str = "add-on DaemonSets and the platform's own Deployments request what they \
+                        did on AKS with Kubernetes 1.30";
 
 fn notice(one: &Warning) -> Notice {
     let mut text = one.message.clone();
@@ -259,10 +214,15 @@ fn finish(
     if !args.plan_only {
         extras.baselines = nodeplan::baselines(&found);
     }
-    if !args.plan_only && few {
+    // Whoever ends the search early wants the plan, not comparisons.
+    if !args.plan_only && !(control.interrupt)() {
+        extras.one_max_pods = nodeplan::one_max_pods(&found, &read.options, control)?;
+    }
+    if !args.plan_only && few && !(control.interrupt)() {
         extras.isolation = nodeplan::isolation(&found, &read.options, control)?;
     }
-    if args.pool_table || (!args.plan_only && few) {
+    let table = args.pool_table || (!args.plan_only && few);
+    if table && !(control.interrupt)() {
         extras.pool_counts = nodeplan::pool_counts(&found, &read.options, control)?;
     }
     extras.inputs.clone_from(&read.inputs);

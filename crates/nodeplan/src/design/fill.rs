@@ -161,6 +161,9 @@ pub(super) fn place_system(laid: &mut Laid) {
         .iter()
         .map(|pool| placement::serves_system(problem, pool.kind))
         .collect();
+    // Where the system pool can be, room is the platform's first.
+    let mut order: Vec<usize> = (0..laid.pools.len()).collect();
+    order.sort_by_key(|&at| !serves[at]);
     for (pool, serves) in laid.pools.iter_mut().zip(&serves) {
         pool.mode = if *serves {
             PoolMode::System
@@ -175,16 +178,15 @@ pub(super) fn place_system(laid: &mut Laid) {
         let id = WorkloadId(index as u32);
         for point in 0..problem.points().len() {
             for _ in 0..problem.demand()[[point, index]] {
-                let spot = laid.pools.iter().enumerate().find_map(|(at, pool)| {
+                let spot = order.iter().find_map(|&at| {
+                    let pool = &laid.pools[at];
                     placement::admits(problem, pool.kind, one).then_some(())?;
                     let fits = |packing: &Packing| {
                         with(&packing.content, id, one.max_per_node)
                             .is_some_and(|content| rooms[at].holds(&rooms[at].taken(&content)))
                     };
-                    pool.packings[point]
-                        .iter()
-                        .position(fits)
-                        .map(|packing| (at, packing))
+                    let packing = pool.packings[point].iter().position(fits)?;
+                    Some((at, packing))
                 });
                 match spot {
                     Some((at, packing)) => add(&mut laid.pools[at].packings[point], packing, id),

@@ -22,7 +22,7 @@ fn size<'a>(problem: &Problem, catalog: &'a Catalog, name: &str) -> Result<&'a S
         .ok_or_else(|| Error::NoSuchSize {
             pattern: name.to_owned(),
             region: problem.parts().region.clone(),
-            nearest: nearest(name, catalog.skus.iter().map(|sku| sku.name.as_str()), 3),
+            nearest: crate::nearest_sizes(catalog, name),
         })
 }
 
