@@ -19,24 +19,14 @@ pub struct Cli {
 
 /// Version with the catalog's date.
 static VERSION: LazyLock<String> = LazyLock::new(|| {
-    format!(
-        "{} (catalog {})",
-        env!("CARGO_PKG_VERSION"),
-        nodeplan::io::catalog::DATE
-    )
+    format!("{} (catalog {})", env!("CARGO_PKG_VERSION"), nodeplan::io::catalog::DATE)
 });
 
 /// Options of every command.
 #[derive(Clone, Debug, Args)]
 pub struct Global {
     /// Colours: by terminal, always or never
-    #[arg(
-        long,
-        global = true,
-        env = "NODEPLAN_COLOR",
-        value_enum,
-        default_value = "auto"
-    )]
+    #[arg(long, global = true, env = "NODEPLAN_COLOR", value_enum, default_value = "auto")]
     pub color: When,
     /// Only ASCII characters
     #[arg(long, global = true, env = "NODEPLAN_ASCII")]
@@ -118,12 +108,7 @@ pub struct OptimizeArgs {
     #[allow(missing_docs)]
     pub search: SearchArgs,
     /// Hand-made design to compare with, YAML; may be repeated
-    #[arg(
-        long,
-        env = "NODEPLAN_COMPARE",
-        value_name = "FILE",
-        value_delimiter = ','
-    )]
+    #[arg(long, env = "NODEPLAN_COMPARE", value_name = "FILE", value_delimiter = ',')]
     pub compare: Vec<PathBuf>,
     /// Table of costs at 1..N pools, also for large files
     #[arg(long, env = "NODEPLAN_POOL_TABLE")]
@@ -175,20 +160,10 @@ pub struct MarketArgs {
     )]
     pub sku_allow: Vec<String>,
     /// Not these sizes
-    #[arg(
-        long,
-        env = "NODEPLAN_SKU_DENY",
-        value_name = "LIST",
-        value_delimiter = ','
-    )]
+    #[arg(long, env = "NODEPLAN_SKU_DENY", value_name = "LIST", value_delimiter = ',')]
     pub sku_deny: Vec<String>,
     /// Architectures of workloads that name none: amd64, arm64, any [default: amd64]
-    #[arg(
-        long,
-        env = "NODEPLAN_ARCH",
-        value_name = "LIST",
-        value_delimiter = ','
-    )]
+    #[arg(long, env = "NODEPLAN_ARCH", value_name = "LIST", value_delimiter = ',')]
     pub arch: Vec<String>,
     /// Day of the plan, YYYY-MM-DD: sizes that retire until then are out [default: the catalog's]
     #[arg(long, env = "NODEPLAN_PLAN_DATE", value_name = "DATE")]
@@ -215,12 +190,7 @@ pub struct NodeArgs {
     #[arg(long, env = "NODEPLAN_OVERHEAD", value_name = "MODEL")]
     pub overhead: Option<String>,
     /// Add-on DaemonSets: presets, or none [default: the overlay set]
-    #[arg(
-        long,
-        env = "NODEPLAN_ADDONS",
-        value_name = "LIST",
-        value_delimiter = ','
-    )]
+    #[arg(long, env = "NODEPLAN_ADDONS", value_name = "LIST", value_delimiter = ',')]
     pub addons: Vec<String>,
 }
 
@@ -250,12 +220,7 @@ pub struct RuleArgs {
     #[arg(long, env = "NODEPLAN_PEAK_HOURS", value_name = "H")]
     pub peak_hours: Option<String>,
     /// Plan without this rule although a row asks for it; may be repeated
-    #[arg(
-        long,
-        env = "NODEPLAN_IGNORE",
-        value_name = "RULE",
-        value_delimiter = ','
-    )]
+    #[arg(long, env = "NODEPLAN_IGNORE", value_name = "RULE", value_delimiter = ',')]
     pub ignore: Vec<String>,
 }
 
@@ -319,12 +284,7 @@ pub struct VerifyArgs {
     #[arg(short, long, env = "NODEPLAN_WORKLOADS", value_name = "FILE")]
     pub workloads: Option<PathBuf>,
     /// Other input files it claims to rest on; may be repeated
-    #[arg(
-        long,
-        env = "NODEPLAN_INPUT",
-        value_name = "FILE",
-        value_delimiter = ','
-    )]
+    #[arg(long, env = "NODEPLAN_INPUT", value_name = "FILE", value_delimiter = ',')]
     pub input: Vec<PathBuf>,
 }
 
@@ -335,12 +295,7 @@ pub struct CheckArgs {
     #[arg(short, long, env = "NODEPLAN_WORKLOADS", value_name = "FILE")]
     pub workloads: PathBuf,
     /// Plan without this rule although a row asks for it; may be repeated
-    #[arg(
-        long,
-        env = "NODEPLAN_IGNORE",
-        value_name = "RULE",
-        value_delimiter = ','
-    )]
+    #[arg(long, env = "NODEPLAN_IGNORE", value_name = "RULE", value_delimiter = ',')]
     pub ignore: Vec<String>,
     /// Exit 4 if there is any warning
     #[arg(long, env = "NODEPLAN_STRICT")]

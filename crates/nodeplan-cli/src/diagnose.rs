@@ -42,11 +42,7 @@ impl Failure {
             expected: None,
             help: None,
         };
-        Self {
-            code,
-            faults: vec![fault],
-            last: None,
-        }
+        Self { code, faults: vec![fault], last: None }
     }
 
     /// Wrong usage.
@@ -135,17 +131,9 @@ impl From<nodeplan::Error> for Failure {
 
 impl Fault {
     fn write(&self, text: &mut String, severity: &str, paint: &str, color: bool) {
-        let code = if self.code.is_empty() {
-            String::new()
-        } else {
-            format!("[{}]", self.code)
-        };
+        let code = if self.code.is_empty() { String::new() } else { format!("[{}]", self.code) };
         let head = format!("{severity}{code}");
-        let head = if color {
-            format!("\u{1b}[1;{paint}m{head}\u{1b}[0m")
-        } else {
-            head
-        };
+        let head = if color { format!("\u{1b}[1;{paint}m{head}\u{1b}[0m") } else { head };
         text.push_str(&format!("{head}: {}\n", visible(&self.message)));
         let mut indent = 2;
         if let Some(place) = &self.place {
@@ -181,9 +169,7 @@ fn write_place(text: &mut String, place: &Place) -> usize {
     }
     let column = (place.column as usize).saturating_sub(1);
     let from = column.saturating_sub(CONTEXT);
-    let until = column
-        .saturating_add(place.span as usize)
-        .saturating_add(CONTEXT);
+    let until = column.saturating_add(place.span as usize).saturating_add(CONTEXT);
     let chars: Vec<char> = place.source_line.chars().collect();
     let until = until.min(chars.len());
     let shown = |range: &[char]| visible(&range.iter().collect::<String>());
@@ -192,14 +178,10 @@ fn write_place(text: &mut String, place: &Place) -> usize {
     let tail = if until < chars.len() { "…" } else { "" };
     text.push_str(&format!("{number} | {lead}{}{tail}\n", shown(part)));
     if place.column > 0 {
-        let before = chars
-            .get(from.min(until)..column.min(until))
-            .unwrap_or_default();
+        let before = chars.get(from.min(until)..column.min(until)).unwrap_or_default();
         let width = shown(before).chars().count() + lead.chars().count();
         let marked = chars.get(column.min(until)..(column + place.span as usize).min(until));
-        let length = marked
-            .map_or(1, |marked| shown(marked).chars().count())
-            .max(1);
+        let length = marked.map_or(1, |marked| shown(marked).chars().count()).max(1);
         text.push_str(&format!(
             "{} | {}{}\n",
             " ".repeat(margin),
@@ -233,9 +215,6 @@ mod tests {
         let faults = vec![ImportError::new("NP1007", Place::whole("w.csv"), "odd"); 23];
         let text = Failure::input(faults).text(false);
         assert_eq!(text.matches("error[NP1007]").count(), 20);
-        assert!(
-            text.ends_with("… and 3 more.\n23 errors, nothing solved.\n"),
-            "{text}"
-        );
+        assert!(text.ends_with("… and 3 more.\n23 errors, nothing solved.\n"), "{text}");
     }
 }

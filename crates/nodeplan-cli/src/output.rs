@@ -42,9 +42,7 @@ pub fn style(global: &Global) -> Style {
 
 /// The format asked for, else the one a file's ending names, else a table.
 pub fn format(asked: Option<Format>, file: Option<&Path>) -> Format {
-    let ending = file
-        .and_then(Path::extension)
-        .and_then(|ending| ending.to_str());
+    let ending = file.and_then(Path::extension).and_then(|ending| ending.to_str());
     asked.unwrap_or(match ending.map(str::to_ascii_lowercase).as_deref() {
         Some("json") => Format::Json,
         Some("csv") => Format::Csv,
@@ -65,22 +63,16 @@ pub fn write(text: &str, file: Option<&Path>) -> Result<(), Failure> {
 pub fn print(text: &str) -> Result<(), Failure> {
     let mut out = std::io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(Failure::new(
-            crate::FAILED,
-            "",
-            format!("cannot write: {error}"),
-        )),
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            Err(Failure::new(crate::FAILED, "", format!("cannot write: {error}")))
+        }
         _ => Ok(()),
     }
 }
 
 fn replace(file: &Path, text: &str) -> Result<(), Failure> {
     let failed = |error: std::io::Error| {
-        Failure::new(
-            crate::FAILED,
-            "",
-            format!("cannot write {}: {error}", file.display()),
-        )
+        Failure::new(crate::FAILED, "", format!("cannot write {}: {error}", file.display()))
     };
     let mut draft = file.as_os_str().to_owned();
     draft.push(format!(".{}.tmp", std::process::id()));
@@ -101,11 +93,7 @@ pub fn read(file: &Path) -> Result<Vec<u8>, Failure> {
         std::fs::read(file)
     };
     found.map_err(|error| {
-        let code = if error.kind() == ErrorKind::NotFound {
-            crate::INVALID
-        } else {
-            crate::FAILED
-        };
+        let code = if error.kind() == ErrorKind::NotFound { crate::INVALID } else { crate::FAILED };
         Failure::new(code, "", format!("cannot read {}: {error}", file.display()))
     })
 }

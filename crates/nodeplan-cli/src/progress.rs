@@ -55,10 +55,7 @@ impl Watch {
 
     /// Whether the search is to end.
     pub fn ends(&self) -> bool {
-        stopped()
-            || self
-                .deadline
-                .is_some_and(|deadline| clock::now() >= deadline)
+        stopped() || self.deadline.is_some_and(|deadline| clock::now() >= deadline)
     }
 
     /// Shows where the search is.
@@ -100,10 +97,7 @@ impl Watch {
     pub fn over<T>(&self, search: impl FnOnce(Control<'_>) -> T) -> T {
         let interrupt = || self.ends();
         let progress = |progress: &Progress| self.tell(progress);
-        let found = search(Control {
-            interrupt: &interrupt,
-            progress: &progress,
-        });
+        let found = search(Control { interrupt: &interrupt, progress: &progress });
         self.clear();
         found
     }

@@ -42,10 +42,7 @@ pub fn market(args: &MarketArgs, config: &Config) -> Result<(Catalog, bool), Fai
         Failure::new(crate::INVALID, error.code(), error.to_string()).help(help)
     })?;
     for one in &config.measured {
-        let mut same = catalog
-            .skus
-            .iter_mut()
-            .filter(|s| s.name.eq_ignore_ascii_case(&one.sku));
+        let mut same = catalog.skus.iter_mut().filter(|s| s.name.eq_ignore_ascii_case(&one.sku));
         if let Some(sku) = same.next() {
             sku.measured = Some(one.resources(sku));
         }
@@ -55,11 +52,7 @@ pub fn market(args: &MarketArgs, config: &Config) -> Result<(Catalog, bool), Fai
 
 /// The architectures asked for, amd64 where none is.
 pub fn arches(args: &MarketArgs, config: &Config) -> Result<Vec<Arch>, Failure> {
-    let mut arches = if args.arch.is_empty() {
-        config.arch.clone()
-    } else {
-        Vec::new()
-    };
+    let mut arches = if args.arch.is_empty() { config.arch.clone() } else { Vec::new() };
     for text in &args.arch {
         match text.trim().to_ascii_lowercase().as_str() {
             "amd64" => arches.push(Arch::Amd64),
@@ -115,11 +108,7 @@ pub fn cluster(
         Some("nap") => ReservationModel::NodeAutoProvisioning,
         Some("measured") => ReservationModel::Measured,
         Some(text) => {
-            return Err(invalid(
-                "overhead",
-                text,
-                "aks, aks-legacy, nap or measured",
-            ));
+            return Err(invalid("overhead", text, "aks, aks-legacy, nap or measured"));
         }
     };
     let system_pool = match rules.system_pool.as_deref() {
@@ -132,22 +121,9 @@ pub fn cluster(
     let mut addons = addons(&node.addons, config.addons.as_deref())?;
     addons.extend(config.daemonsets.iter().cloned());
     addons.extend(own);
-    let headroom = rules
-        .headroom
-        .as_deref()
-        .map(|text| factor("headroom", text))
-        .transpose()?;
-    let burst = rules
-        .burst
-        .as_deref()
-        .map(burst)
-        .transpose()?
-        .or(config.burst);
-    let overcommit = rules
-        .max_overcommit
-        .as_deref()
-        .map(overcommit)
-        .transpose()?;
+    let headroom = rules.headroom.as_deref().map(|text| factor("headroom", text)).transpose()?;
+    let burst = rules.burst.as_deref().map(burst).transpose()?.or(config.burst);
+    let overcommit = rules.max_overcommit.as_deref().map(overcommit).transpose()?;
     let max_pods = match node.max_pods.as_deref() {
         None if !config.max_pods.is_empty() => config.max_pods.clone(),
         text => max_pods(text)?,
@@ -172,11 +148,7 @@ fn max_pods(text: Option<&str>) -> Result<Vec<u32>, Failure> {
         Some("auto") => Ok(AUTO_MAX_PODS.to_vec()),
         Some(text) => match text.parse() {
             Ok(pods) if (10..=250).contains(&pods) => Ok(vec![pods]),
-            _ => Err(invalid(
-                "max-pods",
-                text,
-                "a number from 10 to 250, or auto",
-            )),
+            _ => Err(invalid("max-pods", text, "a number from 10 to 250, or auto")),
         },
     }
 }
@@ -184,10 +156,7 @@ fn max_pods(text: Option<&str>) -> Result<Vec<u32>, Failure> {
 /// DaemonSets of the presets named, else of those configured, else of the base set.
 fn addons(names: &[String], configured: Option<&[Preset]>) -> Result<Vec<AddOn>, Failure> {
     if let (true, Some(presets)) = (names.is_empty(), configured) {
-        return Ok(presets
-            .iter()
-            .flat_map(|preset| daemonsets(*preset))
-            .collect());
+        return Ok(presets.iter().flat_map(|preset| daemonsets(*preset)).collect());
     }
     let mut presets = Vec::new();
     for name in names {
@@ -197,11 +166,7 @@ fn addons(names: &[String], configured: Option<&[Preset]>) -> Result<Vec<AddOn>,
             "overlay" => presets.push(Preset::Base),
             _ => presets.push(Preset::from_name(name).ok_or_else(|| {
                 let known: Vec<&str> = Preset::ALL.iter().map(|preset| preset.name()).collect();
-                invalid(
-                    "addons",
-                    name,
-                    &format!("one of {}, or none alone", known.join(", ")),
-                )
+                invalid("addons", name, &format!("one of {}, or none alone", known.join(", ")))
             })?),
         }
     }
@@ -216,11 +181,7 @@ fn addons(names: &[String], configured: Option<&[Preset]>) -> Result<Vec<AddOn>,
 fn burst(text: &str) -> Result<Burst, Failure> {
     if !text.contains('=') {
         let share = share("burst", text)?;
-        return Ok(Burst {
-            guaranteed: share,
-            burstable: share,
-            best_effort: share,
-        });
+        return Ok(Burst { guaranteed: share, burstable: share, best_effort: share });
     }
     let mut burst = Burst::default();
     for (key, value) in pairs("burst", text)? {
@@ -230,11 +191,7 @@ fn burst(text: &str) -> Result<Burst, Failure> {
             "burstable" => burst.burstable = share,
             "besteffort" => burst.best_effort = share,
             _ => {
-                return Err(invalid(
-                    "burst",
-                    key,
-                    "guaranteed, burstable or best-effort",
-                ));
+                return Err(invalid("burst", key, "guaranteed, burstable or best-effort"));
             }
         }
     }
@@ -265,9 +222,8 @@ fn overcommit(text: &str) -> Result<Overcommit, Failure> {
 fn pairs<'a>(flag: &str, text: &'a str) -> Result<Vec<(&'a str, &'a str)>, Failure> {
     text.split(',')
         .map(|pair| {
-            let (key, value) = pair
-                .split_once('=')
-                .ok_or_else(|| invalid(flag, pair, "of the form key=value"))?;
+            let (key, value) =
+                pair.split_once('=').ok_or_else(|| invalid(flag, pair, "of the form key=value"))?;
             Ok((key.trim(), value.trim()))
         })
         .collect()
@@ -287,25 +243,14 @@ pub fn sizing(rules: &RuleArgs, config: &Config) -> Result<Sizing, Failure> {
         Some(text) => return Err(invalid("size-for", text, "max, min or both")),
     };
     let Some(text) = rules.peak_hours.as_deref() else {
-        return Ok(Sizing {
-            size_for,
-            ..Sizing::default()
-        });
+        return Ok(Sizing { size_for, ..Sizing::default() });
     };
     let hours = factor("peak-hours", text)?;
     let peak_millis = u64::from(hours.0) * 3600;
     if text.contains('%') || peak_millis > DAY_MILLIS {
-        return Err(invalid(
-            "peak-hours",
-            text,
-            "a number of hours from 0 to 24",
-        ));
+        return Err(invalid("peak-hours", text, "a number of hours from 0 to 24"));
     }
-    Ok(Sizing {
-        size_for,
-        peak_millis,
-        peak_assumed: false,
-    })
+    Ok(Sizing { size_for, peak_millis, peak_assumed: false })
 }
 
 /// Limits of the search.
@@ -346,10 +291,7 @@ pub fn time_limit(text: Option<&str>) -> Result<Option<Duration>, Failure> {
         _ => (text, 1),
     };
     let number: u64 = number.trim().parse().map_err(|_| wrong())?;
-    number
-        .checked_mul(seconds)
-        .map(|all| Some(Duration::from_secs(all)))
-        .ok_or_else(wrong)
+    number.checked_mul(seconds).map(|all| Some(Duration::from_secs(all))).ok_or_else(wrong)
 }
 
 #[cfg(test)]
@@ -358,47 +300,24 @@ mod tests {
 
     #[test]
     fn options_read_as_written() {
-        for (text, ppm) in [
-            ("1%", Some(10_000)),
-            ("0.01%", Some(100)),
-            ("0%", Some(0)),
-            ("1", None),
-            ("x%", None),
-        ] {
+        for (text, ppm) in
+            [("1%", Some(10_000)), ("0.01%", Some(100)), ("0%", Some(0)), ("1", None), ("x%", None)]
+        {
             assert_eq!(gap_ppm(text).ok(), ppm, "{text}");
         }
-        for (text, seconds) in [
-            ("60s", Some(60)),
-            ("5m", Some(300)),
-            ("7", Some(7)),
-            ("m", None),
-        ] {
+        for (text, seconds) in [("60s", Some(60)), ("5m", Some(300)), ("7", Some(7)), ("m", None)] {
             let read = time_limit(Some(text)).ok().flatten();
             assert_eq!(read, seconds.map(Duration::from_secs), "{text}");
         }
         for (text, pods) in [("auto", 4), ("30", 1), ("9", 0), ("251", 0), ("x", 0)] {
-            assert_eq!(
-                max_pods(Some(text)).map_or(0, |pods| pods.len()),
-                pods,
-                "{text}"
-            );
+            assert_eq!(max_pods(Some(text)).map_or(0, |pods| pods.len()), pods, "{text}");
         }
-        for (text, burstable) in [
-            ("25%", Some(250)),
-            ("burstable=50%", Some(500)),
-            ("0.1", Some(100)),
-            ("200%", None),
-        ] {
-            assert_eq!(
-                burst(text).ok().map(|burst| burst.burstable.0),
-                burstable,
-                "{text}"
-            );
+        for (text, burstable) in
+            [("25%", Some(250)), ("burstable=50%", Some(500)), ("0.1", Some(100)), ("200%", None)]
+        {
+            assert_eq!(burst(text).ok().map(|burst| burst.burstable.0), burstable, "{text}");
         }
         let bounds = overcommit("cpu=4,memory=1.5").map(|b| (b.cpu, b.memory));
-        assert_eq!(
-            bounds.ok(),
-            Some((Some(PerMille(4000)), Some(PerMille(1500))))
-        );
+        assert_eq!(bounds.ok(), Some((Some(PerMille(4000)), Some(PerMille(1500)))));
     }
 }

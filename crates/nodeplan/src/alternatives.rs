@@ -41,11 +41,7 @@ pub fn phrase(problem: &Problem, plan: &Plan) -> String {
         .into_iter()
         .map(|(name, (least, most))| {
             let name = name.trim_start_matches("Standard_");
-            if least == most {
-                format!("{most} {name}")
-            } else {
-                format!("{least}..{most} {name}")
-            }
+            if least == most { format!("{most} {name}") } else { format!("{least}..{most} {name}") }
         })
         .collect();
     parts.join(", ")
@@ -58,10 +54,7 @@ fn of_plan(name: &str, ours: &Optimized, plan: Option<&Plan>) -> Alternative {
     };
     let (findings, _, cost, _) = check_plan(&ours.problem, plan);
     if let Some(first) = findings.first() {
-        return without(
-            name,
-            &format!("its plan breaks a rule: {} {}", first.code, first.text),
-        );
+        return without(name, &format!("its plan breaks a rule: {} {}", first.code, first.text));
     }
     let month = Money::month_of(cost, total_millis(&ours.problem));
     alternative(name, month, ours, phrase(&ours.problem, plan))
@@ -78,9 +71,7 @@ fn without(name: &str, note: &str) -> Alternative {
 }
 
 fn alternative(name: &str, month: Money, ours: &Optimized, note: String) -> Alternative {
-    let own = ours
-        .cost()
-        .map(|cost| Money::month_of(cost, total_millis(&ours.problem)));
+    let own = ours.cost().map(|cost| Money::month_of(cost, total_millis(&ours.problem)));
     let saving = own.map(|own| month.minus(own));
     Alternative {
         name: name.to_owned(),
@@ -127,13 +118,7 @@ pub fn isolation(
         number += 1;
         workload.pool = Some(format!("own-{number}"));
     }
-    variant(
-        "a pool of its own for every workload",
-        ours,
-        parts,
-        options,
-        control,
-    )
+    variant("a pool of its own for every workload", ours, parts, options, control)
 }
 
 /// What it costs when all pools have the largest of the max-pods values they may choose from.
@@ -152,13 +137,7 @@ pub fn one_max_pods(
         return Ok(None);
     };
     *values = vec![most];
-    variant(
-        &format!("max {most} pods a node everywhere"),
-        ours,
-        parts,
-        options,
-        control,
-    )
+    variant(&format!("max {most} pods a node everywhere"), ours, parts, options, control)
 }
 
 /// Solves a variant of our problem to compare with.
@@ -182,11 +161,7 @@ fn variant(
         return Ok(Some(without(name, note)));
     };
     let month = Money::month_of(cost, total_millis(&other.problem));
-    let sure = if other.status == Status::Optimal {
-        "the cheapest: "
-    } else {
-        "the best found: "
-    };
+    let sure = if other.status == Status::Optimal { "the cheapest: " } else { "the best found: " };
     let note = format!("{sure}{}", phrase(&other.problem, plan));
     Ok(Some(alternative(name, month, ours, note)))
 }
@@ -213,10 +188,7 @@ pub fn pool_counts(
         let mut parts = ours.problem.parts().clone();
         parts.cluster.max_pools = Some(pools);
         let problem = Problem::new(parts).map_err(crate::Error::Problem)?;
-        rows.push(row(
-            pools,
-            &optimize_with(&problem, &small(options), control)?,
-        ));
+        rows.push(row(pools, &optimize_with(&problem, &small(options), control)?));
     }
     rows.push(row(used, ours));
     if most > used && most != u32::MAX {

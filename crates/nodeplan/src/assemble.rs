@@ -47,17 +47,9 @@ pub fn answer(found: &Optimized, extras: Extras) -> Answer {
         system_workloads: count(problem, true),
         most_pods: points.iter().map(|point| point.pods).max().unwrap_or(0),
         status: found.status,
-        unplaceable: found
-            .unplaceable
-            .iter()
-            .map(|one| unplaceable(problem, one))
-            .collect(),
+        unplaceable: found.unplaceable.iter().map(|one| unplaceable(problem, one)).collect(),
         points,
-        pools: found
-            .plan
-            .as_ref()
-            .map(|plan| describe(problem, plan))
-            .unwrap_or_default(),
+        pools: found.plan.as_ref().map(|plan| describe(problem, plan)).unwrap_or_default(),
         mean: cost.map(|cost| mean_rate(cost, millis)),
         month: cost.map(|cost| Money::month_of(cost, millis)),
         proof: proof(found),
@@ -72,34 +64,19 @@ pub fn answer(found: &Optimized, extras: Extras) -> Answer {
 }
 
 fn count(problem: &Problem, system: bool) -> u64 {
-    problem
-        .workloads()
-        .iter()
-        .filter(|one| one.system == system)
-        .count() as u64
+    problem.workloads().iter().filter(|one| one.system == system).count() as u64
 }
 
 fn unplaceable(problem: &Problem, one: &Unplaceable) -> Notice {
-    let place = one
-        .workload
-        .map(|id| problem.workload(id).full_name())
-        .unwrap_or_default();
-    Notice {
-        code: "NP3003".to_owned(),
-        place,
-        text: one.reason.clone(),
-    }
+    let place = one.workload.map(|id| problem.workload(id).full_name()).unwrap_or_default();
+    Notice { code: "NP3003".to_owned(), place, text: one.reason.clone() }
 }
 
 fn points(found: &Optimized) -> Vec<PointCost> {
     let problem = &found.problem;
     let user = |point: usize| {
         let row = problem.demand().row(point);
-        let pods = problem
-            .workloads()
-            .iter()
-            .zip(row)
-            .filter(|(one, _)| !one.system);
+        let pods = problem.workloads().iter().zip(row).filter(|(one, _)| !one.system);
         pods.fold(0_u64, |sum, (_, pods)| sum.saturating_add(u64::from(*pods)))
     };
     problem
@@ -111,14 +88,9 @@ fn points(found: &Optimized) -> Vec<PointCost> {
             weight_millis: load.weight_millis,
             pods: user(point),
             nodes: found.plan.as_ref().map_or(0, |plan| {
-                plan.pools
-                    .iter()
-                    .fold(0, |sum, pool| pool.nodes(point).saturating_add(sum))
+                plan.pools.iter().fold(0, |sum, pool| pool.nodes(point).saturating_add(sum))
             }),
-            rate: found
-                .plan
-                .as_ref()
-                .and_then(|_| found.verdict.rates.get(point).copied()),
+            rate: found.plan.as_ref().and_then(|_| found.verdict.rates.get(point).copied()),
         })
         .collect()
 }
@@ -147,12 +119,8 @@ fn proof(found: &Optimized) -> Proof {
 /// The problem's own, then what the plan adds.
 fn assumptions(found: &Optimized) -> Vec<String> {
     let problem = &found.problem;
-    let mut all: Vec<String> = problem
-        .parts()
-        .assumptions
-        .iter()
-        .map(|one| one.text.clone())
-        .collect();
+    let mut all: Vec<String> =
+        problem.parts().assumptions.iter().map(|one| one.text.clone()).collect();
     all.push("a month has 730 hours; on-demand list prices, no discounts".to_owned());
     if problem.cluster().os_overhead {
         all.push(
@@ -182,8 +150,5 @@ fn assumptions(found: &Optimized) -> Vec<String> {
 /// Whether the search ended before coredns had all its replicas.
 fn wants_more_coredns(found: &Optimized) -> bool {
     let raised = |plan| ladder::raised(&found.problem, &ladder::wanted(&found.problem, plan));
-    found
-        .plan
-        .as_ref()
-        .is_some_and(|plan| !matches!(raised(plan), Ok(None)))
+    found.plan.as_ref().is_some_and(|plan| !matches!(raised(plan), Ok(None)))
 }

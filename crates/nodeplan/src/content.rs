@@ -50,26 +50,15 @@ impl<'a> Room<'a> {
     pub fn new(problem: &'a Problem, kind: PoolKind) -> Self {
         let addons = placement::addons_on(problem, kind);
         let node = anatomy(problem.cluster(), problem.sku(kind.sku), kind, &addons);
-        let mut capacity: Vec<u128> = node
-            .usable
-            .row(problem.extended())
-            .into_iter()
-            .map(u128::from)
-            .collect();
+        let mut capacity: Vec<u128> =
+            node.usable.row(problem.extended()).into_iter().map(u128::from).collect();
         let bounds = problem.cluster().overcommit;
         let alloc = &node.allocatable;
         let most = |bound: Option<u64>| bound.map_or(u128::MAX, u128::from);
         capacity.push(most(node.usable_sustained.map(|cpu| cpu.0)));
         capacity.push(most(bounds.cpu.map(|factor| factor.floor_of(alloc.cpu.0))));
-        capacity.push(most(
-            bounds.memory.map(|factor| factor.floor_of(alloc.memory.0)),
-        ));
-        Self {
-            problem,
-            kind,
-            node,
-            capacity,
-        }
+        capacity.push(most(bounds.memory.map(|factor| factor.floor_of(alloc.memory.0))));
+        Self { problem, kind, node, capacity }
     }
 
     /// Room row by row.
@@ -82,11 +71,8 @@ impl<'a> Room<'a> {
     #[must_use]
     pub fn need(&self, workload: &Workload) -> Vec<u128> {
         let request = packed_request(self.problem, workload);
-        let mut row: Vec<u128> = request
-            .row(self.problem.extended())
-            .into_iter()
-            .map(u128::from)
-            .collect();
+        let mut row: Vec<u128> =
+            request.row(self.problem.extended()).into_iter().map(u128::from).collect();
         let alloc = &self.node.allocatable;
         row.push(workload.cpu_mean.0.into());
         row.push(workload.cpu_limit.unwrap_or(alloc.cpu).0.into());
@@ -114,21 +100,14 @@ impl<'a> Room<'a> {
             .into_iter()
             .zip(taken.iter().zip(&self.capacity))
             .filter(|(_, (need, have))| need > have)
-            .map(|(what, (need, have))| Short {
-                what,
-                need: *need,
-                have: *have,
-            })
+            .map(|(what, (need, have))| Short { what, need: *need, have: *have })
             .collect()
     }
 
     /// Whether `taken` is within the room.
     #[must_use]
     pub fn holds(&self, taken: &[u128]) -> bool {
-        taken
-            .iter()
-            .zip(&self.capacity)
-            .all(|(need, have)| need <= have)
+        taken.iter().zip(&self.capacity).all(|(need, have)| need <= have)
     }
 }
 

@@ -51,11 +51,7 @@ pub fn compare(
 }
 
 fn breach(code: &str, place: &str, text: String) -> Notice {
-    Notice {
-        code: code.to_owned(),
-        place: place.to_owned(),
-        text,
-    }
+    Notice { code: code.to_owned(), place: place.to_owned(), text }
 }
 
 /// Nodes paid for per pool and load point: those needed, within the design's counts.
@@ -66,18 +62,12 @@ fn counts(laid: &mut Laid, design: &Design) -> Vec<Vec<u64>> {
         for (point, load) in laid.problem.points().iter().enumerate() {
             let needed = pool.nodes(point);
             if let Some(max) = designed.max.filter(|max| needed > u64::from(*max)) {
-                let text = format!(
-                    "max is {max}, but its pods need {needed} nodes at {}",
-                    load.name
-                );
+                let text =
+                    format!("max is {max}, but its pods need {needed} nodes at {}", load.name);
                 laid.breaches.push(breach("NP2206", &designed.name, text));
             }
             let least = u64::from(designed.min.unwrap_or(0));
-            row.push(
-                needed
-                    .max(least)
-                    .min(designed.max.map_or(u64::MAX, u64::from)),
-            );
+            row.push(needed.max(least).min(designed.max.map_or(u64::MAX, u64::from)));
         }
         all.push(row);
     }
@@ -86,37 +76,24 @@ fn counts(laid: &mut Laid, design: &Design) -> Vec<Vec<u64>> {
 
 /// The judge's findings on the packed design.
 fn judge(laid: &mut Laid) {
-    let pools = laid
-        .pools
-        .iter()
-        .filter(|pool| pool.packings.iter().any(|at| !at.is_empty()));
-    let plan = Plan {
-        pools: pools.cloned().collect(),
-    };
+    let pools = laid.pools.iter().filter(|pool| pool.packings.iter().any(|at| !at.is_empty()));
+    let plan = Plan { pools: pools.cloned().collect() };
     let (findings, ..) = check_plan(&laid.problem, &plan);
     // Pods left out above are reported there, with the reason.
-    let known = laid
-        .breaches
-        .iter()
-        .any(|one| matches!(one.code.as_str(), "NP2203" | "NP2204" | "NP2205"));
+    let known =
+        laid.breaches.iter().any(|one| matches!(one.code.as_str(), "NP2203" | "NP2204" | "NP2205"));
     let mut seen: BTreeMap<(String, String), (Notice, u64)> = BTreeMap::new();
     for one in findings {
         if known && one.code == nodeplan_eval::codes::DEMAND {
             continue;
         }
-        let notice = Notice {
-            code: one.code,
-            place: one.place,
-            text: one.text,
-        };
+        let notice = Notice { code: one.code, place: one.place, text: one.text };
         let key = (notice.code.clone(), notice.place.clone());
         seen.entry(key).or_insert((notice, 0)).1 += 1;
     }
     for (mut notice, times) in seen.into_values() {
         if times > 1 {
-            notice
-                .text
-                .push_str(&format!(", and {} more like it", times - 1));
+            notice.text.push_str(&format!(", and {} more like it", times - 1));
         }
         laid.breaches.push(notice);
     }
@@ -156,9 +133,7 @@ fn price(
         });
     }
     let month = Money::month_of(Spend(whole), millis);
-    let own = ours
-        .cost()
-        .map(|cost| Money::month_of(cost, total_millis(&ours.problem)));
+    let own = ours.cost().map(|cost| Money::month_of(cost, total_millis(&ours.problem)));
     let saving = own.map(|own| month.minus(own));
     DesignAnswer {
         name: title.to_owned(),

@@ -72,10 +72,8 @@ impl Error {
 }
 
 fn list(faults: &[ProblemError]) -> String {
-    let texts: Vec<String> = faults
-        .iter()
-        .map(|fault| format!("{}: {fault}", fault.code()))
-        .collect();
+    let texts: Vec<String> =
+        faults.iter().map(|fault| format!("{}: {fault}", fault.code())).collect();
     texts.join("; ")
 }
 

@@ -37,20 +37,10 @@ pub fn explain(problem: &Problem, plan: &Plan, name: &str) -> Result<Explanation
         .or_else(|| all.iter().position(|one| one.name == name));
     let Some(index) = index else {
         let names: Vec<String> = all.iter().map(|one| one.full_name()).collect();
-        let known = names
-            .iter()
-            .map(String::as_str)
-            .chain(pools.iter().map(|p| p.name.as_str()));
-        return Err(Error::NotInPlan {
-            name: name.to_owned(),
-            nearest: nearest(name, known, 3),
-        });
+        let known = names.iter().map(String::as_str).chain(pools.iter().map(|p| p.name.as_str()));
+        return Err(Error::NotInPlan { name: name.to_owned(), nearest: nearest(name, known, 3) });
     };
-    Ok(Explanation::Workload(Box::new(of_workload(
-        problem,
-        &pools,
-        WorkloadId(index as u32),
-    ))))
+    Ok(Explanation::Workload(Box::new(of_workload(problem, &pools, WorkloadId(index as u32)))))
 }
 
 fn of_workload(problem: &Problem, pools: &[PoolAnswer], id: WorkloadId) -> WorkloadAnswer {
@@ -85,9 +75,7 @@ fn of_workload(problem: &Problem, pools: &[PoolAnswer], id: WorkloadId) -> Workl
             .collect(),
         sizes_that_fit: fitting.len() as u64,
         sizes: problem.skus().len() as u64,
-        cheapest: fitting
-            .first()
-            .map(|(rate, name)| ((*name).to_owned(), *rate)),
+        cheapest: fitting.first().map(|(rate, name)| ((*name).to_owned(), *rate)),
         name,
     }
 }

@@ -11,10 +11,7 @@ pub(crate) const ROUNDS: u32 = 4;
 
 /// The platform's coredns, where the problem has it.
 fn coredns(problem: &Problem) -> Option<WorkloadId> {
-    let at = problem
-        .workloads()
-        .iter()
-        .position(|one| one.system && one.name == "coredns")?;
+    let at = problem.workloads().iter().position(|one| one.system && one.name == "coredns")?;
     u32::try_from(at).ok().map(WorkloadId)
 }
 
@@ -24,13 +21,9 @@ pub(crate) fn least(problem: &Problem) -> Vec<u32> {
     points
         .map(|point| {
             let row = problem.demand().row(point);
-            let millis = problem
-                .workloads()
-                .iter()
-                .zip(row)
-                .fold(0_u128, |sum, (one, pods)| {
-                    sum.saturating_add(u128::from(one.request.cpu.0) * u128::from(*pods))
-                });
+            let millis = problem.workloads().iter().zip(row).fold(0_u128, |sum, (one, pods)| {
+                sum.saturating_add(u128::from(one.request.cpu.0) * u128::from(*pods))
+            });
             let cores = u64::try_from(millis.div_ceil(1000)).unwrap_or(u64::MAX);
             coredns_replicas(0, cores)
         })
@@ -70,9 +63,31 @@ pub(crate) fn raised(
             changed = true;
         }
     }
-    if changed {
-        Problem::new(parts).map(Some)
-    } else {
-        Ok(None)
+    if changed { Problem::new(parts).map(Some) } else { Ok(None) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::setup::{Setup, problem_from};
+    use nodeplan_io::csv::workloads_csv;
+    use nodeplan_model::eligibility::Filter;
+
+    #[test]
+    fn requested_cores_raise_coredns_before_any_plan() {
+        // The platform's own 572m count as well.
+        for (pods, replicas) in [(1, 2), (511, 3), (510, 2), (2048, 5)] {
+            let csv = format!("name,replicas,cpu_request,memory_request\na,{pods},1,1Gi\n");
+            let file = workloads_csv("w.csv", csv.as_bytes(), &Default::default()).unwrap();
+            let catalog = nodeplan_io::catalog::catalog("koreacentral").unwrap();
+            let filter = Filter::new(catalog.date);
+            let problem = problem_from(Setup::new(&catalog, &filter, file)).unwrap().problem;
+            assert_eq!(least(&problem), [replicas], "{pods} pods of one core");
+            let coredns = coredns(&problem).unwrap();
+            let raised = raised(&problem, &least(&problem)).unwrap();
+            assert_eq!(raised.is_some(), replicas > 2);
+            let problem = raised.unwrap_or(problem);
+            assert_eq!(problem.demand()[[0, coredns.index()]], replicas);
+        }
     }
 }

@@ -32,19 +32,14 @@ impl Packed {
     /// How the search ended.
     #[must_use]
     pub fn status(&self) -> Status {
-        self.found
-            .as_ref()
-            .map_or(Status::Optimal, |found| found.status)
+        self.found.as_ref().map_or(Status::Optimal, |found| found.status)
     }
 
     /// Nodes of the plan.
     #[must_use]
     pub fn nodes(&self) -> u64 {
         let plan = self.found.as_ref().and_then(|found| found.plan.as_ref());
-        let nodes = plan
-            .iter()
-            .flat_map(|plan| &plan.pools)
-            .map(|pool| pool.nodes(0));
+        let nodes = plan.iter().flat_map(|plan| &plan.pools).map(|pool| pool.nodes(0));
         nodes.fold(0, u64::saturating_add)
     }
 
@@ -61,10 +56,7 @@ impl Packed {
     #[must_use]
     pub fn bound(&self) -> UsdPerHour {
         self.found.as_ref().map_or(UsdPerHour(0), |found| {
-            mean_rate(
-                found.verdict.bound,
-                crate::pools::total_millis(&found.problem),
-            )
+            mean_rate(found.verdict.bound, crate::pools::total_millis(&found.problem))
         })
     }
 
@@ -98,12 +90,7 @@ pub fn pack(
     if allow_unplaced {
         let homeless = homeless(&parts)?;
         for index in homeless.into_iter().rev() {
-            unplaced += parts
-                .demand
-                .column(index)
-                .iter()
-                .map(|pods| u64::from(*pods))
-                .sum::<u64>();
+            unplaced += parts.demand.column(index).iter().map(|pods| u64::from(*pods)).sum::<u64>();
             left_out.push(parts.workloads.remove(index).name);
             parts.demand.remove_index(ndarray::Axis(1), index);
         }
@@ -115,31 +102,19 @@ pub fn pack(
         let problem = Problem::new(parts).map_err(Error::Problem)?;
         Some(optimize_with(&problem, options, control)?)
     };
-    Ok(Packed {
-        types,
-        pods,
-        sizes,
-        unplaced,
-        left_out,
-        found,
-    })
+    Ok(Packed { types, pods, sizes, unplaced, left_out, found })
 }
 
 /// Workloads of which no kind of node can hold a single pod.
 fn homeless(parts: &ProblemParts) -> Result<Vec<usize>, Error> {
     let problem = Problem::new(parts.clone()).map_err(Error::Problem)?;
     let kinds = problem.pool_kinds();
-    let rooms: Vec<Room<'_>> = kinds
-        .iter()
-        .map(|kind| Room::new(&problem, *kind))
-        .collect();
+    let rooms: Vec<Room<'_>> = kinds.iter().map(|kind| Room::new(&problem, *kind)).collect();
     let fits = |index: usize| {
         let workload = &problem.workloads()[index];
         rooms.iter().any(|room| {
             placement::admits(&problem, room.kind, workload) && room.holds(&room.need(workload))
         })
     };
-    Ok((0..problem.workloads().len())
-        .filter(|&index| !fits(index))
-        .collect())
+    Ok((0..problem.workloads().len()).filter(|&index| !fits(index)).collect())
 }

@@ -52,8 +52,7 @@ impl Optimized {
     #[must_use]
     pub fn mean_rate(&self) -> Option<UsdPerHour> {
         let millis = crate::pools::total_millis(&self.problem);
-        self.cost()
-            .map(|cost| nodeplan_model::answer::mean_rate(cost, millis))
+        self.cost().map(|cost| nodeplan_model::answer::mean_rate(cost, millis))
     }
 }
 
@@ -106,12 +105,8 @@ fn add(sum: &mut Work, more: Work) {
 /// One solve, judged.
 fn once(problem: &Problem, options: &Options, control: Control<'_>) -> Result<Optimized, Error> {
     let solution = solve(problem, &options.solve, control)?;
-    let verdict = judge(
-        problem,
-        solution.plan.as_ref(),
-        solution.certificate.as_ref(),
-        &options.judge,
-    );
+    let verdict =
+        judge(problem, solution.plan.as_ref(), solution.certificate.as_ref(), &options.judge);
     if !verdict.findings.is_empty() {
         return Err(Error::Unverified(verdict.findings));
     }

@@ -12,33 +12,22 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Every pool of `plan`, described.
 #[must_use]
 pub fn describe(problem: &Problem, plan: &Plan) -> Vec<PoolAnswer> {
-    plan.pools
-        .iter()
-        .map(|pool| describe_one(problem, pool))
-        .collect()
+    plan.pools.iter().map(|pool| describe_one(problem, pool)).collect()
 }
 
 /// Milliseconds of all load points.
 #[must_use]
 pub fn total_millis(problem: &Problem) -> u64 {
-    problem
-        .points()
-        .iter()
-        .map(|point| point.weight_millis)
-        .fold(0, u64::saturating_add)
+    problem.points().iter().map(|point| point.weight_millis).fold(0, u64::saturating_add)
 }
 
 /// Σ weight × nodes × rate of a pool whose nodes cost `rate`.
 #[must_use]
 pub fn pool_spend(problem: &Problem, pool: &NodePool, rate: UsdPerHour) -> Spend {
-    let spend = problem
-        .points()
-        .iter()
-        .enumerate()
-        .fold(0_u128, |sum, (point, load)| {
-            let one = rate.over_millis(load.weight_millis).0;
-            sum.saturating_add(one.saturating_mul(pool.nodes(point).into()))
-        });
+    let spend = problem.points().iter().enumerate().fold(0_u128, |sum, (point, load)| {
+        let one = rate.over_millis(load.weight_millis).0;
+        sum.saturating_add(one.saturating_mul(pool.nodes(point).into()))
+    });
     Spend(spend)
 }
 
@@ -46,9 +35,7 @@ fn describe_one(problem: &Problem, pool: &NodePool) -> PoolAnswer {
     let sku = problem.sku(pool.kind.sku);
     let group = problem.group(pool.kind.group);
     let room = Room::new(problem, pool.kind);
-    let nodes: Vec<u64> = (0..problem.points().len())
-        .map(|point| pool.nodes(point))
-        .collect();
+    let nodes: Vec<u64> = (0..problem.points().len()).map(|point| pool.nodes(point)).collect();
     let spend = pool_spend(problem, pool, sku.rates.on_demand);
     let (binds, open_nodes) = binding(problem, pool, &room);
     PoolAnswer {
@@ -59,19 +46,13 @@ fn describe_one(problem: &Problem, pool: &NodePool) -> PoolAnswer {
         memory: sku.memory,
         max_pods: pool.kind.max_pods,
         rate: sku.rates.on_demand,
-        labels: group
-            .labels
-            .iter()
-            .map(|(key, value)| format!("{key}={value}"))
-            .collect(),
+        labels: group.labels.iter().map(|(key, value)| format!("{key}={value}")).collect(),
         exclusive: group.exclusive,
         estimated: room.node.os_extrapolated,
         least: nodes.iter().min().copied().unwrap_or(0),
         most: nodes.iter().max().copied().unwrap_or(0),
         month: Money::month_of(spend, total_millis(problem)),
-        points: (0..nodes.len())
-            .map(|point| state(problem, pool, &room, point))
-            .collect(),
+        points: (0..nodes.len()).map(|point| state(problem, pool, &room, point)).collect(),
         workloads: workloads(problem, pool),
         binds,
         open_nodes,
@@ -93,28 +74,14 @@ fn pods_at(packings: &[Packing]) -> BTreeMap<WorkloadId, u64> {
 }
 
 fn workloads(problem: &Problem, pool: &NodePool) -> Vec<PoolWorkload> {
-    let points: Vec<_> = pool
-        .packings
-        .iter()
-        .map(|packings| pods_at(packings))
-        .collect();
-    let ids: BTreeSet<WorkloadId> = points
-        .iter()
-        .flat_map(|pods| pods.keys().copied())
-        .collect();
+    let points: Vec<_> = pool.packings.iter().map(|packings| pods_at(packings)).collect();
+    let ids: BTreeSet<WorkloadId> = points.iter().flat_map(|pods| pods.keys().copied()).collect();
     let mut all: Vec<PoolWorkload> = ids
         .into_iter()
         .map(|id| {
-            let pods = points
-                .iter()
-                .map(|point| point.get(&id).copied().unwrap_or(0))
-                .collect();
+            let pods = points.iter().map(|point| point.get(&id).copied().unwrap_or(0)).collect();
             let workload = problem.workload(id);
-            PoolWorkload {
-                name: workload.full_name(),
-                system: workload.system,
-                pods,
-            }
+            PoolWorkload { name: workload.full_name(), system: workload.system, pods }
         })
         .collect();
     all.sort_by_key(|one| one.system);
@@ -133,10 +100,8 @@ fn state(problem: &Problem, pool: &NodePool, room: &Room<'_>, point: usize) -> P
     let nodes = pool.nodes(point);
     let held = pods_at(&pool.packings[point]);
     let extended = problem.extended();
-    let times = |row: Vec<u64>| {
-        row.into_iter()
-            .map(|amount| u128::from(amount) * u128::from(nodes))
-    };
+    let times =
+        |row: Vec<u64>| row.into_iter().map(|amount| u128::from(amount) * u128::from(nodes));
     let mut requested: Vec<u128> = times(room.node.addons.row(extended)).collect();
     let allocatable: Vec<u128> = times(room.node.allocatable.row(extended)).collect();
     let mut limits = [0_u128; 2];
@@ -175,9 +140,7 @@ fn state(problem: &Problem, pool: &NodePool, room: &Room<'_>, point: usize) -> P
         })
         .collect();
     let addon_pods = room.node.addons.pods.saturating_mul(nodes);
-    let pods = held
-        .values()
-        .fold(addon_pods, |sum, pods| sum.saturating_add(*pods));
+    let pods = held.values().fold(addon_pods, |sum, pods| sum.saturating_add(*pods));
     PoolPoint { nodes, pods, usage }
 }
 
@@ -201,10 +164,8 @@ fn binding(problem: &Problem, pool: &NodePool, room: &Room<'_>) -> (Vec<Bind>, u
         }
     }
     let of = pool.nodes(point);
-    let mut binds: Vec<Bind> = tally
-        .into_iter()
-        .map(|(what, nodes)| Bind { what, nodes, of })
-        .collect();
+    let mut binds: Vec<Bind> =
+        tally.into_iter().map(|(what, nodes)| Bind { what, nodes, of }).collect();
     binds.sort_by(|a, b| b.nodes.cmp(&a.nodes).then_with(|| a.what.cmp(&b.what)));
     (binds, open)
 }
@@ -219,33 +180,15 @@ fn first_short(
     let taken = room.taken(&packing.content);
     let mut closest: Option<(usize, String)> = None;
     for (id, need) in members {
-        let with: Vec<u128> = taken
-            .iter()
-            .zip(need)
-            .map(|(a, b)| a.saturating_add(*b))
-            .collect();
-        let mut shorts: Vec<String> = room
-            .shortages(&with)
-            .into_iter()
-            .map(|short| short.what)
-            .collect();
-        let on = packing
-            .content
-            .iter()
-            .find(|(other, _)| other == id)
-            .map_or(0, |(_, pods)| *pods);
-        if problem
-            .workload(*id)
-            .max_per_node
-            .is_some_and(|most| on >= most)
-        {
+        let with: Vec<u128> = taken.iter().zip(need).map(|(a, b)| a.saturating_add(*b)).collect();
+        let mut shorts: Vec<String> =
+            room.shortages(&with).into_iter().map(|short| short.what).collect();
+        let on = packing.content.iter().find(|(other, _)| other == id).map_or(0, |(_, pods)| *pods);
+        if problem.workload(*id).max_per_node.is_some_and(|most| on >= most) {
             shorts.push("pods per node of a workload".to_owned());
         }
         let first = shorts.first()?.clone();
-        if closest
-            .as_ref()
-            .is_none_or(|(count, _)| shorts.len() < *count)
-        {
+        if closest.as_ref().is_none_or(|(count, _)| shorts.len() < *count) {
             closest = Some((shorts.len(), first));
         }
     }
@@ -254,45 +197,92 @@ fn first_short(
 
 /// The cheapest other size on which every node's content would fit as it is.
 fn runner_up(problem: &Problem, pool: &NodePool) -> Option<RunnerUp> {
-    let contents: BTreeSet<&[(WorkloadId, u32)]> = pool
-        .packings
-        .iter()
-        .flatten()
-        .map(|packing| packing.content.as_slice())
-        .collect();
-    let members: BTreeSet<WorkloadId> = contents
-        .iter()
-        .flat_map(|content| content.iter().map(|(id, _)| *id))
-        .collect();
+    let contents: BTreeSet<&[(WorkloadId, u32)]> =
+        pool.packings.iter().flatten().map(|packing| packing.content.as_slice()).collect();
+    let members: BTreeSet<WorkloadId> =
+        contents.iter().flat_map(|content| content.iter().map(|(id, _)| *id)).collect();
     let own = problem.sku(pool.kind.sku).rates.on_demand;
     let mut kinds: Vec<PoolKind> = problem
         .pool_kinds()
         .into_iter()
         .filter(|kind| kind.group == pool.kind.group && kind.sku != pool.kind.sku)
         .collect();
-    kinds.sort_by_key(|kind| {
-        (
-            problem.sku(kind.sku).rates.on_demand,
-            kind.sku,
-            kind.max_pods,
-        )
-    });
+    kinds.sort_by_key(|kind| (problem.sku(kind.sku).rates.on_demand, kind.sku, kind.max_pods));
     let fits = |kind: PoolKind| {
         let room = Room::new(problem, kind);
         (pool.mode == PoolMode::User || placement::serves_system(problem, kind))
-            && members
-                .iter()
-                .all(|id| placement::admits(problem, kind, problem.workload(*id)))
-            && contents
-                .iter()
-                .all(|content| room.holds(&room.taken(content)))
+            && members.iter().all(|id| placement::admits(problem, kind, problem.workload(*id)))
+            && contents.iter().all(|content| room.holds(&room.taken(content)))
     };
     let kind = kinds.into_iter().find(|kind| fits(*kind))?;
     let sku = problem.sku(kind.sku);
     let millis = total_millis(problem);
     let month = |rate| Money::month_of(pool_spend(problem, pool, rate), millis);
-    Some(RunnerUp {
-        sku: sku.name.clone(),
-        extra: month(sku.rates.on_demand).minus(month(own)),
-    })
+    Some(RunnerUp { sku: sku.name.clone(), extra: month(sku.rates.on_demand).minus(month(own)) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::setup::{Setup, problem_from};
+    use nodeplan_io::csv::workloads_csv;
+    use nodeplan_model::eligibility::{Filter, Pattern};
+    use nodeplan_model::ids::{GroupId, SkuId};
+
+    /// Three pods of `a` on a D2s_v3, two of them and one `b` on another; usable are 1550m.
+    fn example() -> (Problem, Plan) {
+        let csv = "name,replicas,cpu_request,memory_request,cpu_limit,memory_limit\n\
+                   a,5,500m,512Mi,1,1Gi\nb,1,100m,128Mi,,\n";
+        let file = workloads_csv("w.csv", csv.as_bytes(), &Default::default()).unwrap();
+        let catalog = nodeplan_io::catalog::catalog("koreacentral").unwrap();
+        let mut filter = Filter::new(catalog.date);
+        filter.allow = ["D2s_v3", "D4s_v3", "D8s_v3"].map(Pattern::new).to_vec();
+        let mut setup = Setup::new(&catalog, &filter, file);
+        setup.cluster.system_pool = nodeplan_model::problem::SystemPool::None;
+        let problem = problem_from(setup).unwrap().problem;
+        let packing = |content: &[(u32, u32)]| Packing {
+            nodes: 1,
+            content: content.iter().map(|(id, pods)| (WorkloadId(*id), *pods)).collect(),
+        };
+        let pool = NodePool {
+            name: "p".into(),
+            kind: PoolKind { group: GroupId(0), sku: SkuId(0), max_pods: 250 },
+            mode: PoolMode::User,
+            packings: vec![vec![packing(&[(0, 3)]), packing(&[(0, 2), (1, 1)])]],
+        };
+        (problem, Plan { pools: vec![pool] })
+    }
+
+    #[test]
+    fn a_pool_is_described_with_its_daemonsets() {
+        let (problem, plan) = example();
+        let (findings, ..) = nodeplan_eval::check_plan(&problem, &plan);
+        assert_eq!(findings, []);
+        let pool = describe(&problem, &plan).remove(0);
+        assert_eq!((pool.least, pool.most), (2, 2));
+        assert_eq!(pool.month, Money(2 * 123_000_000 * 730));
+        let point = &pool.points[0];
+        assert_eq!(point.pods, 6 + 2 * 6, "add-ons take a slot each");
+        let cpu = &point.usage[0];
+        // 5 × 500 + 100 + 2 × 350 of 2 × 1900; limits 5 × 1000 + one whole node.
+        assert_eq!((cpu.requested, cpu.allocatable, cpu.ratio), (3300, 3800, 868));
+        assert_eq!((cpu.limits_ratio, cpu.unlimited_pods), (Some(1816), 1));
+    }
+
+    #[test]
+    fn what_binds_is_what_is_short_and_open_nodes_are_counted() {
+        let (problem, plan) = example();
+        let pool = describe(&problem, &plan).remove(0);
+        // 50m are left on the first node, 450m on the second, where another `b` fits.
+        let want = Bind { what: "cpu".into(), nodes: 1, of: 2 };
+        assert_eq!((pool.binds.as_slice(), pool.open_nodes), (&[want][..], 1));
+    }
+
+    #[test]
+    fn the_runner_up_is_the_next_dearer_size_that_holds_all() {
+        let (problem, plan) = example();
+        let next = describe(&problem, &plan).remove(0).runner_up.unwrap();
+        assert_eq!(next.sku, "Standard_D4s_v3");
+        assert_eq!(next.extra, Money(2 * 123_000_000 * 730));
+    }
 }

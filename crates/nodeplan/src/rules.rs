@@ -14,38 +14,20 @@ pub fn rules(problem: &Problem) -> Vec<String> {
         SystemPool::None => "no system pool".to_owned(),
     });
     if let Some(most) = cluster.max_pools {
-        rules.push(format!(
-            "at most {most} pool{}",
-            if most == 1 { "" } else { "s" }
-        ));
+        rules.push(format!("at most {most} pool{}", if most == 1 { "" } else { "s" }));
     }
-    let own = problem
-        .groups()
-        .iter()
-        .filter(|group| !group.system)
-        .count()
-        .saturating_sub(1);
+    let own = problem.groups().iter().filter(|group| !group.system).count().saturating_sub(1);
     if own > 0 {
-        rules.push(format!(
-            "{own} kind{} of labelled or isolated pool",
-            plural(own)
-        ));
+        rules.push(format!("{own} kind{} of labelled or isolated pool", plural(own)));
     }
-    if problem
-        .workloads()
-        .iter()
-        .any(|one| one.max_per_node.is_some())
-    {
+    if problem.workloads().iter().any(|one| one.max_per_node.is_some()) {
         rules.push("pods per node of some workloads bounded".to_owned());
     }
     if !problem.coupled_points().is_empty() {
         rules.push("no pool has more nodes at a smaller load".to_owned());
     }
     if cluster.headroom.0 > 0 {
-        rules.push(format!(
-            "{} kept free on each node",
-            percent(cluster.headroom)
-        ));
+        rules.push(format!("{} kept free on each node", percent(cluster.headroom)));
     }
     let burst = cluster.burst;
     for (name, share) in [
@@ -54,21 +36,13 @@ pub fn rules(problem: &Problem) -> Vec<String> {
         ("BestEffort", burst.best_effort),
     ] {
         if share.0 > 0 {
-            rules.push(format!(
-                "{name} pods packed {} of the way to the limit",
-                percent(share)
-            ));
+            rules.push(format!("{name} pods packed {} of the way to the limit", percent(share)));
         }
     }
-    for (name, bound) in [
-        ("CPU", cluster.overcommit.cpu),
-        ("memory", cluster.overcommit.memory),
-    ] {
+    for (name, bound) in [("CPU", cluster.overcommit.cpu), ("memory", cluster.overcommit.memory)] {
         if let Some(bound) = bound {
             let (whole, part) = (bound.0 / 1000, bound.0 % 1000);
-            rules.push(format!(
-                "{name} limits at most {whole}.{part:03} x allocatable"
-            ));
+            rules.push(format!("{name} limits at most {whole}.{part:03} x allocatable"));
         }
     }
     let burstable = problem.skus().iter().any(|sku| sku.sustained.is_some());
@@ -84,11 +58,7 @@ fn plural(count: usize) -> &'static str {
 
 fn percent(share: PerMille) -> String {
     let tenth = share.0 % 10;
-    if tenth == 0 {
-        format!("{}%", share.0 / 10)
-    } else {
-        format!("{}.{tenth}%", share.0 / 10)
-    }
+    if tenth == 0 { format!("{}%", share.0 / 10) } else { format!("{}.{tenth}%", share.0 / 10) }
 }
 
 fn capacity(cluster: &Cluster) -> String {

@@ -54,11 +54,7 @@ pub const PEAK_HOURS: u64 = 8;
 impl Default for Sizing {
     fn default() -> Self {
         let peak_millis = PEAK_HOURS * 3_600_000;
-        Self {
-            size_for: SizeFor::Both,
-            peak_millis,
-            peak_assumed: true,
-        }
+        Self { size_for: SizeFor::Both, peak_millis, peak_assumed: true }
     }
 }
 
@@ -121,18 +117,10 @@ impl<'a> Setup<'a> {
             filter,
             cluster,
             demands: demands
-                .map(|(workload, (low, high))| Demand {
-                    workload,
-                    low,
-                    high,
-                })
+                .map(|(workload, (low, high))| Demand { workload, low, high })
                 .collect(),
             system: system
-                .map(|(workload, pods)| Demand {
-                    workload,
-                    low: pods,
-                    high: pods,
-                })
+                .map(|(workload, pods)| Demand { workload, low: pods, high: pods })
                 .collect(),
             sizing: Sizing::default(),
             extended: Vec::new(),
@@ -166,44 +154,24 @@ pub fn problem_from(setup: Setup<'_>) -> Result<Prepared, Error> {
     }
     if found.skus.is_empty() {
         let region = setup.catalog.region.clone();
-        return Err(Error::NoSizeLeft {
-            region,
-            reasons: reasons(&found.excluded),
-        });
+        return Err(Error::NoSizeLeft { region, reasons: reasons(&found.excluded) });
     }
     let mut warnings = Vec::new();
     for (name, reason) in &found.named_but_out {
-        warnings.push(notice(
-            "NP2105",
-            name,
-            format!("is named but not considered: {reason}"),
-        ));
+        warnings.push(notice("NP2105", name, format!("is named but not considered: {reason}")));
     }
     for (name, day) in &found.retiring {
-        if setup
-            .filter
-            .allow
-            .iter()
-            .any(|pattern| pattern.is_exact() && pattern.matches(name))
-        {
+        if setup.filter.allow.iter().any(|pattern| pattern.is_exact() && pattern.matches(name)) {
             warnings.push(notice("NP2106", name, format!("retires on {day}")));
         }
     }
     let mut assumptions = setup.assumptions;
     let (points, pick) = load_points(setup.sizing, &setup.demands, &mut assumptions);
     let system_pool = setup.cluster.system_pool;
-    let system = if system_pool == SystemPool::None {
-        Vec::new()
-    } else {
-        setup.system
-    };
+    let system = if system_pool == SystemPool::None { Vec::new() } else { setup.system };
     let all: Vec<Demand> = setup.demands.into_iter().chain(system).collect();
     let demand = Array2::from_shape_fn((points.len(), all.len()), |(point, at)| {
-        if pick[point] {
-            all[at].high
-        } else {
-            all[at].low
-        }
+        if pick[point] { all[at].high } else { all[at].low }
     });
     let parts = ProblemParts {
         region: setup.catalog.region.clone(),
@@ -216,10 +184,7 @@ pub fn problem_from(setup: Setup<'_>) -> Result<Prepared, Error> {
         points,
         demand,
         extended: setup.extended,
-        assumptions: assumptions
-            .into_iter()
-            .map(|text| Assumption { text })
-            .collect(),
+        assumptions: assumptions.into_iter().map(|text| Assumption { text }).collect(),
     };
     let problem = Problem::new(parts).map_err(Error::Problem)?;
     Ok(Prepared { problem, warnings })
@@ -234,18 +199,12 @@ pub fn nearest_sizes(catalog: &Catalog, text: &str) -> Vec<String> {
 }
 
 fn notice(code: &str, place: &str, text: String) -> nodeplan_model::answer::Notice {
-    nodeplan_model::answer::Notice {
-        code: code.to_owned(),
-        place: place.to_owned(),
-        text,
-    }
+    nodeplan_model::answer::Notice { code: code.to_owned(), place: place.to_owned(), text }
 }
 
 fn reasons(excluded: &[Exclusion]) -> String {
-    let parts: Vec<String> = excluded
-        .iter()
-        .map(|one| format!("{} {}", one.skus, one.reason))
-        .collect();
+    let parts: Vec<String> =
+        excluded.iter().map(|one| format!("{} {}", one.skus, one.reason)).collect();
     parts.join(", ")
 }
 
@@ -255,19 +214,15 @@ fn load_points(
     demands: &[Demand],
     assumptions: &mut Vec<String>,
 ) -> (Vec<LoadPoint>, Vec<bool>) {
-    let point = |name: &str, weight_millis| LoadPoint {
-        name: name.to_owned(),
-        weight_millis,
-    };
+    let point = |name: &str, weight_millis| LoadPoint { name: name.to_owned(), weight_millis };
     let peak = sizing.peak_millis.min(DAY_MILLIS);
     let steady = demands.iter().all(|one| one.low == one.high);
     match sizing.size_for {
         SizeFor::Max => (vec![point("high", DAY_MILLIS)], vec![true]),
         SizeFor::Min => (vec![point("low", DAY_MILLIS)], vec![false]),
-        SizeFor::Both if steady || peak == DAY_MILLIS => (
-            vec![point(if steady { "steady" } else { "high" }, DAY_MILLIS)],
-            vec![true],
-        ),
+        SizeFor::Both if steady || peak == DAY_MILLIS => {
+            (vec![point(if steady { "steady" } else { "high" }, DAY_MILLIS)], vec![true])
+        }
         SizeFor::Both if peak == 0 => (vec![point("low", DAY_MILLIS)], vec![false]),
         SizeFor::Both => {
             if sizing.peak_assumed {
@@ -277,10 +232,82 @@ fn load_points(
                 ));
             }
             let low = DAY_MILLIS - peak;
-            (
-                vec![point("high", peak), point("low", low)],
-                vec![true, false],
-            )
+            (vec![point("high", peak), point("low", low)], vec![true, false])
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use nodeplan_io::csv::workloads_csv;
+    use nodeplan_model::eligibility::Pattern;
+
+    const HOUR: u64 = 3_600_000;
+
+    fn file(rows: &str) -> WorkloadFile {
+        let text = format!("name,min_replicas,max_replicas,cpu_request,memory_request\n{rows}");
+        workloads_csv("w.csv", text.as_bytes(), &Default::default()).unwrap()
+    }
+
+    #[test]
+    fn load_points_follow_the_sizing() {
+        let both = |peak_millis| Sizing { peak_millis, peak_assumed: false, ..Sizing::default() };
+        let only = |size_for| Sizing { size_for, ..Sizing::default() };
+        for (rows, sizing, want) in [
+            ("a,2,8,1,1Gi\n", both(8 * HOUR), vec![("high", 8 * HOUR, 8), ("low", 16 * HOUR, 2)]),
+            ("a,2,8,1,1Gi\n", both(24 * HOUR), vec![("high", 24 * HOUR, 8)]),
+            ("a,2,8,1,1Gi\n", both(0), vec![("low", 24 * HOUR, 2)]),
+            ("a,2,2,1,1Gi\n", both(8 * HOUR), vec![("steady", 24 * HOUR, 2)]),
+            ("a,2,8,1,1Gi\n", only(SizeFor::Max), vec![("high", 24 * HOUR, 8)]),
+            ("a,2,8,1,1Gi\n", only(SizeFor::Min), vec![("low", 24 * HOUR, 2)]),
+        ] {
+            let catalog = nodeplan_io::catalog::catalog("koreacentral").unwrap();
+            let filter = Filter::new(catalog.date);
+            let setup = Setup { sizing, ..Setup::new(&catalog, &filter, file(rows)) };
+            let problem = problem_from(setup).unwrap().problem;
+            let found: Vec<(&str, u64, u32)> = problem
+                .points()
+                .iter()
+                .enumerate()
+                .map(|(at, one)| (one.name.as_str(), one.weight_millis, problem.demand()[[at, 0]]))
+                .collect();
+            assert_eq!(found, want, "{sizing:?}");
+        }
+    }
+
+    #[test]
+    fn names_that_match_nothing_are_errors_with_a_hint() {
+        let catalog = nodeplan_io::catalog::catalog("koreacentral").unwrap();
+        for (allow, deny, code) in [
+            (vec!["D4sv3"], vec![], "NP2101"),
+            (vec!["B*"], vec![], "NP2102"),
+            (vec!["D4s_v3"], vec!["D4*"], "NP2102"),
+        ] {
+            let patterns = |texts: &[&str]| texts.iter().map(|one| Pattern::new(one)).collect();
+            let filter = Filter {
+                allow: patterns(&allow),
+                deny: patterns(&deny),
+                ..Filter::new(catalog.date)
+            };
+            let setup = Setup::new(&catalog, &filter, file("a,1,1,1,1Gi\n"));
+            let error = problem_from(setup).unwrap_err();
+            assert_eq!(error.code(), code, "{allow:?}: {error}");
+        }
+        assert!(nearest_sizes(&catalog, "D4sv3").contains(&"D4s_v3".to_owned()));
+    }
+
+    #[test]
+    fn without_a_system_pool_there_are_no_system_workloads() {
+        let catalog = nodeplan_io::catalog::catalog("koreacentral").unwrap();
+        let filter = Filter::new(catalog.date);
+        for (system_pool, workloads) in
+            [(SystemPool::Shared, 5), (SystemPool::Dedicated, 5), (SystemPool::None, 1)]
+        {
+            let mut setup = Setup::new(&catalog, &filter, file("a,1,1,1,1Gi\n"));
+            setup.cluster.system_pool = system_pool;
+            let problem = problem_from(setup).unwrap().problem;
+            assert_eq!(problem.workloads().len(), workloads, "{system_pool:?}");
         }
     }
 }

@@ -26,12 +26,7 @@ impl Verification {
 #[must_use]
 pub fn verify(document: &PlanDocument, options: &JudgeOptions) -> Verification {
     let plan = document.plan.as_ref();
-    let verdict = judge(
-        &document.problem,
-        plan,
-        document.certificate.as_ref(),
-        options,
-    );
+    let verdict = judge(&document.problem, plan, document.certificate.as_ref(), options);
     let found = Summary::of(&document.problem, &verdict, plan.is_some());
     let mut claims = Vec::new();
     let mut claim = |what: &str, said: String, is: String| {
@@ -45,11 +40,8 @@ pub fn verify(document: &PlanDocument, options: &JudgeOptions) -> Verification {
     };
     let said = &document.summary;
     let rates = |summary: &Summary| -> String {
-        let texts: Vec<String> = summary
-            .rates
-            .iter()
-            .map(|rate| rate.billionths.to_string())
-            .collect();
+        let texts: Vec<String> =
+            summary.rates.iter().map(|rate| rate.billionths.to_string()).collect();
         texts.join(", ")
     };
     let cost = |summary: &Summary| {
@@ -61,38 +53,18 @@ pub fn verify(document: &PlanDocument, options: &JudgeOptions) -> Verification {
     claim("rates", rates(said), rates(&found));
     // A document may claim less than can be proven, never more.
     if said.bound.spend > found.bound.spend {
-        claim(
-            "bound",
-            said.bound.spend.0.to_string(),
-            found.bound.spend.0.to_string(),
-        );
+        claim("bound", said.bound.spend.0.to_string(), found.bound.spend.0.to_string());
     }
     let optimal = plan.is_some() && verdict.optimal();
     if document.status == Status::Optimal && !optimal {
-        claim(
-            "status",
-            "optimal".to_owned(),
-            "no proof of that".to_owned(),
-        );
+        claim("status", "optimal".to_owned(), "no proof of that".to_owned());
     }
     if plan.is_none() && matches!(document.status, Status::Optimal | Status::Feasible) {
-        claim(
-            "status",
-            "there is a plan".to_owned(),
-            "none in the document".to_owned(),
-        );
+        claim("status", "there is a plan".to_owned(), "none in the document".to_owned());
     }
     let stamp = CatalogStamp::of(&document.problem);
-    claim(
-        "catalog date",
-        document.catalog.date.to_string(),
-        stamp.date.to_string(),
-    );
+    claim("catalog date", document.catalog.date.to_string(), stamp.date.to_string());
     claim("region", document.catalog.region.clone(), stamp.region);
-    claim(
-        "currency",
-        document.catalog.currency.clone(),
-        stamp.currency,
-    );
+    claim("currency", document.catalog.currency.clone(), stamp.currency);
     Verification { verdict, claims }
 }

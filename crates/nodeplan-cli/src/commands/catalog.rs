@@ -15,23 +15,16 @@ use nodeplan::report::catalog::Market;
 pub fn run(global: &Global, args: &CatalogArgs) -> Done {
     let shown = match &args.command {
         CatalogCommand::List { market, all } => list(global, market, *all)?,
-        CatalogCommand::Show {
-            sku,
-            market,
-            node,
-            headroom,
-        } => show(global, sku, market, node, headroom.clone())?,
+        CatalogCommand::Show { sku, market, node, headroom } => {
+            show(global, sku, market, node, headroom.clone())?
+        }
     };
     output::print(&report::terminal(&shown, &output::style(global)))?;
     Ok(crate::DONE)
 }
 
 fn market(catalog: &Catalog) -> Market<'_> {
-    Market {
-        region: &catalog.region,
-        currency: &catalog.currency,
-        date: catalog.date.to_string(),
-    }
+    Market { region: &catalog.region, currency: &catalog.currency, date: catalog.date.to_string() }
 }
 
 type Shown = Result<report::document::Document, Failure>;
@@ -41,16 +34,11 @@ fn list(global: &Global, args: &MarketArgs, all: bool) -> Shown {
     let (catalog, _) = rules::market(args, &config)?;
     let filter = rules::filter(args, &config, &catalog)?;
     let found = eligible(&catalog, &filter);
-    let skus: Vec<&Sku> = if all { &catalog.skus } else { &found.skus }
-        .iter()
-        .collect();
+    let skus: Vec<&Sku> = if all { &catalog.skus } else { &found.skus }.iter().collect();
     let mut shown = report::catalog::list(&market(&catalog), &skus);
     if !all {
-        let left: Vec<String> = found
-            .excluded
-            .iter()
-            .map(|one| format!("{} {}", one.skus, one.reason))
-            .collect();
+        let left: Vec<String> =
+            found.excluded.iter().map(|one| format!("{} {}", one.skus, one.reason)).collect();
         let text = format!("left out: {}", left.join(", "));
         shown.blocks.push(report::document::Block::Line(text));
     }
@@ -69,35 +57,16 @@ fn show(
     let pattern = Pattern::new(name);
     let Some(sku) = catalog.skus.iter().find(|sku| pattern.matches(&sku.name)) else {
         let near = nodeplan::nearest_sizes(&catalog, name);
-        let failure = Failure::usage(format!(
-            "no size `{name}` has a price in {}",
-            catalog.region
-        ));
+        let failure = Failure::usage(format!("no size `{name}` has a price in {}", catalog.region));
         let help = format!("did you mean {}?", near.join(", "));
-        return Err(if near.is_empty() {
-            failure
-        } else {
-            failure.help(help)
-        });
+        return Err(if near.is_empty() { failure } else { failure.help(help) });
     };
-    let rules = RuleArgs {
-        headroom,
-        ..RuleArgs::default()
-    };
+    let rules = RuleArgs { headroom, ..RuleArgs::default() };
     let cluster = rules::cluster(node, &rules, &config, Vec::new())?;
     let addons: Vec<&AddOn> = cluster.addons.iter().collect();
     let names: Vec<&str> = addons.iter().map(|addon| addon.name.as_str()).collect();
     let max_pods = cluster.max_pods.last().copied().unwrap_or(1);
-    let kind = PoolKind {
-        group: GroupId(0),
-        sku: SkuId(0),
-        max_pods,
-    };
+    let kind = PoolKind { group: GroupId(0), sku: SkuId(0), max_pods };
     let found = anatomy(&cluster, sku, kind, &addons);
-    Ok(report::catalog::show(
-        &market(&catalog),
-        sku,
-        &found,
-        &names,
-    ))
+    Ok(report::catalog::show(&market(&catalog), sku, &found, &names))
 }

@@ -41,10 +41,7 @@ pub fn run(global: &Global, args: &CheckArgs) -> Done {
         count(file.warnings.len() as u64, "warning"),
     ))?;
     for one in &file.assumptions {
-        output::print(&format!(
-            "assumed: {}\n",
-            nodeplan::report::visible(&one.text)
-        ))?;
+        output::print(&format!("assumed: {}\n", nodeplan::report::visible(&one.text)))?;
     }
     let strict = args.strict && !file.warnings.is_empty();
     Ok(if strict { crate::GATE } else { crate::DONE })

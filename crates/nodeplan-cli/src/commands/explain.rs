@@ -28,17 +28,11 @@ pub fn run(global: &Global, args: &ExplainArgs) -> Done {
     };
     let Some(name) = &args.name else {
         let pools: Vec<&str> = plan.pools.iter().map(|pool| pool.name.as_str()).collect();
-        return Err(Failure::usage("which pool or workload?").help(format!(
-            "pools: {}; or the name of a workload",
-            pools.join(", ")
-        )));
+        return Err(Failure::usage("which pool or workload?")
+            .help(format!("pools: {}; or the name of a workload", pools.join(", "))));
     };
     let parts = document.problem.parts();
-    let points: Vec<&str> = parts
-        .points
-        .iter()
-        .map(|point| point.name.as_str())
-        .collect();
+    let points: Vec<&str> = parts.points.iter().map(|point| point.name.as_str()).collect();
     let shown = match explain(&document.problem, plan, name)? {
         Explanation::Pool(pool) => report::explain::pool(&pool, &points, &parts.currency),
         Explanation::Workload(one) => report::explain::workload(&one, &points, &parts.currency),
@@ -51,9 +45,8 @@ pub fn run(global: &Global, args: &ExplainArgs) -> Done {
 fn section(errors: &str, code: &str) -> Option<String> {
     let mut lines = errors.lines();
     let title = lines.find_map(|line| line.strip_prefix("## ").filter(|t| t.starts_with(code)))?;
-    let body: Vec<&str> = lines
-        .take_while(|line| !line.starts_with("## ") && !line.starts_with("# "))
-        .collect();
+    let body: Vec<&str> =
+        lines.take_while(|line| !line.starts_with("## ") && !line.starts_with("# ")).collect();
     Some(format!("{title}\n\n{}\n", body.join("\n").trim()))
 }
 

@@ -33,8 +33,6 @@ pub fn completions(shell: clap_complete::Shell) -> Done {
 pub fn threads(count: Option<usize>) {
     if let Some(count) = count {
         // A pool that exists already stays; the answer does not depend on it.
-        let _ = rayon::ThreadPoolBuilder::new()
-            .num_threads(count.max(1))
-            .build_global();
+        let _ = rayon::ThreadPoolBuilder::new().num_threads(count.max(1)).build_global();
     }
 }

@@ -35,11 +35,7 @@ pub fn run(global: &Global, args: &OptimizeArgs) -> Done {
     let time_limit = rules::time_limit(args.search.time_limit.as_deref())?;
     let mut read = read(global, args)?;
     let problem = &read.prepared.problem;
-    let millis = problem
-        .points()
-        .iter()
-        .map(|point| point.weight_millis)
-        .sum();
+    let millis = problem.points().iter().map(|point| point.weight_millis).sum();
     let watch = Watch::new(time_limit, args.search.progress, millis);
     let found = watch.over(|control| nodeplan::optimize_with(problem, &read.options, control))?;
     let (answer, found) = watch.over(|control| finish(args, &mut read, found, control))?;
@@ -58,25 +54,12 @@ pub fn run(global: &Global, args: &OptimizeArgs) -> Done {
 }
 
 fn laid_out(global: &Global, answer: &Answer) -> report::document::Document {
-    report::answer::document(
-        answer,
-        report::answer::Detail {
-            verbose: global.verbose,
-        },
-    )
+    report::answer::document(answer, report::answer::Detail { verbose: global.verbose })
 }
 
 fn style(global: &Global, args: &OptimizeArgs) -> report::Style {
     let style = output::style(global);
-    if args.output.is_some() {
-        report::Style {
-            color: false,
-            ascii: true,
-            ..style
-        }
-    } else {
-        style
-    }
+    if args.output.is_some() { report::Style { color: false, ascii: true, ..style } } else { style }
 }
 
 fn exit_code(args: &OptimizeArgs, answer: &Answer) -> u8 {
@@ -91,18 +74,10 @@ fn exit_code(args: &OptimizeArgs, answer: &Answer) -> u8 {
 
 /// Warnings and reasons on standard error, where the format has no place for them.
 fn tell(global: &Global, answer: &Answer) {
-    let plain = Answer {
-        pools: Vec::new(),
-        ..answer.clone()
-    };
+    let plain = Answer { pools: Vec::new(), ..answer.clone() };
     let mut shown = laid_out(global, &plain);
-    shown
-        .blocks
-        .retain(|block| matches!(block, report::document::Block::Remarks(_)));
-    let style = report::Style {
-        color: output::stderr_color(global),
-        ..report::Style::default()
-    };
+    shown.blocks.retain(|block| matches!(block, report::document::Block::Remarks(_)));
+    let style = report::Style { color: output::stderr_color(global), ..report::Style::default() };
     eprint!("{}", report::terminal(&shown, &style));
 }
 
@@ -122,43 +97,24 @@ fn read(global: &Global, args: &OptimizeArgs) -> Result<Read, Failure> {
     let sizing = rules::sizing(&args.rules, &config)?;
     let mut assumptions = Vec::new();
     if region_assumed {
-        assumptions.push(format!(
-            "region {}, since none was named (--region)",
-            rules::DEFAULT_REGION
-        ));
+        assumptions
+            .push(format!("region {}, since none was named (--region)", rules::DEFAULT_REGION));
     }
     assumptions.extend(file.assumptions.iter().map(|one| one.text.clone()));
     assumptions.push(PLATFORM.to_owned());
     let mut warnings: Vec<Notice> = file.warnings.iter().map(notice).collect();
-    let setup = Setup {
-        cluster,
-        sizing,
-        assumptions,
-        ..Setup::new(&catalog, &filter, file)
-    };
+    let setup = Setup { cluster, sizing, assumptions, ..Setup::new(&catalog, &filter, file) };
     let prepared = nodeplan::problem_from(setup)?;
     warnings.extend(prepared.warnings.iter().cloned());
     let mut inputs = vec![input(&args.workloads.display().to_string(), &bytes)];
     inputs.extend(settings);
     let stated = stated(args);
-    Ok(Read {
-        catalog,
-        prepared,
-        inputs,
-        warnings,
-        options,
-        stated,
-    })
+    Ok(Read { catalog, prepared, inputs, warnings, options, stated })
 }
 
 /// Rules to plan without, of the arguments and of the settings.
 fn ignored(args: &OptimizeArgs, config: &Config) -> Vec<String> {
-    args.rules
-        .ignore
-        .iter()
-        .chain(&config.ignore)
-        .cloned()
-        .collect()
+    args.rules.ignore.iter().chain(&config.ignore).cloned().collect()
 }
 
 /// The limits of the search, for the plan file; all else stands in its problem.
@@ -170,10 +126,7 @@ fn stated(args: &OptimizeArgs) -> BTreeMap<String, String> {
         ("gap", search.gap.clone()),
         ("time-limit", search.time_limit.clone()),
     ];
-    texts
-        .into_iter()
-        .filter_map(|(name, text)| Some((name.to_owned(), text?)))
-        .collect()
+    texts.into_iter().filter_map(|(name, text)| Some((name.to_owned(), text?))).collect()
 }
 
 /// Where the figures of the platform come from.
@@ -185,11 +138,7 @@ fn notice(one: &Warning) -> Notice {
     for more in [&one.expected, &one.help].into_iter().flatten() {
         text.push_str(&format!("; {more}"));
     }
-    Notice {
-        code: one.code.to_owned(),
-        place: one.place.to_string(),
-        text,
-    }
+    Notice { code: one.code.to_owned(), place: one.place.to_string(), text }
 }
 
 /// Comparisons, and the answer.
@@ -199,10 +148,7 @@ fn finish(
     found: Optimized,
     control: Control<'_>,
 ) -> Result<(Answer, Optimized), Failure> {
-    let mut extras = Extras {
-        warnings: read.warnings.clone(),
-        ..Extras::default()
-    };
+    let mut extras = Extras { warnings: read.warnings.clone(), ..Extras::default() };
     for path in &args.compare {
         let (design, input) = config::design(path)?;
         read.inputs.push(input);
@@ -237,10 +183,7 @@ pub fn document(
 ) -> PlanDocument {
     PlanDocument {
         schema_version: PLAN_VERSION.to_owned(),
-        tool: Tool {
-            name: "nodeplan".to_owned(),
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-        },
+        tool: Tool { name: "nodeplan".to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() },
         inputs,
         catalog: CatalogStamp::of(&found.problem),
         options: stated,

@@ -68,10 +68,7 @@ fn sizes(args: &PackArgs) -> Result<PackSizes, Failure> {
     let region = args.region.as_deref().unwrap_or(rules::DEFAULT_REGION);
     let catalog = catalog::catalog(region)
         .map_err(|error| Failure::new(crate::INVALID, error.code(), error.to_string()))?;
-    Ok(PackSizes::of_catalog(
-        &catalog,
-        args.max_pods.unwrap_or(DEFAULT_MAX_PODS),
-    ))
+    Ok(PackSizes::of_catalog(&catalog, args.max_pods.unwrap_or(DEFAULT_MAX_PODS)))
 }
 
 fn instances(path: &Path, sizes: &PackSizes) -> Result<(Vec<PackProblem>, InputFile), Failure> {
@@ -93,14 +90,9 @@ fn solve(
     let begun = clock::cpu_time();
     let name = instance.instance.clone();
     let interrupt = crate::progress::stopped;
-    let control = Control {
-        interrupt: &interrupt,
-        progress: &|_| {},
-    };
+    let control = Control { interrupt: &interrupt, progress: &|_| {} };
     let packed = pack(instance, args.allow_unplaced, options, control)?;
-    let spent = clock::cpu_time()
-        .saturating_sub(begun)
-        .saturating_add(reading);
+    let spent = clock::cpu_time().saturating_sub(begun).saturating_add(reading);
     output::print(&line(path, &name, &packed, spent))?;
     clock::reset_peak();
     let code = match packed.status() {
@@ -109,29 +101,16 @@ fn solve(
         Status::Optimal | Status::Feasible => crate::DONE,
     };
     if let (Some(folder), Some(found)) = (&args.plans, packed.found) {
-        let stem = path
-            .file_stem()
-            .map(|stem| stem.to_string_lossy().into_owned());
+        let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned());
         let stem = stem.unwrap_or_default();
-        let both = if stem == name {
-            name
-        } else {
-            format!("{stem}-{name}")
-        };
+        let both = if stem == name { name } else { format!("{stem}-{name}") };
         let safe = |c: char| {
-            if c.is_ascii_alphanumeric() || "-_.".contains(c) {
-                c
-            } else {
-                '_'
-            }
+            if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '_' }
         };
         let plan: String = both.chars().map(safe).collect();
         let stated = std::collections::BTreeMap::new();
         let document = super::optimize::document(vec![file.clone()], stated, found);
-        output::write(
-            &write(&document),
-            Some(&folder.join(format!("{plan}.json"))),
-        )?;
+        output::write(&write(&document), Some(&folder.join(format!("{plan}.json"))))?;
     }
     Ok(code)
 }

@@ -5,9 +5,9 @@ use crate::diagnose::Failure;
 use crate::{Done, output};
 use nodeplan::eval::JudgeOptions;
 use nodeplan::io::document::{PlanDocument, input, read};
-use nodeplan::model::answer::InputFile;
-use nodeplan::model::plan::Finding;
-use nodeplan::report::number::{count, grouped};
+use nodeplan::model::answer::{InputFile, Money};
+use nodeplan::model::plan::{Finding, Verdict};
+use nodeplan::report::number::{count, grouped, money};
 use nodeplan::report::visible;
 use std::path::Path;
 
@@ -15,13 +15,8 @@ use std::path::Path;
 pub fn plan(path: &Path) -> Result<PlanDocument, Failure> {
     let bytes = output::read(path)?;
     let name = path.display().to_string();
-    let text = String::from_utf8(bytes).map_err(|_| {
-        Failure::new(
-            crate::INVALID,
-            "NP1301",
-            format!("{name} is not UTF-8 text"),
-        )
-    })?;
+    let text = String::from_utf8(bytes)
+        .map_err(|_| Failure::new(crate::INVALID, "NP1301", format!("{name} is not UTF-8 text")))?;
     read(&name, &text).map_err(|errors| {
         let mut failure = Failure::input(errors);
         failure.last = None;
@@ -46,17 +41,9 @@ pub fn run(global: &Global, args: &VerifyArgs) -> Done {
             wrong.push(mismatch(&given, &document.inputs));
         }
     }
-    let mut text = said(
-        args,
-        &document,
-        &found.verdict.checked,
-        found.verdict.optimal(),
-    );
+    let mut text = said(args, &document, &found.verdict);
     for file in &files {
-        text.push_str(&format!(
-            "  {} is the file the plan was made from\n",
-            visible(&file.path)
-        ));
+        text.push_str(&format!("  {} is the file the plan was made from\n", visible(&file.path)));
     }
     for one in &wrong {
         text.push_str(&format!(
@@ -72,40 +59,28 @@ pub fn run(global: &Global, args: &VerifyArgs) -> Done {
         "Not all of it is true.\n"
     });
     output::print(&text)?;
-    Ok(if wrong.is_empty() {
-        crate::DONE
-    } else {
-        crate::GATE
-    })
+    Ok(if wrong.is_empty() { crate::DONE } else { crate::GATE })
 }
 
 fn mismatch(given: &InputFile, recorded: &[InputFile]) -> Finding {
-    let known: Vec<String> = recorded
-        .iter()
-        .map(|one| format!("{} ({})", one.path, &one.sha256))
-        .collect();
+    let known: Vec<String> =
+        recorded.iter().map(|one| format!("{} ({})", one.path, &one.sha256)).collect();
     Finding {
         code: "NP5302".to_owned(),
         place: given.path.clone(),
         text: format!(
             "its SHA-256 is {}, the plan was made from {}",
             given.sha256,
-            if known.is_empty() {
-                "no recorded file".to_owned()
-            } else {
-                known.join(", ")
-            }
+            if known.is_empty() { "no recorded file".to_owned() } else { known.join(", ") }
         ),
     }
 }
 
-fn said(
-    args: &VerifyArgs,
-    document: &PlanDocument,
-    checked: &nodeplan::model::plan::Checked,
-    optimal: bool,
-) -> String {
+fn said(args: &VerifyArgs, document: &PlanDocument, verdict: &Verdict) -> String {
     let problem = &document.problem;
+    let checked = &verdict.checked;
+    let millis = problem.points().iter().map(|point| point.weight_millis).sum();
+    let month = |spend| money(Money::month_of(spend, millis));
     let mut text = format!(
         "{}: {} in {}, prices of {}\n",
         visible(&args.plan.display().to_string()),
@@ -114,8 +89,8 @@ fn said(
         problem.parts().catalog_date,
     );
     let mut say = |line: String| text.push_str(&format!("  {line}\n"));
-    match (&document.plan, &document.summary.cost) {
-        (Some(plan), Some(cost)) => {
+    match &document.plan {
+        Some(plan) => {
             say(format!(
                 "{} with {} and {} over {}: every node re-filled, every rule re-checked",
                 count(plan.pools.len() as u64, "pool"),
@@ -123,18 +98,14 @@ fn said(
                 count(checked.pods, "pod"),
                 count(problem.points().len() as u64, "load point"),
             ));
-            say(format!(
-                "cost {} {} a month",
-                cost.per_month,
-                problem.parts().currency
-            ));
+            say(format!("cost {} {} a month", cost.per_month, problem.parts().currency));
         }
-        _ => say("no plan".to_owned()),
+        None => say("no plan".to_owned()),
     }
     if document.certificate.is_some() {
         say(format!(
             "bound {} {} a month from {} of the proof: {} priced exactly, {} dominated, {} cut short",
-            document.summary.bound.per_month,
+            month(verdict.bound),
             problem.parts().currency,
             if checked.leaves == 1 {
                 "1 leaf".to_owned()
@@ -148,7 +119,7 @@ fn said(
     } else {
         say("no proof of a bound".to_owned());
     }
-    if optimal {
+    if document.plan.is_some() && verdict.optimal() {
         say("cost equals bound: no cheaper plan exists for this problem".to_owned());
     }
     text

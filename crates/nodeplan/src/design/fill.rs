@@ -39,11 +39,7 @@ pub(super) fn fill(
         for (point, packings) in packings.iter().enumerate() {
             let packings = packings.iter().map(|packing| Packing {
                 nodes: packing.nodes,
-                content: packing
-                    .content
-                    .iter()
-                    .map(|(id, pods)| (own(id), *pods))
-                    .collect(),
+                content: packing.content.iter().map(|(id, pods)| (own(id), *pods)).collect(),
             });
             laid.pools[at].packings[point].extend(packings);
         }
@@ -73,19 +69,12 @@ fn members(
             continue;
         }
         let shortages = room.shortages(&room.need(one));
-        let short: Vec<String> = shortages
-            .iter()
-            .filter(|short| short.what != SUSTAINED)
-            .map(in_words)
-            .collect();
+        let short: Vec<String> =
+            shortages.iter().filter(|short| short.what != SUSTAINED).map(in_words).collect();
         if short.is_empty() {
             members.push(index);
         } else {
-            let text = format!(
-                "a pod of `{name}` fits no {}: {}",
-                pool.sku,
-                short.join(", ")
-            );
+            let text = format!("a pod of `{name}` fits no {}: {}", pool.sku, short.join(", "));
             breaches.push(breach("NP2205", &pool.name, text));
         }
     }
@@ -93,10 +82,7 @@ fn members(
 }
 
 fn in_words(short: &Short) -> String {
-    let (need, have) = (
-        amount(&short.what, short.need),
-        amount(&short.what, short.have),
-    );
+    let (need, have) = (amount(&short.what, short.need), amount(&short.what, short.have));
     format!("it needs {need} {}, a node has {have} for pods", short.what)
 }
 
@@ -124,10 +110,7 @@ fn alone(problem: &Problem, kind: PoolKind, members: &[usize]) -> ProblemParts {
     parts.cluster.max_pools = None;
     parts.cluster.system_pool = SystemPool::None;
     parts.cluster.sustained_cpu = false;
-    parts.workloads = members
-        .iter()
-        .map(|&index| problem.workloads()[index].clone())
-        .collect();
+    parts.workloads = members.iter().map(|&index| problem.workloads()[index].clone()).collect();
     // Alone, add-ons and system workloads count as anyone's pods.
     for one in &mut parts.workloads {
         one.system = false;
@@ -151,25 +134,14 @@ pub(super) fn place_system(laid: &mut Laid) {
     let Ok(relaxed) = Problem::new(parts) else {
         return;
     };
-    let rooms: Vec<Room<'_>> = laid
-        .pools
-        .iter()
-        .map(|p| Room::new(&relaxed, p.kind))
-        .collect();
-    let serves: Vec<bool> = laid
-        .pools
-        .iter()
-        .map(|pool| placement::serves_system(problem, pool.kind))
-        .collect();
+    let rooms: Vec<Room<'_>> = laid.pools.iter().map(|p| Room::new(&relaxed, p.kind)).collect();
+    let serves: Vec<bool> =
+        laid.pools.iter().map(|pool| placement::serves_system(problem, pool.kind)).collect();
     // Where the system pool can be, room is the platform's first.
     let mut order: Vec<usize> = (0..laid.pools.len()).collect();
     order.sort_by_key(|&at| !serves[at]);
     for (pool, serves) in laid.pools.iter_mut().zip(&serves) {
-        pool.mode = if *serves {
-            PoolMode::System
-        } else {
-            PoolMode::User
-        };
+        pool.mode = if *serves { PoolMode::System } else { PoolMode::User };
     }
     for (index, one) in problem.workloads().iter().enumerate() {
         if !one.system || one.pool.is_some() {
@@ -215,8 +187,7 @@ fn with(
     match content.binary_search_by_key(&id, |(one, _)| *one) {
         Ok(at) => {
             content[at].1 = content[at].1.checked_add(1)?;
-            most.is_none_or(|most| content[at].1 <= most)
-                .then_some(content)
+            most.is_none_or(|most| content[at].1 <= most).then_some(content)
         }
         Err(at) => {
             content.insert(at, (id, 1));

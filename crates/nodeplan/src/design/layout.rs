@@ -15,35 +15,32 @@ use std::collections::BTreeMap;
 
 fn size<'a>(problem: &Problem, catalog: &'a Catalog, name: &str) -> Result<&'a Sku, Error> {
     let pattern = Pattern::new(name);
-    catalog
-        .skus
-        .iter()
-        .find(|sku| pattern.is_exact() && pattern.matches(&sku.name))
-        .ok_or_else(|| Error::NoSuchSize {
+    catalog.skus.iter().find(|sku| pattern.is_exact() && pattern.matches(&sku.name)).ok_or_else(
+        || Error::NoSuchSize {
             pattern: name.to_owned(),
             region: problem.parts().region.clone(),
             nearest: crate::nearest_sizes(catalog, name),
-        })
+        },
+    )
 }
 
 fn workload(problem: &Problem, design: &str, pool: &str, name: &str) -> Result<usize, Error> {
     let all = problem.workloads();
     let full = all.iter().position(|one| one.full_name() == name);
-    full.or_else(|| all.iter().position(|one| one.name == name))
-        .ok_or_else(|| {
-            let names: Vec<String> = all.iter().map(|one| one.full_name()).collect();
-            let near = nearest(name, names.iter().map(String::as_str), 3);
-            let hint = if near.is_empty() {
-                String::new()
-            } else {
-                format!("; did you mean {}?", near.join(", "))
-            };
-            Error::Design {
-                design: design.to_owned(),
-                pool: pool.to_owned(),
-                reason: format!("no workload is called `{name}`{hint}"),
-            }
-        })
+    full.or_else(|| all.iter().position(|one| one.name == name)).ok_or_else(|| {
+        let names: Vec<String> = all.iter().map(|one| one.full_name()).collect();
+        let near = nearest(name, names.iter().map(String::as_str), 3);
+        let hint = if near.is_empty() {
+            String::new()
+        } else {
+            format!("; did you mean {}?", near.join(", "))
+        };
+        Error::Design {
+            design: design.to_owned(),
+            pool: pool.to_owned(),
+            reason: format!("no workload is called `{name}`{hint}"),
+        }
+    })
 }
 
 /// The problem in which each design pool is a group of its own, and its empty pools.
@@ -74,19 +71,12 @@ pub(super) fn lay_out(
         one.pool = owner.get(&index).map(|at| group_name(*at));
         one.isolate = one.isolate && one.pool.is_some();
         // The design's pools carry whatever labels their workloads select.
-        one.node_selector
-            .retain(|(key, _)| placement::is_well_known(key));
+        one.node_selector.retain(|(key, _)| placement::is_well_known(key));
     }
     let problem = Problem::new(parts).map_err(Error::Problem)?;
     let pools = design.pools.iter().zip(&names).enumerate();
-    let pools = pools
-        .map(|(at, (pool, sku))| empty(&problem, at, &pool.name, sku))
-        .collect();
-    Ok(Laid {
-        problem,
-        pools,
-        breaches,
-    })
+    let pools = pools.map(|(at, (pool, sku))| empty(&problem, at, &pool.name, sku)).collect();
+    Ok(Laid { problem, pools, breaches })
 }
 
 /// Which pool each workload is in.
@@ -114,29 +104,15 @@ fn owners(
 /// Pool `at` of the design, without nodes. A pool without workloads is of the common group.
 fn empty(problem: &Problem, at: usize, name: &str, sku: &str) -> NodePool {
     let own = group_name(at);
-    let group = problem
-        .groups()
-        .iter()
-        .position(|one| one.pool.as_ref() == Some(&own));
+    let group = problem.groups().iter().position(|one| one.pool.as_ref() == Some(&own));
     let sku = problem.skus().iter().position(|one| one.name == sku);
     let kind = PoolKind {
         group: GroupId(group.unwrap_or(0) as u32),
         sku: SkuId(sku.unwrap_or(0) as u32),
-        max_pods: problem
-            .cluster()
-            .max_pods
-            .iter()
-            .max()
-            .copied()
-            .unwrap_or(1),
+        max_pods: problem.cluster().max_pods.iter().max().copied().unwrap_or(1),
     };
     let packings = vec![Vec::new(); problem.points().len()];
-    NodePool {
-        name: name.to_owned(),
-        kind,
-        mode: PoolMode::User,
-        packings,
-    }
+    NodePool { name: name.to_owned(), kind, mode: PoolMode::User, packings }
 }
 
 /// Pool name that workloads of design pool `at` ask for.
@@ -152,11 +128,8 @@ fn own_pools(problem: &Problem, design: &Design, owner: &BTreeMap<usize, usize>)
         (one.pool.clone(), one.isolate)
     };
     for (at, pool) in design.pools.iter().enumerate() {
-        let members: Vec<usize> = owner
-            .iter()
-            .filter(|(_, owner)| **owner == at)
-            .map(|(index, _)| *index)
-            .collect();
+        let members: Vec<usize> =
+            owner.iter().filter(|(_, owner)| **owner == at).map(|(index, _)| *index).collect();
         for &one in &members {
             let (wants, _) = asked(one);
             if wants.is_some() && members.iter().any(|&other| asked(other).0 != wants) {
