@@ -17,6 +17,8 @@ pub struct Choice {
     pub row: PathRow,
     /// Right-hand side of the ≤ branch.
     pub floor: u32,
+    /// The value is nearer to the ≥ branch.
+    pub up: bool,
 }
 
 /// Fractions nearer to an integer than this count as integers.
@@ -35,7 +37,8 @@ impl Best {
         let score = fraction.min(1.0 - fraction);
         if score > self.score + 1e-9 {
             self.score = score;
-            self.choice = Some(Choice { row: row(), floor: value.floor() as u32 });
+            let up = fraction > 0.5;
+            self.choice = Some(Choice { row: row(), floor: value.floor() as u32, up });
         }
     }
 }
@@ -183,5 +186,5 @@ fn whole_content(used: &[(&Column, f64)]) -> Option<Choice> {
     })?;
     let value = sum(used, |other| contains(other, column));
     let row = row(column.point, Some(vec![column.kind]), column.content.clone());
-    Some(Choice { row, floor: value.floor() as u32 })
+    Some(Choice { row, floor: value.floor() as u32, up: true })
 }

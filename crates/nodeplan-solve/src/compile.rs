@@ -291,6 +291,11 @@ impl Compiled {
         self.sizes[class * self.dims + dim]
     }
 
+    /// Size where it is the same on every kind; 0 for a missing limit.
+    pub fn plain_size(&self, class: usize, dim: usize) -> i64 {
+        self.sizes[class * self.dims + dim]
+    }
+
     /// Whether one pod of `class` may and can run on a node of `kind`.
     pub fn fits(&self, kind: usize, class: usize) -> bool {
         let signature = self.classes[class].signature;
@@ -310,17 +315,6 @@ impl Compiled {
             }
         }
         most
-    }
-
-    /// Whether `content` (classes with counts) fits one node of `kind`.
-    pub fn content_fits(&self, kind: usize, content: &[(u32, u32)]) -> bool {
-        (0..self.dims).all(|dim| {
-            let used: i64 = content
-                .iter()
-                .map(|&(class, pods)| self.size(kind, class as usize, dim) * i64::from(pods))
-                .sum();
-            used <= self.kinds[kind].capacity[dim]
-        })
     }
 
     /// What one node of `kind` at `point` adds to the objective: weight / unit × rate.

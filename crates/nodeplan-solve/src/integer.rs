@@ -10,7 +10,7 @@ use crate::columns::generate::{self, Effort, Pricing, Relaxed};
 use crate::columns::master::{Duals, Scale};
 use crate::columns::pool::{Column, Pool};
 use crate::columns::target::Target;
-use crate::compile::Compiled;
+use crate::compile::{Compiled, gcd};
 use crate::packed::Packed;
 use crate::work::Meter;
 use nodeplan_lp::{MipLimits, MipModel, MipStatus, Rows, solve_mip};
@@ -23,9 +23,7 @@ const MASTER_COLUMNS: usize = 1_200;
 pub fn restricted(
     compiled: &Compiled,
     target: &Target,
-    scale: Scale,
     columns: &[Column],
-    start: Option<&Packed>,
     cutoff: i128,
     iterations: u64,
     meter: &Meter<'_>,
@@ -79,9 +77,11 @@ pub fn restricted(
             }
         }
     }
-    let cost = |column: &Column| compiled.cost(column.kind, column.point) as f64 / scale.norm;
+    // Whole numbers: HiGHS then knows that the objective is one.
+    let cost = |column: &Column| compiled.cost(column.kind, column.point);
+    let step = columns.iter().fold(0, |step, c| gcd(step, cost(c) as u64)).max(1) as i64;
     let model = MipModel {
-        cost: columns.iter().map(|c| cost(c)).collect(),
+        cost: columns.iter().map(|c| (cost(c) / step) as f64).collect(),
         lower: vec![0.0; columns.len()],
         upper: vec![f64::INFINITY; columns.len()],
         integer: vec![true; columns.len()],
@@ -91,21 +91,13 @@ pub fn restricted(
         nodes: 5_000,
         lp_iterations: iterations.min(meter.left() / 200 + 1),
         stall_nodes: 2_000,
-        absolute_gap: 0.5 / scale.norm,
-        objective_cutoff: (cutoff < i128::MAX).then(|| (cutoff as f64 - 0.5) / scale.norm),
+        absolute_gap: 0.999,
+        objective_cutoff: (cutoff < i128::MAX)
+            .then(|| (cutoff - 1).div_euclid(i128::from(step)) as f64 + 0.1),
     };
-    let begin: Option<Vec<f64>> = start.map(|packed| {
-        let mut x = vec![0.0; columns.len()];
-        for (column, nodes) in &packed.nodes {
-            if let Some(i) = columns.iter().position(|c| *c == column) {
-                x[i] += f64::from(*nodes);
-            }
-        }
-        x
-    });
     let interrupt = meter.control().interrupt;
     let answer =
-        solve_mip(&model, begin.as_deref(), &limits, &interrupt).map_err(lp_error)?;
+        solve_mip(&model, None, &limits, &interrupt).map_err(lp_error)?;
     meter.iterations(answer.lp_iterations);
     if matches!(answer.status, MipStatus::Infeasible | MipStatus::Unbounded) {
         return Ok(None);
@@ -188,12 +180,12 @@ impl Finisher<'_> {
             pool = shrunk(&left, &pool, &relaxed.reduced, MASTER_COLUMNS);
             let effort = self.quick(25);
             let next = generate::generate(
-                self.compiled, &left, self.scale, &mut pool, &effort, self.meter,
+                self.compiled, &left, self.scale, &mut pool, None, &effort, self.meter,
             )?;
             let Some(next) = next else { return Ok(None) };
             relaxed = next;
             if left.pods() <= 40 || relaxed.values.len() <= 12 {
-                let rest = self.master(&left, &pool, &relaxed, None, i128::MAX, 20_000)?;
+                let rest = self.master(&left, &pool, &relaxed, i128::MAX, 20_000)?;
                 if let Some(rest) = rest {
                     fixed.nodes.extend(rest.nodes);
                     return Ok(Some(fixed));
@@ -255,29 +247,23 @@ impl Finisher<'_> {
         target: &Target,
         pool: &Pool,
         relaxed: &Relaxed,
-        start: Option<&Packed>,
         cutoff: i128,
         iterations: u64,
     ) -> Result<Option<Packed>, SolveError> {
         let mut pool = pool.clone();
-        let pricing = Pricing { compiled: self.compiled, target, scale: self.scale, slack_ppm: ENV("NP_SLACK", 5000) as i64 };
-        let (keep, labels) = (ENV("NP_KEEP", 20), ENV("NP_LAB", 400));
-        let reduced = generate::enrich(&pricing, &relaxed.duals, &mut pool, keep, labels, self.meter);
+        let pricing = Pricing { compiled: self.compiled, target, scale: self.scale, slack_ppm: 5_000 };
+        let reduced = generate::enrich(&pricing, &relaxed.duals, &mut pool, 20, 400, self.meter);
         let mut order: Vec<(f64, usize)> = reduced.iter().map(|&(i, r)| (r, i)).collect();
         order.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
-        if std::env::var("NP_TRACE").is_ok() { eprintln!("enriched {}", order.len()); }
         let mut columns: Vec<Column> = order
             .into_iter()
-            .take(ENV("NP_COLS", 1200))
+            .take(MASTER_COLUMNS)
             .map(|(_, i)| pool.columns()[i].clone())
             .collect();
-        if let Some(start) = start {
-            columns.extend(start.nodes.iter().map(|(column, _)| column.clone()));
-        }
         columns.sort();
         columns.dedup();
         restricted(
-            self.compiled, target, self.scale, &columns, start, cutoff, iterations, self.meter,
+            self.compiled, target, &columns, cutoff, iterations, self.meter,
         )
     }
 
@@ -372,28 +358,24 @@ impl Finisher<'_> {
             left.subtract(self.compiled, column.kind, column.point, &column.content, *nodes);
         }
         let mut pool = Pool::default();
-        let mut start = Packed::default();
-        for (column, nodes) in &taken.nodes {
+        for (column, _) in &taken.nodes {
             let content: Vec<(u32, u32)> = column
                 .content
                 .iter()
                 .map(|&(class, pods)| (class, pods.min(left.demand[column.point][class as usize])))
                 .filter(|(_, pods)| *pods > 0)
                 .collect();
-            let column = Column { content, ..column.clone() };
-            pool.add(column.clone());
-            start.push(column, *nodes);
+            pool.add(Column { content, ..column.clone() });
         }
         let before = taken.cost(self.compiled);
         let relaxed = generate::generate(
-            self.compiled, &left, self.scale, &mut pool, &self.quick(30), self.meter,
+            self.compiled, &left, self.scale, &mut pool, None, &self.quick(30), self.meter,
         )?;
         let Some(relaxed) = relaxed else { return Ok(None) };
         if relaxed.shortage > 1e-6 || relaxed.objective >= before as f64 - 0.5 {
             return Ok(None);
         }
-        let found = self.master(&left, &pool, &relaxed, None, before, ENV("NP_IT", 6000) as u64)?;
-        if std::env::var("NP_TRACE").is_ok() { eprintln!("lns {} nodes: before {} lp {} found {:?} work {:?}", taken.nodes.iter().map(|n| n.1).sum::<u32>(), before, relaxed.objective, found.as_ref().map(|f| f.cost(self.compiled)), self.meter.work()); }
+        let found = self.master(&left, &pool, &relaxed, before, 6_000)?;
         Ok(found.map(|found| {
             for (column, nodes) in found.nodes {
                 match rest.nodes.iter_mut().find(|entry| entry.0 == column) {
@@ -415,6 +397,3 @@ fn unit(round: u64, index: u64) -> f64 {
     z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
     ((z ^ (z >> 31)) >> 11) as f64 / (1_u64 << 53) as f64
 }
-
-#[allow(non_snake_case)]
-fn ENV(n: &str, d: usize) -> usize { std::env::var(n).ok().and_then(|v| v.parse().ok()).unwrap_or(d) }

@@ -4,6 +4,7 @@
 //! caller's interrupt says so); nothing here judges its own plan or bound; same binary, problem
 //! and options give the same solution on any number of threads.
 
+pub mod baseline;
 pub mod ilp;
 
 mod branch;
@@ -12,10 +13,13 @@ mod compile;
 mod construct;
 mod integer;
 mod packed;
+mod reasons;
+mod search;
+mod volume;
 mod tree;
 mod work;
 
-use nodeplan_model::plan::{Solution, Work};
+use nodeplan_model::plan::{Solution, Unplaceable, Work};
 use nodeplan_model::problem::Problem;
 use nodeplan_model::units::Spend;
 
@@ -34,21 +38,20 @@ pub enum Solver {
 pub struct Options {
     /// Algorithm.
     pub solver: Solver,
-    /// Work units (see [`work`]) after which the best plan so far is returned.
+    /// Work units after which the best plan so far is returned; `u64::MAX` (the default) lets
+    /// the size of the problem decide. A unit is a pricing label; a simplex iteration counts
+    /// 200, a branch 2,000.
     pub work_limit: u64,
     /// Stop once (cost − bound) / cost is at most this many millionths.
     pub gap_ppm: u64,
-    /// Leave out workloads that fit no node instead of calling the problem infeasible.
-    pub allow_unplaced: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
         Self {
             solver: Solver::default(),
-            work_limit: 2_000_000_000,
+            work_limit: u64::MAX,
             gap_ppm: 0,
-            allow_unplaced: false,
         }
     }
 }
@@ -111,7 +114,8 @@ impl SolveError {
     }
 }
 
-/// Solves `problem`.
+/// Solves `problem`. Every plan returned is legal as far as the solver can tell; the judge in
+/// `nodeplan-eval` has the last word.
 ///
 /// # Errors
 /// Faults of the LP engine; `Solver::Ilp` on a problem too large for it.
@@ -120,26 +124,15 @@ pub fn solve(
     options: &Options,
     control: Control<'_>,
 ) -> Result<Solution, SolveError> {
-    let compiled = compile::Compiled::new(problem);
-    let meter = work::Meter::new(options, control);
-    let target = columns::target::Target::whole(&compiled);
-    let values = construct::fair_values(&compiled, &target);
-    let packed = construct::cover(&compiled, &target, &values)
-        .or_else(|| construct::constant(&compiled, &target, &values));
-    eprintln!("classes {} kinds {} front {} dims {}", compiled.classes.len(), compiled.kinds.len(), compiled.front.len(), compiled.dims);
-    if let Some(p) = &packed { eprintln!("greedy {}", p.cost(&compiled) as f64 / 1e9); }
-    let mut pool = columns::pool::Pool::default();
-    for p in packed.iter() { for (c, _) in &p.nodes { pool.add_everywhere(&compiled, c); } }
-    let scale = columns::master::Scale::of(&compiled);
-    let relaxed = columns::generate::generate(&compiled, &target, scale, &mut pool,
-        &columns::generate::Effort { ladder: columns::generate::EXACT, tolerance: 1e-9, rounds: 1000, until: u64::MAX }, &meter)?;
-    let mut best = packed;
-    if let Some(r) = &relaxed { eprintln!("lp {} bound {} complete {} {:?}", r.objective/1e9, r.bound as f64 / scale.scale as f64/1e9, r.complete, meter.work());
-       let f = integer::Finisher { compiled: &compiled, scale, meter: &meter, until: u64::MAX };
-       let d = f.dive(&target, &pool, r)?;
-       if let Some(m) = f.master(&target, &pool, r, None, i128::MAX, std::env::var("NP_RIT").ok().and_then(|v| v.parse().ok()).unwrap_or(50000))? { eprintln!("master {} {:?}", m.cost(&compiled) as f64/1e9, meter.work()); best = Some(m); } if let Some(d) = d { eprintln!("dive {} {:?}", d.cost(&compiled) as f64/1e9, meter.work()); if best.as_ref().is_none_or(|b| d.cost(&compiled) < b.cost(&compiled)) { best = Some(d); } }
-       { let mut t = tree::Tree::new(&compiled, scale, &meter, &target, r); t.search(&mut pool, &mut best, u64::MAX, std::env::var("NP_LEAVES").ok().and_then(|v| v.parse().ok()).unwrap_or(200), |p, b| eprintln!("tree found {} bound {}", p.cost(&compiled) as f64/1e9, b as f64/1e9))?; eprintln!("tree bound {:?} leaves {} best {:?} {:?}", t.bound().map(|b| b as f64/1e9), t.leaves(), best.as_ref().map(|b| b.cost(&compiled) as f64/1e9), meter.work()); }
-       if std::env::var("NP_LNS").is_ok() && let Some(b) = &mut best { let bound = (r.bound / scale.scale as i128) as f64; f.improve(&target, &r.duals, b, |p| { eprintln!("better {} gap {:.5}% {:?}", p.cost(&compiled) as f64/1e9, 100.0*(p.cost(&compiled) as f64/bound-1.0), meter.work()); true})?; }
+    match options.solver {
+        Solver::ColumnGeneration => search::solve(problem, options, control),
+        Solver::Ilp => ilp::solve(problem, ilp::Limits::default()),
     }
-    Ok(Solution { status: nodeplan_model::plan::Status::Feasible, plan: best.map(|p| p.decode(problem, &compiled)), certificate: None, unplaceable: Vec::new(), work: meter.work() })
+}
+
+/// The workloads that fit no node at all, with reasons; what is left out of a problem before a
+/// solve that may leave pods unplaced.
+#[must_use]
+pub fn unplaceable(problem: &Problem) -> Vec<Unplaceable> {
+    reasons::unplaceable(problem, &compile::Compiled::new(problem))
 }

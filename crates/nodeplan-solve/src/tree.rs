@@ -46,7 +46,18 @@ pub struct Tree<'a> {
     nodes: Vec<TreeNode>,
     /// Open leaves by (bound, index).
     open: BTreeSet<(i128, usize)>,
+    /// Bounds of leaves that stay open for good.
+    stuck: Vec<i128>,
+    /// The child to follow on a path down.
+    next: Option<usize>,
+    diving: bool,
+    since_dive: usize,
 }
+
+/// Leaves expanded by bound between two paths down.
+const PLUNGE: usize = 12;
+/// Rows with conditions on one path that the judge still prices exactly.
+const MOST_CONDITIONED: usize = 18;
 
 impl<'a> Tree<'a> {
     /// A tree of the root alone.
@@ -58,7 +69,7 @@ impl<'a> Tree<'a> {
         relaxed: &Relaxed,
     ) -> Self {
         let mut tree =
-            Self { compiled, scale, meter, nodes: Vec::new(), open: BTreeSet::new() };
+            Self { compiled, scale, meter, nodes: Vec::new(), open: BTreeSet::new(), stuck: Vec::new(), next: None, diving: false, since_dive: 0 };
         let bound = tree.rounded(target, relaxed.bound);
         tree.nodes.push(TreeNode {
             fate: Fate::Leaf,
@@ -73,7 +84,7 @@ impl<'a> Tree<'a> {
 
     /// Least bound over the open leaves: what is proven. `None` where all are closed.
     pub fn bound(&self) -> Option<i128> {
-        self.open.first().map(|(bound, _)| *bound)
+        self.open.first().map(|(bound, _)| *bound).into_iter().chain(self.stuck.iter().copied()).min()
     }
 
     /// Leaves so far.
@@ -96,29 +107,44 @@ impl<'a> Tree<'a> {
         (cost + step - 1) / step * step
     }
 
-    /// Searches until the bound meets the best plan, work ends at `until` units, or `leaves`
-    /// leaves are there. `found` gets every better plan.
+    /// Searches until the bound is within `gap_ppm` millionths of the best plan, work ends, or
+    /// `leaves` leaves are there.
     pub fn search(
         &mut self,
         pool: &mut Pool,
         best: &mut Option<Packed>,
-        until: u64,
         leaves: usize,
-        mut found: impl FnMut(&Packed, i128),
+        gap_ppm: u64,
     ) -> Result<(), SolveError> {
-        while let Some(&(bound, index)) = self.open.first() {
+        while let Some(&(bound, first)) = self.open.first() {
             let cost = best.as_ref().map_or(i128::MAX, |b| b.cost(self.compiled));
-            if bound >= cost || self.meter.stop_at(until) || self.leaves() >= leaves {
+            let allowed = if cost == i128::MAX { 0 } else { cost / 1_000_000 * i128::from(gap_ppm) };
+            if bound >= cost - allowed || self.meter.stop() || self.leaves() >= leaves {
                 break;
             }
-            self.open.pop_first();
+            let index = self.plunge(first, cost);
+            self.open.remove(&(self.nodes[index].bound, index));
             self.meter.branch();
             if let Some(packed) = self.expand(index, pool, cost)? {
-                found(&packed, self.bound().unwrap_or(cost));
                 *best = Some(packed);
             }
         }
         Ok(())
+    }
+
+    /// The leaf to expand next: the one of least bound, but every now and then the search
+    /// follows one path down, where integral solutions are.
+    fn plunge(&mut self, first: usize, cost: i128) -> usize {
+        if let Some(next) = self.next.take()
+            && self.nodes[next].bound < cost
+            && self.open.contains(&(self.nodes[next].bound, next))
+        {
+            self.diving = true;
+            return next;
+        }
+        self.since_dive = if self.diving { 0 } else { self.since_dive + 1 };
+        self.diving = self.since_dive % PLUNGE == 1;
+        first
     }
 
     /// Solves one leaf and splits it; returns a better plan where its LP is integral.
@@ -130,9 +156,13 @@ impl<'a> Tree<'a> {
     ) -> Result<Option<Packed>, SolveError> {
         let target = self.nodes[index].target.clone();
         let joint = target.rows.iter().filter(|row| row.conditions.len() > 1).count();
-        if target.kinds.is_empty() || joint >= MOST_JOINT {
-            // Not expanded: the leaf keeps its duals and bound, and stays open.
-            self.nodes[index].bound = self.nodes[index].bound.min(cost);
+        let conditioned = target.rows.iter().filter(|row| !row.conditions.is_empty()).count();
+        if joint >= MOST_JOINT || conditioned >= MOST_CONDITIONED {
+            // Too deep to price: the leaf keeps its duals and stays open, at the end of the queue.
+            self.stuck.push(self.nodes[index].bound);
+            return Ok(None);
+        }
+        if target.kinds.is_empty() {
             return Ok(None);
         }
         let effort = Effort {
@@ -142,7 +172,7 @@ impl<'a> Tree<'a> {
             until: u64::MAX,
         };
         let relaxed = generate::generate(
-            self.compiled, &target, self.scale, pool, &effort, self.meter,
+            self.compiled, &target, self.scale, pool, None, &effort, self.meter,
         )?;
         let Some(relaxed) = relaxed else {
             self.open.insert((self.nodes[index].bound, index));
@@ -164,12 +194,14 @@ impl<'a> Tree<'a> {
             self.open.insert((bound, index));
             return Ok(better);
         }
+        if relaxed.shortage > 1e-6 && better.is_none() && cost == i128::MAX {
+            // No plan is known to prove this branch worse than, but nothing covers its demand.
+            return Ok(None);
+        }
         if !self.split_pools(index, pool, &relaxed) {
             match branch::choose(self.compiled, pool, &relaxed.values) {
                 Some(choice) => self.split_count(index, choice),
-                None => {
-                    self.open.insert((bound, index));
-                }
+                None => self.stuck.push(bound),
             }
         }
         Ok(better)
@@ -221,6 +253,9 @@ impl<'a> Tree<'a> {
             let keep = self.nodes[with].used.clone();
             self.restrict(with, |k| keep.contains(&k));
         }
+        if self.diving {
+            self.next = Some(with);
+        }
         self.nodes[index].fate = Fate::Pool { kind, unused, used: with };
         true
     }
@@ -243,6 +278,9 @@ impl<'a> Tree<'a> {
             let node = &mut self.nodes[child];
             node.target.rows.push(PathRow { at_least: sense, rhs, ..choice.row.clone() });
             node.duals.path.push(0);
+        }
+        if self.diving {
+            self.next = Some(if choice.up { at_least } else { at_most });
         }
         let row = PathRow { rhs: choice.floor, ..choice.row };
         self.nodes[index].fate = Fate::Count { row, at_most, at_least };
@@ -322,10 +360,7 @@ impl<'a> Tree<'a> {
         for (duals, &(small, large)) in node.duals.coupling.iter().zip(&self.compiled.coupled) {
             for (&dual, &front) in duals.iter().zip(&node.target.kinds) {
                 if dual > 0 {
-                    // What a kind may be worth must hold for those it stands in for, too.
-                    for kind in self.with_dominated(&[front]) {
-                        coupling.push((kind, small as u32, large as u32, dual));
-                    }
+                    coupling.push((front as u32, small as u32, large as u32, dual));
                 }
             }
         }

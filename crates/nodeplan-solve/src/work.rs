@@ -2,6 +2,7 @@
 //! costs about the same time wherever it is spent. Counters only grow and are added in index
 //! order, so a limit strikes at the same place in every run.
 
+use crate::compile::Compiled;
 use crate::{Control, Options};
 use nodeplan_model::plan::Work;
 use std::cell::Cell;
@@ -29,9 +30,18 @@ pub struct Meter<'a> {
 }
 
 impl<'a> Meter<'a> {
-    /// Starts at zero.
-    pub fn new(options: &Options, control: Control<'a>) -> Self {
-        Self { work: Cell::new(Work::default()), limit: options.work_limit, control }
+    /// Starts at zero. Without a limit from the caller the number of demand rows sets it: few
+    /// shapes deserve seconds, a hundred a minute.
+    pub fn new(options: &Options, compiled: &Compiled, control: Control<'a>) -> Self {
+        let rows = (compiled.classes.len() * compiled.weights.len()) as u64;
+        let own = (rows * rows * 40_000).clamp(12_000_000, 320_000_000);
+        let limit = if options.work_limit == u64::MAX { own } else { options.work_limit };
+        Self { work: Cell::new(Work::default()), limit, control }
+    }
+
+    /// So many thousandths of the limit, in units.
+    pub fn share(&self, thousandths: u64) -> u64 {
+        (u128::from(self.limit) * u128::from(thousandths) / 1000) as u64
     }
 
     /// Work so far.

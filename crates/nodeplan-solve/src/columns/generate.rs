@@ -34,7 +34,7 @@ pub const BRANCH: &[usize] = &[160, 4_000_000];
 pub const QUICK: &[usize] = &[24, 160];
 
 /// A solved relaxation.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Relaxed {
     /// LP objective in cost units.
     pub objective: f64,
@@ -214,6 +214,7 @@ pub fn generate(
     target: &Target,
     scale: Scale,
     pool: &mut Pool,
+    center: Option<(i128, Duals)>,
     effort: &Effort,
     meter: &Meter<'_>,
 ) -> Result<Option<Relaxed>, SolveError> {
@@ -223,15 +224,15 @@ pub fn generate(
         return Ok(None);
     }
     let pricing = Pricing { compiled, target, scale, slack_ppm: 0 };
-    let mut best: Option<(i128, Duals)> = None;
+    let mut best = center;
     let mut rung = 0;
     let mut complete = false;
-    for round in 0..effort.rounds {
+    for _ in 0..effort.rounds {
         if meter.stop_at(effort.until) {
             break;
         }
         let current = master.duals();
-        let smooth = round > 2 && rung + 1 < effort.ladder.len();
+        let smooth = rung + 1 < effort.ladder.len();
         let asked = match &best {
             Some((_, center)) if smooth => center.mixed(&current, 600),
             _ => current.clone(),
@@ -243,12 +244,9 @@ pub fn generate(
         if best.as_ref().is_none_or(|b| bound > b.0) {
             best = Some((bound, asked.clone()));
         }
-        let (added, improving) = collect(&pricing, &current, &priced, pool);
+        let improving = collect(&pricing, &current, &priced, pool);
         let gap = master.objective() * scale.scale as f64
             - best.as_ref().map_or(0, |b| b.0) as f64;
-        if std::env::var("NP_TRACE").is_ok() {
-            eprintln!("round {round} rung {rung} lp {:.9} bound {:.9} gap {:.2e} added {added} improving {improving} cols {} work {:?}", master.objective(), best.as_ref().map_or(0,|b| b.0) as f64 / scale.scale as f64, gap / (master.objective() * scale.scale as f64), master.columns(), meter.work());
-        }
         if gap <= effort.tolerance * master.objective() * scale.scale as f64 {
             complete = true;
             break;
@@ -272,7 +270,7 @@ pub fn generate(
             if best.as_ref().is_none_or(|b| bound > b.0) {
                 best = Some((bound, current.clone()));
             }
-            if collect(&pricing, &current, &priced, pool).1 == 0 {
+            if collect(&pricing, &current, &priced, pool) == 0 {
                 if rung + 1 == effort.ladder.len() {
                     complete = true;
                     break;
@@ -298,15 +296,15 @@ pub fn generate(
     }))
 }
 
-/// Puts the priced contents into the pool; returns how many are new and how many of those the
-/// LP's own duals find improving.
+/// Puts the priced contents into the pool; returns how many of the new ones the LP's own duals
+/// find improving.
 fn collect(
     pricing: &Pricing<'_>,
     current: &Duals,
     priced: &[(usize, usize, Priced)],
     pool: &mut Pool,
-) -> (usize, usize) {
-    let (mut added, mut improving) = (0, 0);
+) -> usize {
+    let mut improving = 0;
     let scale = pricing.scale.scale;
     for (place, point, answer) in priced {
         let kind = pricing.target.kinds[*place];
@@ -323,10 +321,9 @@ fn collect(
             let worth = current.worth(pricing.compiled, pricing.target, *place, &column);
             // One part in 1e10 above is the LP's own tolerance, not an improvement.
             if pool.add(column) {
-                added += 1;
                 improving += usize::from(worth - cost > cost / 10_000_000_000 + 1);
             }
         }
     }
-    (added, improving)
+    improving
 }

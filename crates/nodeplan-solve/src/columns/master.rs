@@ -162,7 +162,7 @@ impl Scale {
         }
         let most = (1_i64 << 58) / pods;
         let mut scale = 1000;
-        while scale > 1 && dearest.saturating_mul(scale).saturating_mul(16) > most {
+        while scale > 1 && dearest.saturating_mul(scale).saturating_mul(4096) > most {
             scale /= 10;
         }
         Self { norm: dearest as f64 / 16.0, scale, most }
@@ -216,7 +216,12 @@ impl<'a> Master<'a> {
             rows.push(f64::from(nodes), f64::INFINITY, &[]).map_err(lp_error)?;
         }
         let coupling_row = rows.len();
+        // A partial plan may already have too many nodes at the small point.
+        let mut owing = Vec::new();
         for slack in target.slack.iter().flatten() {
+            if *slack < 0 {
+                owing.push(rows.len());
+            }
             rows.push(f64::NEG_INFINITY, *slack as f64, &[]).map_err(lp_error)?;
         }
         let path_row = rows.len();
@@ -236,6 +241,9 @@ impl<'a> Master<'a> {
         for &row in &covering {
             columns.push(penalty, 0.0, f64::INFINITY, &[(row, 1.0)]).map_err(lp_error)?;
         }
+        for &row in &owing {
+            columns.push(penalty, 0.0, f64::INFINITY, &[(row, -1.0)]).map_err(lp_error)?;
+        }
         lp.add_columns(&columns).map_err(lp_error)?;
         Ok(Self {
             compiled,
@@ -246,7 +254,7 @@ impl<'a> Master<'a> {
             system_row,
             coupling_row,
             path_row,
-            artificials: covering.len(),
+            artificials: covering.len() + owing.len(),
             penalty,
             members: Vec::new(),
             taken: 0,
@@ -351,11 +359,6 @@ impl<'a> Master<'a> {
     pub fn reduced_costs(&self) -> Vec<(usize, f64)> {
         let reduced = &self.lp.reduced_costs()[self.artificials..];
         self.members.iter().copied().zip(reduced.iter().copied()).collect()
-    }
-
-    /// Pool columns in the LP.
-    pub fn columns(&self) -> usize {
-        self.members.len()
     }
 
     /// The duals as integers, rounded down.

@@ -50,11 +50,4 @@ impl Pool {
     pub fn columns(&self) -> &[Column] {
         &self.columns
     }
-
-    /// Forgets all but the columns marked.
-    pub fn retain(&mut self, keep: &[bool]) {
-        let mut marks = keep.iter();
-        self.columns.retain(|_| *marks.next().unwrap_or(&true));
-        self.seen = self.columns.iter().cloned().collect();
-    }
 }

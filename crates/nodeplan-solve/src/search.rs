@@ -1,0 +1,320 @@
+//! The whole search: first plan, bound at once, columns, integers, tree.
+
+use crate::columns::generate::{self, Effort, Relaxed};
+use crate::columns::master::{Duals, Scale};
+use crate::columns::pool::Pool;
+use crate::columns::target::Target;
+use crate::compile::Compiled;
+use crate::integer::Finisher;
+use crate::packed::Packed;
+use crate::tree::Tree;
+use crate::work::Meter;
+use crate::{Control, Options, Progress, SolveError, construct, reasons, volume};
+use nodeplan_model::plan::{Solution, Status};
+use nodeplan_model::problem::Problem;
+use nodeplan_model::units::Spend;
+
+/// Most leaves of a tree: beyond it the judge would spend longer than the gap is worth.
+const LEAVES: usize = 400;
+
+/// One solve.
+struct Search<'a> {
+    problem: &'a Problem,
+    compiled: &'a Compiled,
+    options: &'a Options,
+    meter: &'a Meter<'a>,
+    scale: Scale,
+    whole: Target,
+    best: Option<Packed>,
+    bound: i128,
+}
+
+/// Solves by column generation.
+pub fn solve(
+    problem: &Problem,
+    options: &Options,
+    control: Control<'_>,
+) -> Result<Solution, SolveError> {
+    let compiled = Compiled::new(problem);
+    let meter = Meter::new(options, &compiled, control);
+    let unplaceable = reasons::unplaceable(problem, &compiled);
+    if !unplaceable.is_empty() {
+        let status = Status::Infeasible;
+        return Ok(Solution { status, plan: None, certificate: None, unplaceable, work: meter.work() });
+    }
+    let mut search = Search {
+        problem,
+        compiled: &compiled,
+        options,
+        meter: &meter,
+        scale: Scale::of(&compiled),
+        whole: Target::whole(&compiled),
+        best: None,
+        bound: 0,
+    };
+    search.run()
+}
+
+impl Search<'_> {
+    fn run(&mut self) -> Result<Solution, SolveError> {
+        let mut pool = Pool::default();
+        self.construct(&mut pool);
+        let center = volume::bound(self.compiled, &self.whole, self.scale, self.meter);
+        if let Some((bound, _)) = &center {
+            self.raise(bound / i128::from(self.scale.scale));
+        }
+        self.tell("columns");
+        let root = self.columns(&mut pool, center)?;
+        let mut tree =
+            Tree::new(self.compiled, self.scale, self.meter, &self.whole, &root);
+        self.raise(tree.bound().unwrap_or(0));
+        let exhausted = if self.done() {
+            false
+        } else {
+            self.integers(&mut pool, &root)?;
+            self.branch(&mut tree, &mut pool, &root)?
+        };
+        let (workloads, plan) = (
+            self.problem.workloads().len(),
+            self.best.as_ref().map(|best| best.decode(self.problem, self.compiled)),
+        );
+        let status = match (&self.best, exhausted) {
+            (Some(best), _) if tree.bound().is_none_or(|b| b >= best.cost(self.compiled)) => {
+                Status::Optimal
+            }
+            (Some(_), _) => Status::Feasible,
+            (None, true) => Status::Infeasible,
+            (None, false) => Status::OutOfWork,
+        };
+        let unplaceable = if status == Status::Infeasible {
+            vec![reasons::together(self.problem)]
+        } else {
+            Vec::new()
+        };
+        Ok(Solution {
+            status,
+            plan,
+            certificate: Some(tree.certificate(workloads)),
+            unplaceable,
+            work: self.meter.work(),
+        })
+    }
+
+    /// A first plan and the first columns.
+    fn construct(&mut self, pool: &mut Pool) {
+        self.tell("construct");
+        let values = construct::fair_values(self.compiled, &self.whole);
+        let plans = [
+            construct::cover(self.compiled, &self.whole, &values),
+            construct::constant(self.compiled, &self.whole, &values),
+        ];
+        for packed in plans.into_iter().flatten() {
+            for (column, _) in &packed.nodes {
+                pool.add_everywhere(self.compiled, column);
+            }
+            self.offer(packed);
+        }
+    }
+
+    /// Takes a plan over where it is legal and cheaper.
+    fn offer(&mut self, packed: Packed) {
+        let cost = packed.cost(self.compiled);
+        if self.best.as_ref().is_none_or(|best| cost < best.cost(self.compiled))
+            && packed.is_legal(self.compiled, &self.whole)
+        {
+            self.best = Some(packed);
+            self.tell("integers");
+        }
+    }
+
+    fn cost(&self) -> i128 {
+        self.best.as_ref().map_or(i128::MAX, |best| best.cost(self.compiled))
+    }
+
+    fn raise(&mut self, bound: i128) {
+        self.bound = self.bound.max(bound);
+    }
+
+    /// Whether the gap asked for is reached.
+    fn done(&self) -> bool {
+        let cost = self.cost();
+        if cost == i128::MAX {
+            return false;
+        }
+        let allowed = cost / 1_000_000 * i128::from(self.options.gap_ppm);
+        cost - self.bound <= allowed
+    }
+
+    fn tell(&self, phase: &'static str) {
+        let spend = |cost: i128| {
+            Spend(u128::try_from(cost).unwrap_or(0).saturating_mul(u128::from(self.compiled.unit)))
+        };
+        (self.meter.control().progress)(&Progress {
+            phase,
+            cost: self.best.as_ref().map(|best| spend(best.cost(self.compiled))),
+            bound: spend(self.bound),
+            work: self.meter.work(),
+        });
+    }
+
+    /// The root LP; where work ends before its first solution, the duals of the volume bound.
+    fn columns(
+        &mut self,
+        pool: &mut Pool,
+        center: Option<(i128, Duals)>,
+    ) -> Result<Relaxed, SolveError> {
+        let fallback = center.clone();
+        let effort = Effort {
+            ladder: generate::EXACT,
+            tolerance: 1e-9,
+            rounds: 2_000,
+            until: self.meter.share(600),
+        };
+        let solved = generate::generate(
+            self.compiled, &self.whole, self.scale, pool, center, &effort, self.meter,
+        )?;
+        Ok(solved.unwrap_or_else(|| {
+            let (bound, duals) = fallback
+                .unwrap_or_else(|| (0, Duals::zero(self.compiled, &self.whole)));
+            Relaxed { bound, duals, ..Relaxed::default() }
+        }))
+    }
+
+    /// Restricted master, dive, neighbourhoods.
+    fn integers(&mut self, pool: &mut Pool, root: &Relaxed) -> Result<(), SolveError> {
+        self.tell("integers");
+        let fewer = self.fewer_kinds(pool, root)?;
+        let (target, relaxed) = match &fewer {
+            Some((target, relaxed)) => (target, relaxed),
+            None => (&self.whole, root),
+        };
+        let (target, relaxed) = (target.clone(), relaxed.clone());
+        if relaxed.reduced.is_empty() {
+            return Ok(());
+        }
+        let finisher = Finisher {
+            compiled: self.compiled,
+            scale: self.scale,
+            meter: self.meter,
+            until: self.meter.share(800),
+        };
+        let iterations = 4_000 + 250 * relaxed.values.len() as u64;
+        if let Some(packed) =
+            finisher.master(&target, pool, &relaxed, self.cost(), iterations)?
+        {
+            self.offer(packed);
+        }
+        if !self.done()
+            && let Some(packed) = finisher.dive(&target, pool, &relaxed)?
+        {
+            self.offer(packed);
+        }
+        Ok(())
+    }
+
+    /// Where the LP uses more kinds than there may be pools: the best few of them, by dropping
+    /// the one that carries least and solving again.
+    fn fewer_kinds(
+        &self,
+        pool: &mut Pool,
+        root: &Relaxed,
+    ) -> Result<Option<(Target, Relaxed)>, SolveError> {
+        let Some(most) = self.compiled.max_pools else { return Ok(None) };
+        let mut target = self.whole.clone();
+        let mut relaxed = root.clone();
+        let mut kept: Vec<usize> = Vec::new();
+        loop {
+            let mut share: Vec<(f64, usize)> = Vec::new();
+            for &(index, x) in &relaxed.values {
+                let column = &pool.columns()[index];
+                let cost = x * self.compiled.cost(column.kind, column.point) as f64;
+                match share.iter_mut().find(|entry| entry.1 == column.kind) {
+                    Some(entry) => entry.0 += cost,
+                    None => share.push((cost, column.kind)),
+                }
+            }
+            if share.len() <= most {
+                return Ok((target.kinds.len() < self.whole.kinds.len()).then_some((target, relaxed)));
+            }
+            share.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+            let Some(&(_, drop)) = share.iter().find(|entry| !kept.contains(&entry.1)) else {
+                return Ok(None);
+            };
+            let used: Vec<usize> = share.iter().map(|entry| entry.1).collect();
+            // With few to go only the kinds in use stay, else the LP finds another small one.
+            let close = share.len() <= most + 2;
+            let mut next = target.clone();
+            next.keep_kinds(|kind| kind != drop && (!close || used.contains(&kind)));
+            let effort = Effort {
+                ladder: generate::QUICK,
+                tolerance: 1e-6,
+                rounds: 40,
+                until: self.meter.share(700),
+            };
+            let solved = generate::generate(
+                self.compiled, &next, self.scale, pool, None, &effort, self.meter,
+            )?;
+            match solved {
+                Some(solved) if solved.shortage < 1e-6 => (target, relaxed) = (next, solved),
+                Some(_) => kept.push(drop),
+                None => return Ok(None),
+            }
+        }
+    }
+
+    /// Tree and neighbourhoods in turn, while work lasts; true where the tree is exhausted.
+    fn branch(
+        &mut self,
+        tree: &mut Tree<'_>,
+        pool: &mut Pool,
+        root: &Relaxed,
+    ) -> Result<bool, SolveError> {
+        let mut leaves = 24;
+        let mut improvable = true;
+        while !self.done() && !self.meter.stop() {
+            self.tell("branch");
+            let before = tree.leaves();
+            let mut best = self.best.take();
+            tree.search(pool, &mut best, leaves.min(LEAVES), self.options.gap_ppm)?;
+            self.best = best;
+            match tree.bound() {
+                None => return Ok(true),
+                Some(bound) => self.raise(bound.min(self.cost())),
+            }
+            if self.done() || (tree.leaves() == before && !improvable) {
+                break;
+            }
+            if improvable {
+                improvable = self.improve(root)?;
+            }
+            leaves *= 2;
+        }
+        Ok(false)
+    }
+
+    fn improve(&mut self, root: &Relaxed) -> Result<bool, SolveError> {
+        let Some(mut best) = self.best.clone() else { return Ok(false) };
+        let before = best.cost(self.compiled);
+        let mut target = self.whole.clone();
+        if let Some(most) = self.compiled.max_pools {
+            let used = best.kinds();
+            if used.len() >= most {
+                target.keep_kinds(|kind| used.contains(&kind));
+            }
+        }
+        let finisher = Finisher {
+            compiled: self.compiled,
+            scale: self.scale,
+            meter: self.meter,
+            until: self.meter.used() + self.meter.share(100),
+        };
+        let bound = self.bound;
+        let allowed = before / 1_000_000 * i128::from(self.options.gap_ppm);
+        finisher.improve(&target, &root.duals, &mut best, |packed| {
+            packed.cost(self.compiled) - bound > allowed
+        })?;
+        let better = best.cost(self.compiled) < before;
+        self.offer(best);
+        Ok(better)
+    }
+}
