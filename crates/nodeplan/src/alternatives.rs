@@ -6,11 +6,13 @@ use nodeplan_eval::check_plan;
 use nodeplan_model::answer::{Alternative, Money, PoolCount};
 use nodeplan_model::plan::{Plan, Status};
 use nodeplan_model::problem::{Problem, ProblemParts};
+use nodeplan_model::units::Spend;
 use nodeplan_solve::Control;
+use nodeplan_solve::baseline::{self, Baseline};
 use std::collections::BTreeMap;
 
 /// Work units for each plan that only serves a comparison.
-pub const COMPARISON_WORK: u64 = 20_000_000;
+pub const COMPARISON_WORK: u64 = 1_000_000;
 /// Most user workloads for which isolation and the table of pool counts are computed unasked.
 pub const UNASKED_WORKLOADS: usize = 12;
 
@@ -48,9 +50,10 @@ pub fn phrase(problem: &Problem, plan: &Plan) -> String {
 }
 
 /// A comparison with a plan of the same problem, checked by the judge first.
-fn of_plan(name: &str, ours: &Optimized, plan: Option<&Plan>) -> Alternative {
-    let Some(plan) = plan else {
-        return without(name, "finds no plan under these rules");
+fn of_baseline(ours: &Optimized, baseline: &Baseline) -> Alternative {
+    let name = baseline.name;
+    let Some(plan) = &baseline.plan else {
+        return without(name, baseline.why_not.as_deref().unwrap_or("finds no plan"));
     };
     let (findings, _, cost, _) = check_plan(&ours.problem, plan);
     if let Some(first) = findings.first() {
@@ -85,17 +88,10 @@ fn alternative(name: &str, month: Money, ours: &Optimized, note: String) -> Alte
 /// Plans of simpler methods for the same problem, the cheapest first, those without a plan last.
 #[must_use]
 pub fn baselines(ours: &Optimized) -> Vec<Alternative> {
-    let mut all: Vec<Alternative> = plans(&ours.problem)
-        .into_iter()
-        .map(|(name, plan)| of_plan(&name, ours, plan.as_ref()))
-        .collect();
+    let found = baseline::all(&ours.problem);
+    let mut all: Vec<Alternative> = found.iter().map(|one| of_baseline(ours, one)).collect();
     all.sort_by_key(|one| (one.month.is_none(), one.month));
     all
-}
-
-/// The baselines the solver crate offers.
-fn plans(_problem: &Problem) -> Vec<(String, Option<Plan>)> {
-    Vec::new()
 }
 
 /// What it costs to give every workload pools of its own. `None` where nothing can be said:
@@ -175,35 +171,56 @@ pub fn pool_counts(
     options: &Options,
     control: Control<'_>,
 ) -> Result<Vec<PoolCount>, crate::Error> {
-    let Some(plan) = &ours.plan else {
-        return Ok(Vec::new());
-    };
-    let most = ours.problem.cluster().max_pools.unwrap_or(u32::MAX);
+    let Some(plan) = &ours.plan else { return Ok(Vec::new()) };
+    let most = ours.problem.cluster().max_pools;
     let used = u32::try_from(plan.pools.len()).unwrap_or(u32::MAX);
-    let mut rows = Vec::new();
-    for pools in 1..most.min(used.saturating_add(1)) {
-        if pools >= used {
-            break;
-        }
+    let mut found = Vec::new();
+    for pools in 1..used {
         let mut parts = ours.problem.parts().clone();
         parts.cluster.max_pools = Some(pools);
         let problem = Problem::new(parts).map_err(crate::Error::Problem)?;
-        rows.push(row(pools, &optimize_with(&problem, &small(options), control)?));
+        found.push(Counted::of(pools, &optimize_with(&problem, &small(options), control)?));
     }
-    rows.push(row(used, ours));
-    if most > used && most != u32::MAX {
-        rows.push(row(most, ours));
+    found.push(Counted::of(used, ours));
+    if let Some(most) = most.filter(|most| *most > used) {
+        found.push(Counted::of(most, ours));
     }
-    Ok(rows)
+    // A plan serves for more pools too, and a bound for fewer.
+    for at in 1..found.len() {
+        let before = found[at - 1].cost;
+        found[at].cost = [before, found[at].cost].into_iter().flatten().min();
+    }
+    for at in (1..found.len()).rev() {
+        found[at - 1].bound = found[at - 1].bound.max(found[at].bound);
+    }
+    let millis = total_millis(&ours.problem);
+    Ok(found.iter().map(|one| one.row(millis)).collect())
 }
 
-fn row(pools: u32, found: &Optimized) -> PoolCount {
-    let millis = total_millis(&found.problem);
-    PoolCount {
-        pools,
-        month: found.cost().map(|cost| Money::month_of(cost, millis)),
-        bound: (found.status != Status::Infeasible)
-            .then(|| Money::month_of(found.verdict.bound, millis)),
-        status: found.status,
+/// What is known about plans with at most a number of pools.
+struct Counted {
+    pools: u32,
+    cost: Option<Spend>,
+    bound: Spend,
+    status: Status,
+}
+
+impl Counted {
+    fn of(pools: u32, found: &Optimized) -> Self {
+        Self { pools, cost: found.cost(), bound: found.verdict.bound, status: found.status }
+    }
+
+    fn row(&self, millis: u64) -> PoolCount {
+        let status = match self.cost {
+            Some(cost) if cost == self.bound => Status::Optimal,
+            Some(_) => Status::Feasible,
+            None => self.status,
+        };
+        PoolCount {
+            pools: self.pools,
+            month: self.cost.map(|cost| Money::month_of(cost, millis)),
+            bound: (status != Status::Infeasible).then(|| Money::month_of(self.bound, millis)),
+            status,
+        }
     }
 }

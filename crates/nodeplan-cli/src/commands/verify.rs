@@ -98,7 +98,7 @@ fn said(args: &VerifyArgs, document: &PlanDocument, verdict: &Verdict) -> String
                 count(checked.pods, "pod"),
                 count(problem.points().len() as u64, "load point"),
             ));
-            say(format!("cost {} {} a month", cost.per_month, problem.parts().currency));
+            say(format!("cost {} {} a month", month(verdict.cost), problem.parts().currency));
         }
         None => say("no plan".to_owned()),
     }
