@@ -172,9 +172,14 @@ pub fn nearest<'a>(
         .into_iter()
         .filter_map(|name| {
             let lower = name.to_ascii_lowercase();
-            let edits = edit_distance(&word, &lower.chars().collect::<Vec<_>>());
-            let near = edits <= word.len().div_ceil(3) || lower.contains(&text);
-            near.then_some((edits, name))
+            let letters: Vec<char> = lower.chars().collect();
+            let (most, holds) = (word.len().div_ceil(3), lower.contains(&text));
+            // The edits are no fewer than the letters by which the lengths differ.
+            if !holds && letters.len().abs_diff(word.len()) > most {
+                return None;
+            }
+            let edits = edit_distance(&word, &letters);
+            (holds || edits <= most).then_some((edits, name))
         })
         .collect();
     found.sort_unstable();
