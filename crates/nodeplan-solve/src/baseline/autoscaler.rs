@@ -6,7 +6,7 @@
 //! node only, is first fit here: what the older nodes refuse once they refuse again. Ties of
 //! the expander, random there, go to the cheapest kind.
 
-use super::points::Site;
+use super::points::{Site, settle};
 use super::shelves::{Shelf, first_fit, open};
 use crate::compile::Compiled;
 use nodeplan_model::overhead::anatomy;
@@ -78,8 +78,19 @@ impl Facts {
     }
 }
 
-/// Scales up until nothing is pending; `None` where no kind takes what is left.
+/// Scales up until nothing is pending; `None` where no kind takes what is left. Where the nodes
+/// are given and scaling up runs out of them, it is a scale-down that keeps what is in use.
 pub fn scale_up(facts: &Facts, site: &Site<'_>) -> Option<Vec<Shelf>> {
+    rounds(facts, site).or_else(|| {
+        let there = site.kinds.iter().copied().filter(|&kind| site.limit(kind) > 0);
+        let widest = there.max_by_key(|&kind| (facts.allocatable[kind], kind))?;
+        site.limits.as_ref()?;
+        settle(site, &by_score(facts, widest, site.wanted()))
+    })
+}
+
+/// One scale-up after the other.
+fn rounds(facts: &Facts, site: &Site<'_>) -> Option<Vec<Shelf>> {
     let compiled = site.compiled;
     let mut pending = site.demand.to_vec();
     let mut shelves = site.start();

@@ -7,7 +7,7 @@
 //! what a stable sort of the claim list after every pod leaves. A kind that another dominates
 //! never decides anything, so the front of the kinds is enough.
 
-use super::points::Site;
+use super::points::{Site, settle};
 use super::shelves::{Shelf, first_fit};
 use crate::compile::Compiled;
 use nodeplan_model::problem::Problem;
@@ -45,7 +45,7 @@ pub fn queue(problem: &Problem, compiled: &Compiled) -> Vec<usize> {
 /// and removes the nodes left empty.
 pub fn provision(queue: &[usize], site: &Site<'_>) -> Option<Vec<Shelf>> {
     if site.limits.is_some() {
-        return settle(queue, site);
+        return settle(site, queue);
     }
     let mut shelves = site.start();
     let mut claims = Claims { compiled: site.compiled, runs: Vec::new(), tick: 0 };
@@ -58,27 +58,6 @@ pub fn provision(queue: &[usize], site: &Site<'_>) -> Option<Vec<Shelf>> {
         }
     }
     shelves.extend(claims.launch());
-    Some(shelves)
-}
-
-fn settle(queue: &[usize], site: &Site<'_>) -> Option<Vec<Shelf>> {
-    let compiled = site.compiled;
-    let mut shelves = site.start();
-    let there = site.kinds.iter().filter(|&&kind| site.limit(kind) > 0);
-    shelves.extend(there.map(|&kind| Shelf::empty(compiled, kind, site.limit(kind))));
-    for &class in queue {
-        let pods = site.demand[class];
-        if pods > 0 && first_fit(compiled, &mut shelves, class, pods, &mut 0) > 0 {
-            return None;
-        }
-    }
-    // The seed is the first run, and stays even if empty.
-    let seeded = usize::from(site.seed.is_some());
-    let mut at = 0;
-    shelves.retain(|shelf| {
-        at += 1;
-        at <= seeded || !shelf.content.is_empty()
-    });
     Some(shelves)
 }
 

@@ -1,7 +1,7 @@
 //! What every baseline must do beyond packing one load point: a system node everywhere, no
 //! more nodes at the smaller of two coupled load points, and no more pools than allowed.
 
-use super::shelves::Shelf;
+use super::shelves::{Shelf, first_fit};
 use crate::columns::pool::Column;
 use crate::columns::target::Target;
 use crate::compile::Compiled;
@@ -83,6 +83,40 @@ fn stepwise(
         }
     }
     Some(packed)
+}
+
+/// Puts the pods on the nodes that a larger load point leaves, classes in the order given, and
+/// removes the nodes that stay empty. Where some then find no room, those that few nodes can
+/// host come first.
+pub fn settle(site: &Site<'_>, order: &[usize]) -> Option<Vec<Shelf>> {
+    let there = || site.kinds.iter().copied().filter(|&kind| site.limit(kind) > 0);
+    let hosts = |class: &usize| -> u64 {
+        let able = there().filter(|&kind| site.compiled.fits(kind, *class));
+        able.map(|kind| u64::from(site.limit(kind))).sum()
+    };
+    let mut shelves = site.start();
+    let seeded = shelves.len();
+    shelves.extend(there().map(|kind| Shelf::empty(site.compiled, kind, site.limit(kind))));
+    let mut shelves = settled(site, shelves.clone(), order).or_else(|| {
+        let mut order = order.to_vec();
+        order.sort_by_cached_key(hosts);
+        settled(site, shelves, &order)
+    })?;
+    // The seed is the first run, and stays even if empty.
+    let mut at = 0;
+    shelves.retain(|shelf| {
+        at += 1;
+        at <= seeded || !shelf.content.is_empty()
+    });
+    Some(shelves)
+}
+
+fn settled(site: &Site<'_>, mut shelves: Vec<Shelf>, order: &[usize]) -> Option<Vec<Shelf>> {
+    let placed = order.iter().all(|&class| {
+        let pods = site.demand[class];
+        pods == 0 || first_fit(site.compiled, &mut shelves, class, pods, &mut 0) == 0
+    });
+    placed.then_some(shelves)
 }
 
 /// Nodes that a load point may have, where a larger one is packed.
