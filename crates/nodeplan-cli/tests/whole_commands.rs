@@ -19,11 +19,7 @@ fn run(arguments: &[&str]) -> Output {
             command.env_remove(&name);
         }
     }
-    command
-        .current_dir(folder().join("files"))
-        .args(arguments)
-        .output()
-        .expect("the command runs")
+    command.current_dir(folder().join("files")).args(arguments).output().expect("the command runs")
 }
 
 /// Standard output, what follows standard error, and the exit code, as one text.
@@ -52,10 +48,7 @@ fn matches_recorded(name: &str, arguments: &[&str]) -> Result<(), String> {
         return Ok(());
     }
     let line = recorded.lines().zip(told.lines()).position(|(a, b)| a != b);
-    Err(format!(
-        "{name}: differs from line {:?} on:\n{told}",
-        line.map(|line| line + 1)
-    ))
+    Err(format!("{name}: differs from line {:?} on:\n{told}", line.map(|line| line + 1)))
 }
 
 const SIZES: &str = "D2s_v3,D4s_v3";
@@ -71,33 +64,16 @@ fn assert_recorded(cases: &[(&str, Vec<&str>)]) {
 
 #[test]
 fn answers_are_as_recorded() {
-    let small = [
-        "optimize",
-        "-w",
-        "small.csv",
-        "--region",
-        "koreacentral",
-        "--skus",
-        SIZES,
-    ];
+    let small = ["optimize", "-w", "small.csv", "--region", "koreacentral", "--skus", SIZES];
     let with = |more: &[&'static str]| -> Vec<&str> { [&small[..], more].concat() };
     assert_recorded(&[
         ("optimize", with(&[])),
         ("optimize_verbose", with(&["-v", "--plan-only"])),
         ("optimize_markdown", with(&["-f", "md", "--plan-only"])),
         ("optimize_csv", with(&["-f", "csv", "--plan-only"])),
-        (
-            "optimize_compare",
-            with(&["--plan-only", "--compare", "design.yaml"]),
-        ),
-        (
-            "optimize_strict",
-            with(&["--plan-only", "--strict", "-f", "csv"]),
-        ),
-        (
-            "infeasible",
-            vec!["optimize", "-w", "huge.csv", "--skus", SIZES],
-        ),
+        ("optimize_compare", with(&["--plan-only", "--compare", "design.yaml"])),
+        ("optimize_strict", with(&["--plan-only", "--strict", "-f", "csv"])),
+        ("infeasible", vec!["optimize", "-w", "huge.csv", "--skus", SIZES]),
     ]);
 }
 
@@ -106,33 +82,15 @@ fn outputs_without_a_search_are_as_recorded() {
     assert_recorded(&[
         ("faulty", vec!["optimize", "-w", "faulty.csv"]),
         ("missing_file", vec!["optimize", "-w", "nowhere.csv"]),
-        (
-            "unknown_region",
-            vec!["optimize", "-w", "small.csv", "--region", "koreacentrl"],
-        ),
-        (
-            "unknown_size",
-            vec!["optimize", "-w", "small.csv", "--skus", "D4sv3"],
-        ),
-        (
-            "wrong_value",
-            vec!["optimize", "-w", "small.csv", "--headroom", "lots"],
-        ),
+        ("unknown_region", vec!["optimize", "-w", "small.csv", "--region", "koreacentrl"]),
+        ("unknown_size", vec!["optimize", "-w", "small.csv", "--skus", "D4sv3"]),
+        ("wrong_value", vec!["optimize", "-w", "small.csv", "--headroom", "lots"]),
         ("check", vec!["check", "-w", "small.csv"]),
         ("explain_code", vec!["explain", "np1031"]),
         ("explain_no_code", vec!["explain", "NP1999"]),
-        (
-            "catalog_show",
-            vec!["catalog", "show", "D4s_v3", "--region", "koreacentral"],
-        ),
-        (
-            "catalog_show_large",
-            vec!["catalog", "show", "E16s_v4", "--headroom", "10%"],
-        ),
-        (
-            "catalog_list",
-            vec!["catalog", "list", "--skus", "D?s_v3,B2s"],
-        ),
+        ("catalog_show", vec!["catalog", "show", "D4s_v3", "--region", "koreacentral"]),
+        ("catalog_show_large", vec!["catalog", "show", "E16s_v4", "--headroom", "10%"]),
+        ("catalog_list", vec!["catalog", "list", "--skus", "D?s_v3,B2s"]),
     ]);
 }
 
@@ -140,16 +98,7 @@ fn outputs_without_a_search_are_as_recorded() {
 fn a_plan_file_is_verified_and_a_changed_one_is_not() {
     let plan = std::env::temp_dir().join(format!("nodeplan-{}.json", std::process::id()));
     let path = plan.to_str().expect("UTF-8");
-    let made = run(&[
-        "optimize",
-        "-w",
-        "small.csv",
-        "--skus",
-        SIZES,
-        "--plan-only",
-        "-o",
-        path,
-    ]);
+    let made = run(&["optimize", "-w", "small.csv", "--skus", SIZES, "--plan-only", "-o", path]);
     assert_eq!(made.status.code(), Some(0), "{made:?}");
     assert!(made.stdout.is_empty(), "the plan goes into the file alone");
     let code = |arguments: &[&str]| run(arguments).status.code();
@@ -172,18 +121,8 @@ fn a_plan_file_is_verified_and_a_changed_one_is_not() {
 #[test]
 fn equal_runs_give_equal_bytes_on_any_number_of_threads() {
     let with = |threads: &str| {
-        run(&[
-            "optimize",
-            "-w",
-            "small.csv",
-            "--skus",
-            SIZES,
-            "-f",
-            "json",
-            "--threads",
-            threads,
-        ])
-        .stdout
+        run(&["optimize", "-w", "small.csv", "--skus", SIZES, "-f", "json", "--threads", threads])
+            .stdout
     };
     let one = with("1");
     assert!(!one.is_empty());
@@ -193,13 +132,7 @@ fn equal_runs_give_equal_bytes_on_any_number_of_threads() {
 
 #[test]
 fn packing_lines_have_one_cell_per_column() {
-    let output = run(&[
-        "pack",
-        "--skus",
-        "sizes.csv",
-        "--allow-unplaced",
-        "types.csv",
-    ]);
+    let output = run(&["pack", "--skus", "sizes.csv", "--allow-unplaced", "types.csv"]);
     let text = String::from_utf8(output.stdout).expect("UTF-8");
     let lines: Vec<&str> = text.lines().collect();
     let columns = "file,instance,types,pods,skus,nodes,cost,bound,gap_pct,status,unplaced,cpu_s,\

@@ -18,10 +18,7 @@ pub struct Detail {
 /// Lays out `answer`.
 #[must_use]
 pub fn document(answer: &Answer, detail: Detail) -> Document {
-    let mut blocks = vec![
-        Block::Line(read_line(answer)),
-        Block::Line(catalog_line(answer)),
-    ];
+    let mut blocks = vec![Block::Line(read_line(answer)), Block::Line(catalog_line(answer))];
     match answer.status {
         Status::Infeasible => infeasible(answer, &mut blocks),
         Status::OutOfWork => blocks.push(Block::Line(
@@ -53,15 +50,8 @@ pub fn document(answer: &Answer, detail: Detail) -> Document {
 }
 
 fn read_line(answer: &Answer) -> String {
-    let files: Vec<&str> = answer
-        .inputs
-        .iter()
-        .map(|input| input.path.as_str())
-        .collect();
-    let from = files
-        .first()
-        .map(|file| format!(" from {file}"))
-        .unwrap_or_default();
+    let files: Vec<&str> = answer.inputs.iter().map(|input| input.path.as_str()).collect();
+    let from = files.first().map(|file| format!(" from {file}")).unwrap_or_default();
     let warnings = match answer.warnings.len() {
         0 => String::new(),
         some => format!("; {}, see below", number::count(some as u64, "warning")),
@@ -117,10 +107,7 @@ fn busiest(pool: &PoolAnswer) -> Option<&PoolPoint> {
 
 fn usage_cell(point: Option<&PoolPoint>, resource: &str) -> Cell {
     match point.and_then(|point| usage(point, resource)) {
-        Some(usage) => Cell {
-            text: number::percent(usage.ratio),
-            bar: Some(usage.ratio),
-        },
+        Some(usage) => Cell { text: number::percent(usage.ratio), bar: Some(usage.ratio) },
         None => Cell::default(),
     }
 }
@@ -134,9 +121,7 @@ fn limits(point: Option<&PoolPoint>) -> String {
     let show = |resource: &str| {
         let usage = point.and_then(|point| usage(point, resource))?;
         let mark = if usage.unlimited_pods > 0 { "*" } else { "" };
-        usage
-            .limits_ratio
-            .map(|ratio| format!("{}{mark}", number::percent(ratio)))
+        usage.limits_ratio.map(|ratio| format!("{}{mark}", number::percent(ratio)))
     };
     match (show("cpu"), show("memory")) {
         (Some(cpu), Some(memory)) => format!("{cpu} / {memory}"),
@@ -174,21 +159,14 @@ fn pools_table(answer: &Answer) -> Table {
         ]);
     }
     if let Some(month) = answer.month {
-        table.total = Some(format!(
-            "TOTAL {} {}/month",
-            number::money(month),
-            answer.currency
-        ));
+        table.total = Some(format!("TOTAL {} {}/month", number::money(month), answer.currency));
     }
     table
 }
 
 fn facts(answer: &Answer, detail: Detail) -> Vec<Fact> {
     let mut facts = vec![Fact::plain("Cost", cost(answer)), proof(answer)];
-    facts.push(Fact::plain(
-        "",
-        format!("under these rules: {}", answer.proof.rules.join("; ")),
-    ));
+    facts.push(Fact::plain("", format!("under these rules: {}", answer.proof.rules.join("; "))));
     let excluded = excluded(answer);
     if !excluded.is_empty() {
         facts.push(Fact::plain("", format!("sizes left out: {excluded}")));
@@ -246,11 +224,7 @@ fn cost(answer: &Answer) -> String {
         })
         .collect();
     if let Some(mean) = answer.mean {
-        parts.push(format!(
-            "mean {} {}/h x 730 h a month",
-            number::rate(mean),
-            answer.currency
-        ));
+        parts.push(format!("mean {} {}/h x 730 h a month", number::rate(mean), answer.currency));
     }
     parts.join("; ")
 }
@@ -266,10 +240,7 @@ fn proof(answer: &Answer) -> Fact {
     let bound = proof.bound.map(number::money).unwrap_or_default();
     let (text, tone) = match (proof.optimal, proof.gap_ppm) {
         (true, _) => (
-            format!(
-                "no cheaper plan exists {among} (bound {bound} {}/month)",
-                answer.currency
-            ),
+            format!("no cheaper plan exists {among} (bound {bound} {}/month)", answer.currency),
             Tone::Good,
         ),
         (false, Some(gap)) => (
@@ -282,11 +253,7 @@ fn proof(answer: &Answer) -> Fact {
         ),
         (false, None) => (format!("no bound was proven {among}"), Tone::Mind),
     };
-    Fact {
-        label: "Proof".to_owned(),
-        text,
-        tone,
-    }
+    Fact { label: "Proof".to_owned(), text, tone }
 }
 
 fn excluded(answer: &Answer) -> String {
@@ -302,11 +269,7 @@ fn excluded(answer: &Answer) -> String {
 fn saving(answer: &Answer, label: &str, other: &Alternative) -> Fact {
     let saving = other.saving.unwrap_or_default();
     let share = other.saving_per_mille.unwrap_or_default();
-    let tone = if saving.0 > 0 {
-        Tone::Good
-    } else {
-        Tone::Plain
-    };
+    let tone = if saving.0 > 0 { Tone::Good } else { Tone::Plain };
     let text = if saving.0 == 0 {
         format!("nothing against {}, which costs the same", other.name)
     } else {
@@ -319,11 +282,7 @@ fn saving(answer: &Answer, label: &str, other: &Alternative) -> Fact {
             other.note,
         )
     };
-    Fact {
-        label: label.to_owned(),
-        text,
-        tone,
-    }
+    Fact { label: label.to_owned(), text, tone }
 }
 
 fn isolated(answer: &Answer, isolation: &Alternative) -> Fact {
@@ -335,10 +294,7 @@ fn isolated(answer: &Answer, isolation: &Alternative) -> Fact {
             number::money(extra),
             isolation.note,
         ),
-        _ => format!(
-            "no plan with a pool of its own for every workload: {}",
-            isolation.note
-        ),
+        _ => format!("no plan with a pool of its own for every workload: {}", isolation.note),
     };
     Fact::plain("Isolation", text)
 }
@@ -388,32 +344,17 @@ fn holds(pool: &PoolAnswer) -> String {
 pub(crate) fn binds(pool: &PoolAnswer) -> String {
     let show = |bind: &Bind| {
         let of = number::grouped(u128::from(bind.of));
-        format!(
-            "{} on {} of {of}",
-            bind.what,
-            number::grouped(u128::from(bind.nodes))
-        )
+        format!("{} on {} of {of}", bind.what, number::grouped(u128::from(bind.nodes)))
     };
     let mut parts: Vec<String> = pool.binds.iter().map(show).collect();
     if pool.open_nodes > 0 {
-        parts.push(format!(
-            "{} with room",
-            number::count(pool.open_nodes, "node")
-        ));
+        parts.push(format!("{} with room", number::count(pool.open_nodes, "node")));
     }
     parts.join(", ")
 }
 
 fn points_table(answer: &Answer) -> Table {
-    let mut table = Table::new(&[
-        "POOL",
-        "AT",
-        ">NODES",
-        ">PODS",
-        "RESOURCE",
-        ">REQUESTED",
-        ">OF",
-    ]);
+    let mut table = Table::new(&["POOL", "AT", ">NODES", ">PODS", "RESOURCE", ">REQUESTED", ">OF"]);
     for pool in &answer.pools {
         for (state, point) in pool.points.iter().zip(&answer.points) {
             for usage in state.usage.iter().filter(|usage| usage.requested > 0) {
@@ -449,27 +390,14 @@ fn alternatives(answer: &Answer, blocks: &mut Vec<Block>) {
         return;
     }
     let month = format!(">{}/month", answer.currency);
-    let mut table = Table::new(&[
-        "ANOTHER WAY TO CHOOSE",
-        &month,
-        ">COSTS MORE BY",
-        ">PLAN SAVES",
-        "POOLS",
-    ]);
+    let mut table =
+        Table::new(&["ANOTHER WAY TO CHOOSE", &month, ">COSTS MORE BY", ">PLAN SAVES", "POOLS"]);
     for other in &answer.baselines {
         table.rows.push(vec![
             other.name.as_str().into(),
-            other
-                .month
-                .map(number::money)
-                .unwrap_or_else(|| "none".to_owned())
-                .into(),
+            other.month.map(number::money).unwrap_or_else(|| "none".to_owned()).into(),
             other.saving.map(number::signed).unwrap_or_default().into(),
-            other
-                .saving_per_mille
-                .map(|s| number::signed_percent(-s))
-                .unwrap_or_default()
-                .into(),
+            other.saving_per_mille.map(|s| number::signed_percent(-s)).unwrap_or_default().into(),
             other.note.as_str().into(),
         ]);
     }
@@ -490,23 +418,14 @@ fn design_blocks(answer: &Answer, design: &DesignAnswer, blocks: &mut Vec<Block>
             number::money(pool.month).into(),
         ]);
     }
-    table.total = Some(format!(
-        "TOTAL {} {}/month",
-        number::money(design.month),
-        answer.currency
-    ));
+    table.total = Some(format!("TOTAL {} {}/month", number::money(design.month), answer.currency));
     blocks.push(Block::Table(table));
     let rates: Vec<String> = answer
         .points
         .iter()
         .zip(&design.rates)
         .map(|(point, rate)| {
-            format!(
-                "{} {} {}/h",
-                point.name,
-                number::rate(*rate),
-                answer.currency
-            )
+            format!("{} {} {}/h", point.name, number::rate(*rate), answer.currency)
         })
         .collect();
     let mut facts = vec![Fact::plain("Cost", rates.join("; "))];
@@ -520,11 +439,7 @@ fn design_blocks(answer: &Answer, design: &DesignAnswer, blocks: &mut Vec<Block>
             )
         } else {
             let dearer = nodeplan_model::answer::Money(saving.0.saturating_neg());
-            let why = if design.breaches.is_empty() {
-                ""
-            } else {
-                "; it breaks rules, see below"
-            };
+            let why = if design.breaches.is_empty() { "" } else { "; it breaks rules, see below" };
             format!(
                 "it costs {} {}/month less than the plan above{why}",
                 number::money(dearer),
@@ -537,11 +452,7 @@ fn design_blocks(answer: &Answer, design: &DesignAnswer, blocks: &mut Vec<Block>
         facts.push(Fact::plain("Rules", "it keeps every rule"));
     } else {
         let text = format!("it breaks them, see {} below", design.breaches.len());
-        facts.push(Fact {
-            label: "Rules".to_owned(),
-            text,
-            tone: Tone::Mind,
-        });
+        facts.push(Fact { label: "Rules".to_owned(), text, tone: Tone::Mind });
     }
     blocks.push(Block::Facts(facts));
     if !design.breaches.is_empty() {

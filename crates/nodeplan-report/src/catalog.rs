@@ -21,19 +21,14 @@ pub struct Market<'a> {
 #[must_use]
 pub fn list(market: &Market<'_>, skus: &[&Sku]) -> Document {
     let rate = format!(">{}/h", market.currency);
-    let mut table = Table::new(&[
-        "SKU", ">VCPU", ">MEMORY", ">GPU", "ARCH", &rate, ">SPOT", "NOTES",
-    ]);
+    let mut table =
+        Table::new(&["SKU", ">VCPU", ">MEMORY", ">GPU", "ARCH", &rate, ">SPOT", "NOTES"]);
     for sku in skus {
         table.rows.push(vec![
             sku.name.as_str().into(),
             sku.vcpus.to_string().into(),
             number::memory(sku.memory).into(),
-            if sku.gpus == 0 {
-                Cell::default()
-            } else {
-                sku.gpus.to_string().into()
-            },
+            if sku.gpus == 0 { Cell::default() } else { sku.gpus.to_string().into() },
             sku.arch.label().into(),
             number::rate(sku.rates.on_demand).into(),
             sku.rates.spot.map(quoted).unwrap_or_default().into(),
@@ -47,17 +42,11 @@ pub fn list(market: &Market<'_>, skus: &[&Sku]) -> Document {
         market.currency,
         market.date
     );
-    Document {
-        blocks: vec![Block::Line(head), Block::Table(table)],
-    }
+    Document { blocks: vec![Block::Line(head), Block::Table(table)] }
 }
 
 fn quoted(rate: QuotedRate) -> String {
-    format!(
-        "{}{}",
-        number::rate(rate.rate),
-        if rate.estimated { "*" } else { "" }
-    )
+    format!("{}{}", number::rate(rate.rate), if rate.estimated { "*" } else { "" })
 }
 
 fn notes(sku: &Sku) -> String {
@@ -89,10 +78,7 @@ pub fn show(market: &Market<'_>, sku: &Sku, anatomy: &NodeAnatomy, addons: &[&st
         facts.push(Fact::plain("Add-ons", addons.join(", ")));
     }
     if let Some(sustained) = anatomy.usable_sustained {
-        let text = format!(
-            "{} for workloads, after the add-ons' mean use",
-            number::cpu(sustained)
-        );
+        let text = format!("{} for workloads, after the add-ons' mean use", number::cpu(sustained));
         facts.push(Fact::plain("Sustained CPU", text));
     }
     if sku.gpus > 0 {
@@ -102,15 +88,8 @@ pub fn show(market: &Market<'_>, sku: &Sku, anatomy: &NodeAnatomy, addons: &[&st
     if !also.is_empty() {
         facts.push(Fact::plain("Notes", also));
     }
-    let head = format!(
-        "{} in {}, prices of {}",
-        sku.name, market.region, market.date
-    );
-    let blocks = vec![
-        Block::Line(head),
-        Block::Table(bands(anatomy)),
-        Block::Facts(facts),
-    ];
+    let head = format!("{} in {}, prices of {}", sku.name, market.region, market.date);
+    let blocks = vec![Block::Line(head), Block::Table(bands(anatomy)), Block::Facts(facts)];
     Document { blocks }
 }
 
@@ -118,38 +97,18 @@ pub fn show(market: &Market<'_>, sku: &Sku, anatomy: &NodeAnatomy, addons: &[&st
 fn bands(node: &NodeAnatomy) -> Table {
     let star = if node.os_extrapolated { " *" } else { "" };
     let whole = |name: &str, amount: &Resources| {
-        (
-            format!("{name}{star}"),
-            Some(amount.cpu),
-            Some(amount.memory),
-            Some(amount.pods),
-        )
+        (format!("{name}{star}"), Some(amount.cpu), Some(amount.memory), Some(amount.pods))
     };
     let mut rows = vec![
-        (
-            "nominal".to_owned(),
-            Some(node.nominal_cpu),
-            Some(node.nominal_memory),
-            None,
-        ),
-        (
-            format!("- operating system{star}"),
-            None,
-            Some(node.os_memory),
-            None,
-        ),
+        ("nominal".to_owned(), Some(node.nominal_cpu), Some(node.nominal_memory), None),
+        (format!("- operating system{star}"), None, Some(node.os_memory), None),
         (
             "- kubelet reservation".to_owned(),
             Some(node.reserved_cpu),
             Some(node.reserved_memory),
             None,
         ),
-        (
-            "- eviction threshold".to_owned(),
-            None,
-            Some(node.eviction_memory),
-            None,
-        ),
+        ("- eviction threshold".to_owned(), None, Some(node.eviction_memory), None),
         whole("= allocatable", &node.allocatable),
     ];
     if node.headroom_cpu.0 > 0 || node.headroom_memory.0 > 0 {
@@ -173,11 +132,8 @@ fn bands(node: &NodeAnatomy) -> Table {
 }
 
 fn rates(market: &Market<'_>, sku: &Sku) -> String {
-    let mut parts = vec![format!(
-        "on demand {} {}/h",
-        number::rate(sku.rates.on_demand),
-        market.currency
-    )];
+    let mut parts =
+        vec![format!("on demand {} {}/h", number::rate(sku.rates.on_demand), market.currency)];
     for (name, rate) in [
         ("spot", sku.rates.spot),
         ("reserved 1 year", sku.rates.reserved_1y),

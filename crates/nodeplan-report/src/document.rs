@@ -100,10 +100,7 @@ impl Table {
                 right: title.starts_with('>'),
             })
             .collect();
-        Self {
-            columns,
-            ..Self::default()
-        }
+        Self { columns, ..Self::default() }
     }
 }
 
@@ -115,10 +112,7 @@ impl From<String> for Cell {
 
 impl From<&str> for Cell {
     fn from(text: &str) -> Self {
-        Self {
-            text: text.to_owned(),
-            bar: None,
-        }
+        Self { text: text.to_owned(), bar: None }
     }
 }
 
@@ -126,10 +120,6 @@ impl Fact {
     /// A fact without feeling.
     #[must_use]
     pub fn plain(label: &str, text: impl Into<String>) -> Self {
-        Self {
-            label: label.to_owned(),
-            text: text.into(),
-            tone: Tone::Plain,
-        }
+        Self { label: label.to_owned(), text: text.into(), tone: Tone::Plain }
     }
 }

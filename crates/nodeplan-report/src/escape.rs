@@ -27,11 +27,7 @@ pub(crate) fn markdown(text: &str) -> String {
 #[must_use]
 pub fn csv(text: &str) -> String {
     let formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']);
-    let text = if formula {
-        format!("'{text}")
-    } else {
-        text.to_owned()
-    };
+    let text = if formula { format!("'{text}") } else { text.to_owned() };
     if text.contains([',', '"', '\n', '\r']) || text.starts_with(' ') || text.ends_with(' ') {
         format!("\"{}\"", text.replace('"', "\"\""))
     } else {
@@ -61,12 +57,7 @@ mod tests {
     fn hostile_text_is_harmless() {
         for (text, terminal, markdown, csv) in [
             ("web", "web", "web", "web"),
-            (
-                "\u{1b}[31mred",
-                "\\u{1b}[31mred",
-                "\\\\u{1b}\\[31mred",
-                "\u{1b}[31mred",
-            ),
+            ("\u{1b}[31mred", "\\u{1b}[31mred", "\\\\u{1b}\\[31mred", "\u{1b}[31mred"),
             ("a|b<c>", "a|b<c>", "a\\|b&lt;c&gt;", "a|b<c>"),
             ("=1+1", "=1+1", "=1+1", "'=1+1"),
             ("-x,\"y\"", "-x,\"y\"", "-x,\"y\"", "\"'-x,\"\"y\"\"\""),

@@ -8,11 +8,7 @@ use nodeplan_model::plan::PoolMode;
 /// A pool: what it holds, how full it is, why that size.
 #[must_use]
 pub fn pool(pool: &PoolAnswer, points: &[&str], currency: &str) -> Document {
-    let mode = if pool.mode == PoolMode::System {
-        "System"
-    } else {
-        "User"
-    };
+    let mode = if pool.mode == PoolMode::System { "System" } else { "User" };
     let mut facts = vec![
         Fact::plain("Mode", mode),
         Fact::plain(
@@ -27,19 +23,13 @@ pub fn pool(pool: &PoolAnswer, points: &[&str], currency: &str) -> Document {
                 number::rate(pool.rate),
             ),
         ),
-        Fact::plain(
-            "Cost",
-            format!("{} {currency}/month", number::money(pool.month)),
-        ),
+        Fact::plain("Cost", format!("{} {currency}/month", number::money(pool.month))),
     ];
     if !pool.labels.is_empty() {
         facts.push(Fact::plain("Labels", pool.labels.join(", ")));
     }
     if pool.exclusive {
-        facts.push(Fact::plain(
-            "Isolation",
-            "only workloads that ask for this pool get in",
-        ));
+        facts.push(Fact::plain("Isolation", "only workloads that ask for this pool get in"));
     }
     facts.push(Fact::plain("Full because of", crate::answer::binds(pool)));
     facts.push(Fact::plain(
@@ -65,9 +55,7 @@ pub fn pool(pool: &PoolAnswer, points: &[&str], currency: &str) -> Document {
 /// Its workloads.
 fn holds(pool: &PoolAnswer, points: &[&str]) -> Table {
     let mut holds = Table::new(&["WORKLOAD"]);
-    holds
-        .columns
-        .extend(points.iter().map(|point| column(point)));
+    holds.columns.extend(points.iter().map(|point| column(point)));
     for workload in &pool.workloads {
         let mut row = vec![workload.name.as_str().into()];
         row.extend(workload.pods.iter().map(|pods| pods.to_string().into()));
@@ -94,10 +82,7 @@ fn usage(pool: &PoolAnswer, points: &[&str]) -> Table {
 }
 
 fn column(point: &str) -> crate::document::Column {
-    crate::document::Column {
-        title: format!("PODS AT {point}"),
-        right: true,
-    }
+    crate::document::Column { title: format!("PODS AT {point}"), right: true }
 }
 
 /// A workload: where its pods are and could be.
@@ -105,10 +90,7 @@ fn column(point: &str) -> crate::document::Column {
 pub fn workload(workload: &WorkloadAnswer, points: &[&str], currency: &str) -> Document {
     let cheapest = match &workload.cheapest {
         Some((name, rate)) => {
-            format!(
-                "; the cheapest is {name} at {} {currency}/h",
-                number::rate(*rate)
-            )
+            format!("; the cheapest is {name} at {} {currency}/h", number::rate(*rate))
         }
         None => String::new(),
     };
@@ -125,9 +107,7 @@ pub fn workload(workload: &WorkloadAnswer, points: &[&str], currency: &str) -> D
         ),
     ];
     let mut table = Table::new(&["POOL"]);
-    table
-        .columns
-        .extend(points.iter().map(|point| column(point)));
+    table.columns.extend(points.iter().map(|point| column(point)));
     for (pool, pods) in &workload.pools {
         let mut row = vec![pool.as_str().into()];
         row.extend(pods.iter().map(|pods| pods.to_string().into()));

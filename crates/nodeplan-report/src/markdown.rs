@@ -49,17 +49,10 @@ pub fn markdown(document: &Document) -> String {
 }
 
 fn write_table(text: &mut String, table: &Table) {
-    let titles: Vec<String> = table
-        .columns
-        .iter()
-        .map(|column| safe(&column.title))
-        .collect();
+    let titles: Vec<String> = table.columns.iter().map(|column| safe(&column.title)).collect();
     text.push_str(&format!("| {} |\n", titles.join(" | ")));
-    let sides: Vec<&str> = table
-        .columns
-        .iter()
-        .map(|column| if column.right { "---:" } else { "---" })
-        .collect();
+    let sides: Vec<&str> =
+        table.columns.iter().map(|column| if column.right { "---:" } else { "---" }).collect();
     text.push_str(&format!("| {} |\n", sides.join(" | ")));
     for row in &table.rows {
         let cells: Vec<String> = row.iter().map(|cell| safe(&cell.text)).collect();

@@ -35,11 +35,7 @@ fn decimal(billionths: u128, places: usize) -> String {
 pub fn money(amount: Money) -> String {
     let text = decimal(amount.0.unsigned_abs(), 2);
     let zero = text.chars().all(|c| !c.is_ascii_digit() || c == '0');
-    if amount.0 < 0 && !zero {
-        format!("-{text}")
-    } else {
-        text
-    }
+    if amount.0 < 0 && !zero { format!("-{text}") } else { text }
 }
 
 /// A difference with its sign: `+12.00`, `-3.20`, `0.00`.
@@ -89,11 +85,7 @@ pub fn ppm_percent(ppm: u64) -> String {
 /// Memory in GiB with at most two decimals: `15.62Gi`; small amounts in MiB.
 #[must_use]
 pub fn memory(bytes: Bytes) -> String {
-    let (unit, suffix) = if bytes.0 >= GIB {
-        (GIB, "Gi")
-    } else {
-        (1 << 20, "Mi")
-    };
+    let (unit, suffix) = if bytes.0 >= GIB { (GIB, "Gi") } else { (1 << 20, "Mi") };
     let hundredths = (u128::from(bytes.0) * 100 + u128::from(unit / 2)) / u128::from(unit);
     let decimals = format!("{:02}", hundredths % 100);
     let decimals = decimals.trim_end_matches('0');
@@ -110,11 +102,7 @@ pub fn cpu(cpu: MilliCpu) -> String {
 /// `3`, or `9..14`.
 #[must_use]
 pub fn range(least: u64, most: u64) -> String {
-    if least == most {
-        grouped(u128::from(least))
-    } else {
-        format!("{least}..{most}")
-    }
+    if least == most { grouped(u128::from(least)) } else { format!("{least}..{most}") }
 }
 
 /// Milliseconds of a day in hours: `8 h`, `7.5 h`.

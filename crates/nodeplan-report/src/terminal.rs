@@ -16,11 +16,7 @@ pub struct Style {
 
 impl Default for Style {
     fn default() -> Self {
-        Self {
-            color: false,
-            ascii: true,
-            width: 100,
-        }
+        Self { color: false, ascii: true, width: 100 }
     }
 }
 
@@ -64,11 +60,7 @@ const YELLOW: &str = "33";
 const RED: &str = "31";
 
 fn paint(style: &Style, code: &str, text: &str) -> String {
-    if style.color {
-        format!("\u{1b}[{code}m{text}\u{1b}[0m")
-    } else {
-        text.to_owned()
-    }
+    if style.color { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() }
 }
 
 /// Breaks `text` at spaces; the first line begins with `first`, the others with `rest`.
@@ -100,11 +92,7 @@ fn wrap_into(out: &mut String, style: &Style, first: &str, rest: &str, text: &st
 fn bar(style: &Style, per_mille: u32) -> String {
     let full = (per_mille as usize * BAR + 500) / 1000;
     let full = full.min(BAR);
-    let (on, off) = if style.ascii {
-        ('#', '.')
-    } else {
-        ('█', '░')
-    };
+    let (on, off) = if style.ascii { ('#', '.') } else { ('█', '░') };
     let mut text = String::new();
     text.extend(std::iter::repeat_n(on, full));
     text.extend(std::iter::repeat_n(off, BAR - full));
@@ -147,11 +135,7 @@ fn write_table(out: &mut String, style: &Style, table: &Table) {
         }
         line.trim_end().to_owned()
     };
-    let titles: Vec<String> = table
-        .columns
-        .iter()
-        .map(|column| column.title.clone())
-        .collect();
+    let titles: Vec<String> = table.columns.iter().map(|column| column.title.clone()).collect();
     out.push_str(&paint(style, BOLD, &line(&titles)));
     out.push('\n');
     for row in &rows {
@@ -159,37 +143,19 @@ fn write_table(out: &mut String, style: &Style, table: &Table) {
         out.push('\n');
     }
     if let Some(total) = &table.total {
-        let width: usize = widths
-            .iter()
-            .map(|width| width + 2)
-            .sum::<usize>()
-            .saturating_sub(1);
-        out.push_str(&paint(
-            style,
-            BOLD,
-            &format!("{:>width$}", escape::terminal(total)),
-        ));
+        let width: usize = widths.iter().map(|width| width + 2).sum::<usize>().saturating_sub(1);
+        out.push_str(&paint(style, BOLD, &format!("{:>width$}", escape::terminal(total))));
         out.push('\n');
     }
 }
 
 fn write_facts(out: &mut String, style: &Style, facts: &[Fact]) {
-    let widest = facts
-        .iter()
-        .map(|fact| fact.label.chars().count())
-        .max()
-        .unwrap_or(0);
+    let widest = facts.iter().map(|fact| fact.label.chars().count()).max().unwrap_or(0);
     let rest = " ".repeat(widest + 3);
     for fact in facts {
         let first = format!(" {:<widest$}  ", fact.label);
         let mut text = String::new();
-        wrap_into(
-            &mut text,
-            style,
-            &first,
-            &rest,
-            &escape::terminal(&fact.text),
-        );
+        wrap_into(&mut text, style, &first, &rest, &escape::terminal(&fact.text));
         let code = match fact.tone {
             Tone::Plain => None,
             Tone::Good => Some(GREEN),
@@ -217,11 +183,7 @@ fn write_remarks(out: &mut String, style: &Style, remarks: &[Remark]) {
         let mut text = String::new();
         let body = format!("{place}{}", escape::terminal(&remark.text));
         wrap_into(&mut text, style, &format!("{head}: "), &indent, &body);
-        let code = if remark.severity == "warning" {
-            YELLOW
-        } else {
-            RED
-        };
+        let code = if remark.severity == "warning" { YELLOW } else { RED };
         out.push_str(&text.replacen(&head, &paint(style, code, &head), 1));
     }
 }
@@ -234,35 +196,13 @@ mod tests {
     fn tables_align_and_paragraphs_wrap() {
         let mut table = Table::new(&["POOL", ">NODES", "CPU"]);
         table.rows = vec![
-            vec![
-                "system".into(),
-                "3".into(),
-                Cell {
-                    text: "58%".into(),
-                    bar: Some(580),
-                },
-            ],
-            vec![
-                "a\u{1b}b".into(),
-                "9..14".into(),
-                Cell {
-                    text: "100%".into(),
-                    bar: Some(1200),
-                },
-            ],
+            vec!["system".into(), "3".into(), Cell { text: "58%".into(), bar: Some(580) }],
+            vec!["a\u{1b}b".into(), "9..14".into(), Cell { text: "100%".into(), bar: Some(1200) }],
         ];
         table.total = Some("TOTAL 8".into());
         let facts = vec![Fact::plain("Proof", "one two three four five six")];
-        let document = Document {
-            blocks: vec![Block::Table(table), Block::Facts(facts)],
-        };
-        let shown = terminal(
-            &document,
-            &Style {
-                width: 26,
-                ..Style::default()
-            },
-        );
+        let document = Document { blocks: vec![Block::Table(table), Block::Facts(facts)] };
+        let shown = terminal(&document, &Style { width: 26, ..Style::default() });
         let want = " POOL      NODES  CPU\n \
                      system        3   58% ######....\n \
                      a\\u{1b}b  9..14  100% ##########\n                          TOTAL 8\n\n \

@@ -86,8 +86,12 @@ fn alternative(name: &str, month: Money, ours: &Optimized, note: String) -> Alte
 }
 
 /// Plans of simpler methods for the same problem, the cheapest first, those without a plan last.
+/// Empty where we have none to compare with.
 #[must_use]
 pub fn baselines(ours: &Optimized) -> Vec<Alternative> {
+    if ours.plan.is_none() {
+        return Vec::new();
+    }
     let found = baseline::all(&ours.problem);
     let mut all: Vec<Alternative> = found.iter().map(|one| of_baseline(ours, one)).collect();
     all.sort_by_key(|one| (one.month.is_none(), one.month));

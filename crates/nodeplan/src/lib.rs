@@ -44,6 +44,7 @@ mod pools;
 mod rules;
 mod setup;
 mod verify;
+mod way_out;
 
 pub use alternatives::{
     COMPARISON_WORK, UNASKED_WORKLOADS, baselines, isolation, one_max_pods, phrase, pool_counts,
@@ -59,6 +60,7 @@ pub use setup::{
     problem_from, standard_cluster,
 };
 pub use verify::{Verification, verify};
+pub use way_out::way_out;
 
 pub use nodeplan_eval as eval;
 pub use nodeplan_io as io;

@@ -10,24 +10,29 @@ use nodeplan::{Optimized, Options, Setup, compare, optimize, problem_from};
 
 fn data(name: &str) -> Vec<u8> {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../data/workloads");
-    std::fs::read(format!("{folder}/{name}")).unwrap()
+    std::fs::read(format!("{folder}/{name}")).expect("a shipped file")
 }
 
 /// The best plan on two sizes: the designs bring their own.
 fn ours() -> (Catalog, Optimized) {
-    let file = workloads_csv("reference.csv", &data("reference.csv"), &Default::default()).unwrap();
-    let catalog = catalog("koreacentral").unwrap();
+    let file = workloads_csv("reference.csv", &data("reference.csv"), &Default::default())
+        .expect("the shipped reference cluster can be planned");
+    let catalog = catalog("koreacentral").expect("the shipped reference cluster can be planned");
     let filter = Filter {
         allow: ["D4s_v3", "E8s_v4"].map(Pattern::new).to_vec(),
         ..Filter::new(catalog.date)
     };
-    let problem = problem_from(Setup::new(&catalog, &filter, file)).unwrap().problem;
-    let best = optimize(&problem, &Options::default()).unwrap();
+    let problem = problem_from(Setup::new(&catalog, &filter, file))
+        .expect("the shipped reference cluster can be planned")
+        .problem;
+    let best = optimize(&problem, &Options::default())
+        .expect("the shipped reference cluster can be planned");
     (catalog, best)
 }
 
 fn priced(catalog: &Catalog, ours: &Optimized, design: &Design) -> DesignAnswer {
-    compare(ours, catalog, "design", design, &Options::default()).unwrap()
+    compare(ours, catalog, "design", design, &Options::default())
+        .expect("the shipped reference cluster can be planned")
 }
 
 #[test]

@@ -172,7 +172,9 @@ fn finish(
         extras.pool_counts = nodeplan::pool_counts(&found, &read.options, control)?;
     }
     extras.inputs.clone_from(&read.inputs);
-    Ok((nodeplan::answer(&found, extras), found))
+    let mut answer = nodeplan::answer(&found, extras);
+    answer.unplaceable.extend(nodeplan::way_out(&found, &read.catalog));
+    Ok((answer, found))
 }
 
 /// The plan file.
