@@ -68,7 +68,7 @@ pub fn check_bound(
     for (done, view) in views.iter().enumerate() {
         // Early leaves may not use up the work of later ones.
         let share = (budget / (views.len() - done) as u64)
-            .saturating_mul(4)
+            .saturating_mul(16)
             .min(budget);
         let bound = bound_leaf(problem, certificate, &kinds, view, share);
         budget = budget.saturating_sub(bound.work);

@@ -41,7 +41,7 @@ pub(crate) struct Priced {
 }
 
 /// First knapsack quota; each further round has eight times more.
-const FIRST_QUOTA: u64 = 100_000;
+const FIRST_QUOTA: u64 = 2_048;
 
 /// Checks shape and signs of a leaf's duals.
 pub(crate) fn check_leaf(

@@ -68,7 +68,7 @@ pub struct JudgeOptions {
 impl Default for JudgeOptions {
     fn default() -> Self {
         Self {
-            work_limit: 200_000_000,
+            work_limit: 400_000_000,
         }
     }
 }

@@ -6,7 +6,7 @@
 //! for what they held.
 
 use crate::SolveError;
-use crate::columns::generate::{self, Effort, Pricing, Relaxed};
+use crate::columns::generate::{self, Effort, Pricing, Relaxed, Start};
 use crate::columns::master::{Duals, Scale};
 use crate::columns::pool::{Column, Pool};
 use crate::columns::target::Target;
@@ -180,7 +180,7 @@ impl Finisher<'_> {
             pool = shrunk(&left, &pool, &relaxed.reduced, MASTER_COLUMNS);
             let effort = self.quick(25);
             let next = generate::generate(
-                self.compiled, &left, self.scale, &mut pool, None, &effort, self.meter,
+                self.compiled, &left, self.scale, &mut pool, Start::default(), &effort, self.meter,
             )?;
             let Some(next) = next else { return Ok(None) };
             relaxed = next;
@@ -279,7 +279,7 @@ impl Finisher<'_> {
         let mut size = 8_usize;
         let mut failures = 0;
         let mut round = 0_u64;
-        while !self.meter.stop_at(self.until) && failures < 60 {
+        while !self.meter.stop_at(self.until) && failures < 24 {
             round += 1;
             let taken = self.choose(target, duals, best, size, round);
             if taken.nodes.is_empty() {
@@ -369,7 +369,7 @@ impl Finisher<'_> {
         }
         let before = taken.cost(self.compiled);
         let relaxed = generate::generate(
-            self.compiled, &left, self.scale, &mut pool, None, &self.quick(30), self.meter,
+            self.compiled, &left, self.scale, &mut pool, Start::default(), &self.quick(30), self.meter,
         )?;
         let Some(relaxed) = relaxed else { return Ok(None) };
         if relaxed.shortage > 1e-6 || relaxed.objective >= before as f64 - 0.5 {

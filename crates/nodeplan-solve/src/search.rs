@@ -1,6 +1,6 @@
 //! The whole search: first plan, bound at once, columns, integers, tree.
 
-use crate::columns::generate::{self, Effort, Relaxed};
+use crate::columns::generate::{self, Effort, Relaxed, Start};
 use crate::columns::master::{Duals, Scale};
 use crate::columns::pool::Pool;
 use crate::columns::target::Target;
@@ -171,7 +171,7 @@ impl Search<'_> {
             until: self.meter.share(600),
         };
         let solved = generate::generate(
-            self.compiled, &self.whole, self.scale, pool, center, &effort, self.meter,
+            self.compiled, &self.whole, self.scale, pool, Start { center, parent: None }, &effort, self.meter,
         )?;
         Ok(solved.unwrap_or_else(|| {
             let (bound, duals) = fallback
@@ -252,7 +252,7 @@ impl Search<'_> {
                 until: self.meter.share(700),
             };
             let solved = generate::generate(
-                self.compiled, &next, self.scale, pool, None, &effort, self.meter,
+                self.compiled, &next, self.scale, pool, Start::default(), &effort, self.meter,
             )?;
             match solved {
                 Some(solved) if solved.shortage < 1e-6 => (target, relaxed) = (next, solved),
@@ -285,11 +285,33 @@ impl Search<'_> {
                 break;
             }
             if improvable {
-                improvable = self.improve(root)?;
+                improvable = self.remaster(pool, root)? | self.improve(root)?;
             }
             leaves *= 2;
         }
         Ok(false)
+    }
+
+    /// The restricted master again, now that the branches have made more columns.
+    fn remaster(&mut self, pool: &Pool, root: &Relaxed) -> Result<bool, SolveError> {
+        let mut target = self.whole.clone();
+        let Some(best) = &self.best else { return Ok(false) };
+        if self.compiled.max_pools.is_some_and(|most| best.kinds().len() >= most) {
+            let used = best.kinds();
+            target.keep_kinds(|kind| used.contains(&kind));
+        }
+        let before = self.cost();
+        let finisher = Finisher {
+            compiled: self.compiled,
+            scale: self.scale,
+            meter: self.meter,
+            until: u64::MAX,
+        };
+        let found = finisher.master(&target, pool, root, before, 6_000)?;
+        if let Some(packed) = found {
+            self.offer(packed);
+        }
+        Ok(self.cost() < before)
     }
 
     fn improve(&mut self, root: &Relaxed) -> Result<bool, SolveError> {
@@ -306,7 +328,7 @@ impl Search<'_> {
             compiled: self.compiled,
             scale: self.scale,
             meter: self.meter,
-            until: self.meter.used() + self.meter.share(100),
+            until: self.meter.used() + self.meter.share(40),
         };
         let bound = self.bound;
         let allowed = before / 1_000_000 * i128::from(self.options.gap_ppm);

@@ -5,9 +5,9 @@
 
 use crate::SolveError;
 use crate::branch;
-use crate::columns::generate::{self, Effort, Relaxed};
+use crate::columns::generate::{self, Effort, Relaxed, Start};
 use crate::columns::knapsack::MOST_JOINT;
-use crate::columns::master::{Duals, Scale};
+use crate::columns::master::{Duals, Scale, Warm};
 use crate::columns::pool::Pool;
 use crate::columns::target::{PathRow, Target};
 use crate::compile::Compiled;
@@ -15,6 +15,7 @@ use crate::packed::Packed;
 use crate::work::Meter;
 use nodeplan_model::certificate::{Branch, Certificate, Condition, CountRow, Leaf};
 use std::collections::BTreeSet;
+use std::rc::Rc;
 
 /// What became of a tree node.
 #[derive(Clone, Debug)]
@@ -36,6 +37,8 @@ struct TreeNode {
     duals: Duals,
     /// Proven by `duals`, in cost units, rounded up to the lattice.
     bound: i128,
+    /// Where the parent's master ended, if its rows are a prefix of this one's.
+    warm: Option<Rc<Warm>>,
 }
 
 /// The search.
@@ -58,6 +61,8 @@ pub struct Tree<'a> {
 const PLUNGE: usize = 12;
 /// Rows with conditions on one path that the judge still prices exactly.
 const MOST_CONDITIONED: usize = 18;
+/// Bits of the counters of all conditions on one path that the judge still prices exactly.
+const MOST_COUNTERS: u32 = 56;
 
 impl<'a> Tree<'a> {
     /// A tree of the root alone.
@@ -77,6 +82,7 @@ impl<'a> Tree<'a> {
             used: Vec::new(),
             duals: relaxed.duals.clone(),
             bound,
+            warm: None,
         });
         tree.open.insert((bound, 0));
         tree
@@ -156,8 +162,14 @@ impl<'a> Tree<'a> {
     ) -> Result<Option<Packed>, SolveError> {
         let target = self.nodes[index].target.clone();
         let joint = target.rows.iter().filter(|row| row.conditions.len() > 1).count();
-        let conditioned = target.rows.iter().filter(|row| !row.conditions.is_empty()).count();
-        if joint >= MOST_JOINT || conditioned >= MOST_CONDITIONED {
+        let counters: u32 = target
+            .rows
+            .iter()
+            .flat_map(|row| &row.conditions)
+            .map(|(_, at_least)| u32::BITS - at_least.leading_zeros())
+            .sum();
+        let rows = target.rows.iter().filter(|row| !row.conditions.is_empty()).count();
+        if joint >= MOST_JOINT || counters > MOST_COUNTERS || rows >= MOST_CONDITIONED {
             // Too deep to price: the leaf keeps its duals and stays open, at the end of the queue.
             self.stuck.push(self.nodes[index].bound);
             return Ok(None);
@@ -171,13 +183,17 @@ impl<'a> Tree<'a> {
             rounds: 400,
             until: u64::MAX,
         };
+        let parent = self.nodes[index].warm.clone();
+        let duals = self.nodes[index].duals.clone();
+        let start = Start { center: None, parent: parent.as_deref().map(|warm| (warm, &duals)) };
         let relaxed = generate::generate(
-            self.compiled, &target, self.scale, pool, None, &effort, self.meter,
+            self.compiled, &target, self.scale, pool, start, &effort, self.meter,
         )?;
         let Some(relaxed) = relaxed else {
             self.open.insert((self.nodes[index].bound, index));
             return Ok(None);
         };
+        self.nodes[index].warm = Some(Rc::new(relaxed.warm.clone()));
         let bound = self.rounded(&target, relaxed.bound);
         if bound > self.nodes[index].bound {
             self.nodes[index].bound = bound;
@@ -268,6 +284,7 @@ impl<'a> Tree<'a> {
             *duals = kept.iter().map(|&i| duals[i]).collect();
         }
         node.target.keep_kinds(keep);
+        node.warm = None;
     }
 
     fn split_count(&mut self, index: usize, choice: branch::Choice) {

@@ -5,7 +5,7 @@
 //! round gives a bound by Farley's scaling: duals × min cost / worth are feasible.
 
 use super::knapsack::{self, Item, JointGain, Priced, Task};
-use super::master::{Duals, Master, Scale};
+use super::master::{Duals, Master, Scale, Warm};
 use super::pool::{Column, Pool};
 use super::target::Target;
 use crate::SolveError;
@@ -50,6 +50,17 @@ pub struct Relaxed {
     pub complete: bool,
     /// Reduced costs of the pool columns at the last duals.
     pub reduced: Vec<(usize, f64)>,
+    /// Where the master ended.
+    pub warm: Warm,
+}
+
+/// What a generation may start from.
+#[derive(Clone, Debug, Default)]
+pub struct Start<'a> {
+    /// Duals with a proven bound: the centre of the smoothing.
+    pub center: Option<(i128, Duals)>,
+    /// The parent's final basis and duals (in this target's shape).
+    pub parent: Option<(&'a Warm, &'a Duals)>,
 }
 
 /// Prices one (kind, point).
@@ -214,24 +225,47 @@ pub fn generate(
     target: &Target,
     scale: Scale,
     pool: &mut Pool,
-    center: Option<(i128, Duals)>,
+    start: Start<'_>,
     effort: &Effort,
     meter: &Meter<'_>,
 ) -> Result<Option<Relaxed>, SolveError> {
     let mut master = Master::new(compiled, target, scale)?;
-    master.take(pool)?;
+    match start.parent {
+        // The parent's basis and what its duals find nearly worth its cost; the rest of the
+        // pool comes in when the LP asks for it.
+        Some((warm, duals)) => {
+            let near = near(compiled, target, scale, duals);
+            master.take(pool, |index, column| warm.holds(index) || near(column, 20_000))?;
+            master.start_from(warm)?;
+        }
+        None => {
+            master.take(pool, |_, _| true)?;
+        }
+    }
     if !master.solve(meter)? {
         return Ok(None);
     }
     let pricing = Pricing { compiled, target, scale, slack_ppm: 0 };
-    let mut best = center;
+    let mut best = start.center;
     let mut rung = 0;
     let mut complete = false;
     for _ in 0..effort.rounds {
         if meter.stop_at(effort.until) {
             break;
         }
-        let current = master.duals();
+        let mut current = master.duals();
+        while start.parent.is_some() {
+            let improving = near(compiled, target, scale, &current);
+            let added = master.take(pool, |_, column| improving(column, -1))?;
+            drop(improving);
+            if added == 0 {
+                break;
+            }
+            if !master.solve(meter)? {
+                return Ok(None);
+            }
+            current = master.duals();
+        }
         let smooth = rung + 1 < effort.ladder.len();
         let asked = match &best {
             Some((_, center)) if smooth => center.mixed(&current, 600),
@@ -279,8 +313,8 @@ pub fn generate(
                 continue;
             }
         }
-        master.take(pool)?;
-        if !master.solve(meter)? {
+        master.take(pool, |_, _| start.parent.is_none())?;
+        if start.parent.is_none() && !master.solve(meter)? {
             return Ok(None);
         }
     }
@@ -293,7 +327,23 @@ pub fn generate(
         shortage: master.shortage(),
         complete,
         reduced: master.reduced_costs(),
+        warm: master.warm(),
     }))
+}
+
+/// Whether a column's reduced cost at `duals` is below so many millionths of its cost.
+fn near<'a>(
+    compiled: &'a Compiled,
+    target: &'a Target,
+    scale: Scale,
+    duals: &'a Duals,
+) -> impl Fn(&Column, i64) -> bool + 'a {
+    move |column, ppm| {
+        let Ok(place) = target.kinds.binary_search(&column.kind) else { return false };
+        let cost = compiled.cost(column.kind, column.point).saturating_mul(scale.scale);
+        let worth = duals.worth(compiled, target, place, column);
+        cost - worth < cost / 1_000_000 * ppm - cost / 10_000_000_000
+    }
 }
 
 /// Puts the priced contents into the pool; returns how many of the new ones the LP's own duals

@@ -152,9 +152,13 @@ fn run<const D: usize>(task: &Task, dims: &[usize]) -> Priced {
             size
         })
         .collect();
-    let sets = multipliers::<D>(task, &sizes, &capacity, dims.len());
+    let Some(sets) = multipliers::<D>(task, &sizes, &capacity, dims.len()) else {
+        return Priced { upper: task.limit, ..Priced::default() };
+    };
     let stages = stages(task, &sizes, &capacity, &sets);
-    let plain = task.best_only && task.joint.is_empty() && task.items.iter().all(|item| item.steps.is_empty());
+    let plain = task.best_only
+        && task.joint.is_empty()
+        && task.items.iter().all(|item| item.steps.is_empty());
     let start = if plain { greedy(task, &sets[0], &sizes, &capacity) } else { task.limit };
     // Just below the greedy content, so that it is found again; lower where the search may miss
     // it because lists are cut.
@@ -220,13 +224,13 @@ fn along_ray<const D: usize>(
 }
 
 /// Multiplier sets: the best found for the whole capacity, then for capacities short in one
-/// dimension.
+/// dimension. `None` where the first already proves that no content beats the limit.
 fn multipliers<const D: usize>(
     task: &Task,
     sizes: &[[i64; D]],
     capacity: &[i64; D],
     live: usize,
-) -> [[f64; D]; SETS] {
+) -> Option<[[f64; D]; SETS]> {
     let mut order = Vec::with_capacity(task.items.len());
     let mut best_for = |shrunk: &[i64; D]| -> [f64; D] {
         let unit = |d: usize| 1.0 / (shrunk[d].max(1)) as f64;
@@ -290,6 +294,17 @@ fn multipliers<const D: usize>(
     };
     let mut sets = [[0.0; D]; SETS];
     sets[0] = best_for(capacity);
+    let joint: f64 = task.joint.iter().map(|j| j.gain.max(0) as f64).sum();
+    let own: f64 = (0..D).map(|d| sets[0][d] * capacity[d] as f64).sum();
+    let gains: f64 = task
+        .items
+        .iter()
+        .zip(sizes)
+        .map(|(item, size)| best_reduced(item, size, &sets[0]))
+        .sum();
+    if (own + gains + joint) * (1.0 + 1e-12) + 1e-3 <= task.limit as f64 {
+        return None;
+    }
     for (m, set) in sets.iter_mut().enumerate().skip(1) {
         let mut shrunk = *capacity;
         if live <= 1 {
@@ -300,7 +315,7 @@ fn multipliers<const D: usize>(
         }
         *set = best_for(&shrunk);
     }
-    sets
+    Some(sets)
 }
 
 /// The order of the items and what the rest can add after each.

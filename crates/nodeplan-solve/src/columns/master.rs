@@ -9,7 +9,9 @@ use super::target::Target;
 use crate::SolveError;
 use crate::compile::Compiled;
 use crate::work::Meter;
-use nodeplan_lp::{Columns, HighsLp, LpLimits, LpStatus, MasterLp, Rows, Simplex};
+use nodeplan_lp::{
+    Basis, BasisStatus, Columns, HighsLp, LpLimits, LpStatus, MasterLp, Rows, Simplex,
+};
 
 /// Integer duals of one target, each ≥ 0, in 1/scale of the cost unit.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -22,6 +24,13 @@ pub struct Duals {
     pub coupling: Vec<Vec<i64>>,
     /// Rows of the branch; signed by their sense.
     pub path: Vec<i64>,
+}
+
+impl Warm {
+    /// Whether a pool column is in the basis.
+    pub fn holds(&self, index: usize) -> bool {
+        self.columns.binary_search(&index).is_ok()
+    }
 }
 
 impl Duals {
@@ -169,6 +178,16 @@ impl Scale {
     }
 }
 
+/// Where a master ended: a place to start its branches from.
+#[derive(Clone, Debug, Default)]
+pub struct Warm {
+    /// Pool columns in the basis.
+    columns: Vec<usize>,
+    /// Artificial columns in the basis.
+    artificials: Vec<usize>,
+    rows: Vec<BasisStatus>,
+}
+
 /// The LP of one target.
 pub struct Master<'a> {
     compiled: &'a Compiled,
@@ -181,10 +200,11 @@ pub struct Master<'a> {
     path_row: usize,
     artificials: usize,
     penalty: f64,
+    strategy: Simplex,
     /// Pool index of every LP column after the artificials.
     members: Vec<usize>,
-    /// Pool columns looked at so far.
-    taken: usize,
+    /// Pool columns already in the LP.
+    inside: Vec<bool>,
 }
 
 fn lp_error(error: nodeplan_lp::LpError) -> SolveError {
@@ -256,26 +276,82 @@ impl<'a> Master<'a> {
             path_row,
             artificials: covering.len() + owing.len(),
             penalty,
+            strategy: Simplex::Primal,
             members: Vec::new(),
-            taken: 0,
+            inside: Vec::new(),
         })
     }
 
-    /// Takes over the columns the pool has gained, as far as the target can use them.
-    pub fn take(&mut self, pool: &Pool) -> Result<(), SolveError> {
+    /// Takes over the columns that `wanted` likes, as far as the target can use them; returns
+    /// how many.
+    pub fn take(
+        &mut self,
+        pool: &Pool,
+        mut wanted: impl FnMut(usize, &Column) -> bool,
+    ) -> Result<usize, SolveError> {
+        self.inside.resize(pool.columns().len(), false);
         let mut columns = Columns::default();
-        for (index, column) in pool.columns().iter().enumerate().skip(self.taken) {
+        for (index, column) in pool.columns().iter().enumerate() {
+            if self.inside[index] || !wanted(index, column) {
+                continue;
+            }
             if let Some(entries) = self.entries(column) {
                 let cost = self.compiled.cost(column.kind, column.point) as f64 / self.scale.norm;
                 columns.push(cost, 0.0, f64::INFINITY, &entries).map_err(lp_error)?;
                 self.members.push(index);
+                self.inside[index] = true;
             }
         }
-        self.taken = pool.columns().len();
-        if columns.is_empty() {
+        if !columns.is_empty() {
+            self.lp.add_columns(&columns).map_err(lp_error)?;
+        }
+        Ok(columns.len())
+    }
+
+    /// Starts from where the parent of this branch ended: its columns are in, the new row's
+    /// slack is basic, so the dual simplex has a row or two to mend.
+    pub fn start_from(&mut self, warm: &Warm) -> Result<(), SolveError> {
+        let rows = self.lp.row_count();
+        if warm.rows.len() > rows {
             return Ok(());
         }
-        self.lp.add_columns(&columns).map_err(lp_error)
+        let mut statuses = vec![BasisStatus::Lower; self.lp.column_count()];
+        for &artificial in &warm.artificials {
+            statuses[artificial] = BasisStatus::Basic;
+        }
+        for (place, index) in self.members.iter().enumerate() {
+            if warm.columns.binary_search(index).is_ok() {
+                statuses[self.artificials + place] = BasisStatus::Basic;
+            }
+        }
+        let mut row_statuses = warm.rows.clone();
+        row_statuses.resize(rows, BasisStatus::Basic);
+        let basic = |all: &[BasisStatus]| all.iter().filter(|s| **s == BasisStatus::Basic).count();
+        if basic(&statuses) + basic(&row_statuses) == rows {
+            let basis = Basis { columns: statuses, rows: row_statuses };
+            self.lp.set_basis(&basis).map_err(lp_error)?;
+            self.strategy = Simplex::Dual;
+        }
+        Ok(())
+    }
+
+    /// Where the last solve ended.
+    pub fn warm(&self) -> Warm {
+        let Ok(basis) = self.lp.basis() else { return Warm::default() };
+        let is_basic = |status: &BasisStatus| *status == BasisStatus::Basic;
+        let (artificials, members) = basis.columns.split_at(self.artificials);
+        let mut columns: Vec<usize> = members
+            .iter()
+            .zip(&self.members)
+            .filter(|(status, _)| is_basic(status))
+            .map(|(_, index)| *index)
+            .collect();
+        columns.sort_unstable();
+        Warm {
+            columns,
+            artificials: (0..self.artificials).filter(|&a| is_basic(&artificials[a])).collect(),
+            rows: basis.rows,
+        }
     }
 
     fn entries(&self, column: &Column) -> Option<Vec<(usize, f64)>> {
@@ -311,7 +387,7 @@ impl<'a> Master<'a> {
         let before = self.lp.iterations();
         let limits = LpLimits {
             simplex_iterations: (meter.left() / 200).clamp(1, 10_000_000),
-            strategy: Simplex::Primal,
+            strategy: std::mem::replace(&mut self.strategy, Simplex::Primal),
         };
         let interrupt = meter.control().interrupt;
         let status = self.lp.solve(limits, &interrupt).map_err(lp_error)?;
