@@ -12,6 +12,9 @@ use nodeplan_model::problem::Problem;
 use nodeplan_model::units::{Spend, UsdPerHour};
 use nodeplan_solve::{Control, solve};
 
+/// Knapsack labels the judge may make after an interrupt.
+const HASTY_JUDGE_WORK: u64 = 4_000_000;
+
 /// Every limit of an optimization.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
@@ -105,8 +108,12 @@ fn add(sum: &mut Work, more: Work) {
 /// One solve, judged.
 fn once(problem: &Problem, options: &Options, control: Control<'_>) -> Result<Optimized, Error> {
     let solution = solve(problem, &options.solve, control)?;
-    let verdict =
-        judge(problem, solution.plan.as_ref(), solution.certificate.as_ref(), &options.judge);
+    let mut limits = options.judge;
+    if (control.interrupt)() {
+        // Whoever ended the search waits: a weaker bound now beats a sharper one in minutes.
+        limits.work_limit = limits.work_limit.min(HASTY_JUDGE_WORK);
+    }
+    let verdict = judge(problem, solution.plan.as_ref(), solution.certificate.as_ref(), &limits);
     if !verdict.findings.is_empty() {
         return Err(Error::Unverified(verdict.findings));
     }
