@@ -144,7 +144,7 @@ pub struct Finisher<'a> {
     /// Problem.
     pub compiled: &'a Compiled,
     /// Units.
-    pub scale: Scale,
+    pub scale: &'a Scale,
     /// Work.
     pub meter: &'a Meter<'a>,
     /// Work units (absolute) at which to stop.
@@ -251,7 +251,7 @@ impl Finisher<'_> {
         iterations: u64,
     ) -> Result<Option<Packed>, SolveError> {
         let mut pool = pool.clone();
-        let pricing = Pricing { compiled: self.compiled, target, scale: self.scale, slack_ppm: 5_000 };
+        let pricing = Pricing { compiled: self.compiled, target, scale: self.scale, slack_ppm: 5_000, budget: 200_000 };
         let reduced = generate::enrich(&pricing, &relaxed.duals, &mut pool, 20, 400, self.meter);
         let mut order: Vec<(f64, usize)> = reduced.iter().map(|&(i, r)| (r, i)).collect();
         order.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
@@ -317,8 +317,7 @@ impl Finisher<'_> {
         let mut ranked: Vec<(f64, usize)> = Vec::new();
         for (i, (column, nodes)) in best.nodes.iter().enumerate() {
             let Ok(place) = target.kinds.binary_search(&column.kind) else { continue };
-            let cost = self.compiled.cost(column.kind, column.point) as f64
-                * self.scale.scale as f64;
+            let cost = self.scale.cost(self.compiled, column.kind, column.point) as f64;
             let worth = duals.worth(self.compiled, target, place, column) as f64;
             let loss = (cost - worth) / cost;
             for copy in 0..(*nodes).min(size as u32) {

@@ -11,6 +11,7 @@ mod branch;
 mod columns;
 mod compile;
 mod construct;
+mod counts;
 mod integer;
 mod packed;
 mod reasons;

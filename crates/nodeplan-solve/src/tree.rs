@@ -44,7 +44,7 @@ struct TreeNode {
 /// The search.
 pub struct Tree<'a> {
     compiled: &'a Compiled,
-    scale: Scale,
+    scale: &'a Scale,
     meter: &'a Meter<'a>,
     nodes: Vec<TreeNode>,
     /// Open leaves by (bound, index).
@@ -68,7 +68,7 @@ impl<'a> Tree<'a> {
     /// A tree of the root alone.
     pub fn new(
         compiled: &'a Compiled,
-        scale: Scale,
+        scale: &'a Scale,
         meter: &'a Meter<'a>,
         target: &Target,
         relaxed: &Relaxed,
@@ -101,8 +101,7 @@ impl<'a> Tree<'a> {
     /// From 1/scale cost units to cost units, rounded up, then up to the lattice of the kinds
     /// still allowed.
     fn rounded(&self, target: &Target, bound: i128) -> i128 {
-        let scale = i128::from(self.scale.scale);
-        let cost = bound.max(0).div_euclid(scale) + i128::from(bound.max(0) % scale != 0);
+        let cost = self.scale.to_cost(bound);
         let mut step = 0_u64;
         for &kind in &target.kinds {
             for point in 0..self.compiled.weights.len() {
@@ -332,7 +331,7 @@ impl<'a> Tree<'a> {
                 },
             })
             .collect();
-        Certificate { scale: self.scale.scale as u64, unit: self.compiled.unit, tree }
+        Certificate { scale: self.scale.certified(), unit: self.compiled.unit, tree }
     }
 
     /// The kinds with all they stand in for.
@@ -367,7 +366,7 @@ impl<'a> Tree<'a> {
                 let mut row = vec![0; workloads];
                 for (class, dual) in self.compiled.classes.iter().zip(duals) {
                     for member in &class.members {
-                        row[member.index()] = *dual;
+                        row[member.index()] = self.scale.stated(*dual);
                     }
                 }
                 row
@@ -377,11 +376,15 @@ impl<'a> Tree<'a> {
         for (duals, &(small, large)) in node.duals.coupling.iter().zip(&self.compiled.coupled) {
             for (&dual, &front) in duals.iter().zip(&node.target.kinds) {
                 if dual > 0 {
-                    coupling.push((front as u32, small as u32, large as u32, dual));
+                    // The judge may let another of equal kinds stand in for the rest.
+                    for kind in self.with_dominated(&[front]) {
+                        coupling.push((kind, small as u32, large as u32, self.scale.stated(dual)));
+                    }
                 }
             }
         }
         coupling.sort_unstable();
-        Leaf { demand, system: node.duals.system.clone(), coupling, path: node.duals.path.clone() }
+        let stated = |duals: &[i64]| duals.iter().map(|dual| self.scale.stated(*dual)).collect();
+        Leaf { demand, system: stated(&node.duals.system), coupling, path: stated(&node.duals.path) }
     }
 }

@@ -18,7 +18,7 @@ const LAYERS: usize = 8;
 const LARGEST: usize = 6_000;
 
 /// Classes by the set of kinds that fit them, merged down to [`LAYERS`].
-fn layers(compiled: &Compiled, target: &Target) -> Vec<(Vec<bool>, Vec<usize>)> {
+pub fn layers(compiled: &Compiled, target: &Target) -> Vec<(Vec<bool>, Vec<usize>)> {
     let mut by_set: BTreeMap<Vec<bool>, Vec<usize>> = BTreeMap::new();
     for class in 0..compiled.classes.len() {
         if target.demand.iter().all(|row| row[class] == 0) {
@@ -49,7 +49,7 @@ fn layers(compiled: &Compiled, target: &Target) -> Vec<(Vec<bool>, Vec<usize>)> 
 pub fn bound(
     compiled: &Compiled,
     target: &Target,
-    scale: Scale,
+    scale: &Scale,
     meter: &Meter<'_>,
 ) -> Option<(i128, Duals)> {
     let layers = layers(compiled, target);
@@ -120,8 +120,8 @@ pub fn bound(
                 .map(|d| worths[u(layer, d)] * compiled.plain_size(class, d) as f64 / unit[d])
                 .sum();
             for (row, w) in duals.demand.iter_mut().zip(&compiled.weights) {
-                let exact = value * *w as f64 / weight * scale.norm * scale.scale as f64;
-                row[class] = ((exact * (1.0 - 1e-9)) as i64).clamp(0, scale.most);
+                let exact = value * *w as f64 / weight * scale.norm * scale.factor();
+                row[class] = ((exact * (1.0 - 1e-9)) as i64).clamp(0, scale.most(Some(class)));
             }
         }
     }

@@ -29,7 +29,7 @@ pub struct Effort {
 /// Ladder to the end: the last rung is exact.
 pub const EXACT: &[usize] = &[24, 160, 1_500, 20_000, 4_000_000];
 /// Of a branch: most columns are there already.
-pub const BRANCH: &[usize] = &[160, 4_000_000];
+pub const BRANCH: &[usize] = &[4_000_000];
 /// Short lists only: good columns, a weak bound.
 pub const QUICK: &[usize] = &[24, 160];
 
@@ -70,9 +70,11 @@ pub struct Pricing<'a> {
     /// What is covered.
     pub target: &'a Target,
     /// Units.
-    pub scale: Scale,
+    pub scale: &'a Scale,
     /// Contents worth less than their node by so many millionths of its cost also count.
     pub slack_ppm: i64,
+    /// Labels of one knapsack.
+    pub budget: u64,
 }
 
 impl Pricing<'_> {
@@ -87,7 +89,7 @@ impl Pricing<'_> {
         labels: usize,
     ) -> Task {
         let kind = self.target.kinds[place];
-        let cost = self.compiled.cost(kind, point).saturating_mul(self.scale.scale);
+        let cost = self.scale.cost(self.compiled, kind, point);
         let limit = cost
             - duals.of_any_node(self.compiled, self.target, place, point)
             - cost / 1_000_000 * self.slack_ppm;
@@ -141,6 +143,7 @@ impl Pricing<'_> {
             best_only: self.slack_ppm == 0,
             keep,
             label_limit: labels,
+            budget: self.budget,
         }
     }
 
@@ -168,7 +171,7 @@ impl Pricing<'_> {
         let (mut numerator, mut denominator) = (1_i128, 1_i128);
         for (place, point, answer) in priced {
             let kind = self.target.kinds[*place];
-            let cost = i128::from(self.compiled.cost(kind, *point)) * i128::from(self.scale.scale);
+            let cost = i128::from(self.scale.cost(self.compiled, kind, *point));
             let extra =
                 i128::from(duals.of_any_node(self.compiled, self.target, *place, *point));
             let worth = (i128::from(answer.upper) + extra).max(extra);
@@ -209,10 +212,7 @@ pub fn enrich(
         .enumerate()
         .filter_map(|(index, column)| {
             let place = pricing.target.kinds.binary_search(&column.kind).ok()?;
-            let cost = pricing
-                .compiled
-                .cost(column.kind, column.point)
-                .saturating_mul(pricing.scale.scale);
+            let cost = pricing.scale.cost(pricing.compiled, column.kind, column.point);
             let worth = duals.worth(pricing.compiled, pricing.target, place, column);
             Some((index, (cost - worth) as f64))
         })
@@ -223,7 +223,7 @@ pub fn enrich(
 pub fn generate(
     compiled: &Compiled,
     target: &Target,
-    scale: Scale,
+    scale: &Scale,
     pool: &mut Pool,
     start: Start<'_>,
     effort: &Effort,
@@ -245,7 +245,10 @@ pub fn generate(
     if !master.solve(meter)? {
         return Ok(None);
     }
-    let pricing = Pricing { compiled, target, scale, slack_ppm: 0 };
+    // One round may take a good part of what is left, no single knapsack too much of it.
+    let tasks = (target.kinds.len() * target.demand.len()).max(1) as u64;
+    let budget = (meter.left().min(effort.until.saturating_sub(meter.used())) / tasks).max(2_000);
+    let pricing = Pricing { compiled, target, scale, slack_ppm: 0, budget };
     let mut best = start.center;
     let mut rung = 0;
     let mut complete = false;
@@ -279,9 +282,12 @@ pub fn generate(
             best = Some((bound, asked.clone()));
         }
         let improving = collect(&pricing, &current, &priced, pool);
-        let gap = master.objective() * scale.scale as f64
+        let gap = master.objective() * scale.factor()
             - best.as_ref().map_or(0, |b| b.0) as f64;
-        if gap <= effort.tolerance * master.objective() * scale.scale as f64 {
+        if gap <= effort.tolerance * master.objective() * scale.factor() {
+            if master.shortage() > 1e-7 && master.raise_penalty()? && master.solve(meter)? {
+                continue;
+            }
             complete = true;
             break;
         }
@@ -335,12 +341,12 @@ pub fn generate(
 fn near<'a>(
     compiled: &'a Compiled,
     target: &'a Target,
-    scale: Scale,
+    scale: &'a Scale,
     duals: &'a Duals,
 ) -> impl Fn(&Column, i64) -> bool + 'a {
     move |column, ppm| {
         let Ok(place) = target.kinds.binary_search(&column.kind) else { return false };
-        let cost = compiled.cost(column.kind, column.point).saturating_mul(scale.scale);
+        let cost = scale.cost(compiled, column.kind, column.point);
         let worth = duals.worth(compiled, target, place, column);
         cost - worth < cost / 1_000_000 * ppm - cost / 10_000_000_000
     }
@@ -355,10 +361,9 @@ fn collect(
     pool: &mut Pool,
 ) -> usize {
     let mut improving = 0;
-    let scale = pricing.scale.scale;
     for (place, point, answer) in priced {
         let kind = pricing.target.kinds[*place];
-        let cost = pricing.compiled.cost(kind, *point).saturating_mul(scale);
+        let cost = pricing.scale.cost(pricing.compiled, kind, *point);
         let empty = Column { kind, point: *point, content: Vec::new() };
         let nothing =
             current.of_any_node(pricing.compiled, pricing.target, *place, *point) > cost;

@@ -58,6 +58,8 @@ pub struct Task {
     pub keep: usize,
     /// Labels kept per stage; beyond it the answer is a heuristic with a valid upper bound.
     pub label_limit: usize,
+    /// Labels in all; once they are made, lists are cut short.
+    pub budget: u64,
 }
 
 /// Joint gains one task can carry (bits of a label's mask).
@@ -75,6 +77,8 @@ pub struct Priced {
 }
 
 const SETS: usize = 4;
+/// Labels kept per stage once the budget is spent.
+const SPENT: usize = 64;
 /// Label limits from here on are meant to be exact.
 const EXACT_FROM: usize = 100_000;
 
@@ -547,7 +551,12 @@ impl<const D: usize> Search<'_, D> {
 
     /// Keeps the labels of largest completion bound and remembers what was dropped.
     fn truncate(&mut self, s: usize, labels: &mut Vec<Label<D>>) {
-        if labels.len() <= self.task.label_limit {
+        let limit = if self.labels > self.task.budget {
+            SPENT.min(self.task.label_limit)
+        } else {
+            self.task.label_limit
+        };
+        if labels.len() <= limit {
             return;
         }
         let mut ranked: Vec<(f64, u32)> = labels
@@ -556,8 +565,8 @@ impl<const D: usize> Search<'_, D> {
             .map(|(i, label)| (self.bound(&self.stages[s], &label.used, label.value), i as u32))
             .collect();
         ranked.sort_unstable_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
-        self.dropped = self.dropped.max(ranked[self.task.label_limit].0.ceil() as i64);
-        ranked.truncate(self.task.label_limit);
+        self.dropped = self.dropped.max(ranked[limit].0.ceil() as i64);
+        ranked.truncate(limit);
         let mut kept: Vec<u32> = ranked.into_iter().map(|(_, i)| i).collect();
         kept.sort_unstable();
         *labels = kept.into_iter().map(|i| labels[i as usize]).collect();
@@ -767,6 +776,7 @@ mod tests {
                     best_only: true,
                     keep: 3,
                     label_limit: usize::MAX,
+                    budget: u64::MAX,
                 })
         })
     }

@@ -145,36 +145,81 @@ impl Duals {
 }
 
 /// Factor between costs and LP numbers, and the duals' scale.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Scale {
     /// Cost units of one LP unit.
     pub norm: f64,
-    /// Dual units of one cost unit.
-    pub scale: i64,
-    /// Largest dual used, so that the worth of a content never overflows.
-    pub most: i64,
+    /// Dual units of one cost unit, where costs are small …
+    fine: i64,
+    /// … or cost units of one dual unit, where they are huge. One of the two is 1.
+    coarse: i64,
+    /// Largest worth that all pods of one class on a node may have together, so that the worth
+    /// of a content never overflows.
+    together: i64,
+    /// Most pods of each class on one node.
+    copies: Vec<i64>,
 }
+
+/// Bits of the worth of a content.
+const WORTH_BITS: u32 = 60;
+/// How much dearer than the dearest node an artificial column may become.
+const HEADROOM: i64 = 200;
 
 impl Scale {
     /// Chosen so that the costs of all front kinds and the worth of all contents fit.
     pub fn of(compiled: &Compiled) -> Self {
         let mut dearest: i64 = 1;
-        let mut pods: i64 = 1;
+        let mut copies = vec![1_i64; compiled.classes.len()];
         for &kind in &compiled.front {
             for point in 0..compiled.weights.len() {
                 dearest = dearest.max(compiled.cost(kind, point));
-                let content: i64 = (0..compiled.classes.len())
-                    .map(|class| i64::from(compiled.most(kind, class, point)))
-                    .sum();
-                pods = pods.max(content);
+                for (class, most) in copies.iter_mut().enumerate() {
+                    *most = (*most).max(i64::from(compiled.most(kind, class, point)));
+                }
             }
         }
-        let most = (1_i64 << 58) / pods;
+        let together = (1_i64 << WORTH_BITS) / (copies.len() as i64 + 4);
         let mut scale = 1000;
-        while scale > 1 && dearest.saturating_mul(scale).saturating_mul(4096) > most {
+        while scale > 1 && dearest.saturating_mul(scale).saturating_mul(HEADROOM) > together {
             scale /= 10;
         }
-        Self { norm: dearest as f64 / 16.0, scale, most }
+        let mut coarse = 1;
+        while (dearest / coarse).saturating_mul(HEADROOM) > together {
+            coarse *= 2;
+        }
+        Self { norm: dearest as f64 / 16.0, fine: scale, coarse, together, copies }
+    }
+
+    /// Cost of a node in dual units, rounded down.
+    pub fn cost(&self, compiled: &Compiled, kind: usize, point: usize) -> i64 {
+        (compiled.cost(kind, point) / self.coarse).saturating_mul(self.fine)
+    }
+
+    /// Dual units of one cost unit.
+    pub fn factor(&self) -> f64 {
+        self.fine as f64 / self.coarse as f64
+    }
+
+    /// From dual units to cost units, rounded up: costs are whole.
+    pub fn to_cost(&self, amount: i128) -> i128 {
+        let amount = amount.max(0) * i128::from(self.coarse);
+        let fine = i128::from(self.fine);
+        amount / fine + i128::from(amount % fine != 0)
+    }
+
+    /// A dual as the certificate states it, in 1/[`Scale::certified`] of a cost unit.
+    pub fn stated(&self, dual: i64) -> i64 {
+        dual.saturating_mul(self.coarse)
+    }
+
+    /// The scale of the certificate.
+    pub fn certified(&self) -> u64 {
+        self.fine as u64
+    }
+
+    /// Largest dual of a class; of a row that counts nodes, with `None`.
+    pub fn most(&self, class: Option<usize>) -> i64 {
+        self.together / class.map_or(8, |class| self.copies[class])
     }
 }
 
@@ -192,7 +237,7 @@ pub struct Warm {
 pub struct Master<'a> {
     compiled: &'a Compiled,
     target: &'a Target,
-    scale: Scale,
+    scale: &'a Scale,
     lp: HighsLp,
     demand_rows: Vec<Vec<Option<usize>>>,
     system_row: usize,
@@ -216,7 +261,7 @@ impl<'a> Master<'a> {
     pub fn new(
         compiled: &'a Compiled,
         target: &'a Target,
-        scale: Scale,
+        scale: &'a Scale,
     ) -> Result<Self, SolveError> {
         let mut rows = Rows::default();
         let mut covering = Vec::new();
@@ -412,7 +457,7 @@ impl<'a> Master<'a> {
     /// Makes artificial columns dearer; false where that would overflow the duals.
     pub fn raise_penalty(&mut self) -> Result<bool, SolveError> {
         let next = self.penalty * 64.0;
-        if next * self.scale.norm * self.scale.scale as f64 > self.scale.most as f64 {
+        if next * self.scale.norm * self.scale.factor() > self.scale.most(None) as f64 {
             return Ok(false);
         }
         self.penalty = next;
@@ -440,13 +485,20 @@ impl<'a> Master<'a> {
     /// The duals as integers, rounded down.
     pub fn duals(&self) -> Duals {
         let y = self.lp.row_duals();
-        let factor = self.scale.norm * self.scale.scale as f64;
-        let most = self.scale.most;
-        let integer = |value: f64| ((value * factor).floor() as i64).clamp(0, most);
+        let factor = self.scale.norm * self.scale.factor();
+        let below = |value: f64, most: i64| ((value * factor).floor() as i64).clamp(0, most);
+        let integer = |value: f64| below(value, self.scale.most(None));
         let demand = self
             .demand_rows
             .iter()
-            .map(|rows| rows.iter().map(|row| row.map_or(0, |r| integer(y[r]))).collect())
+            .map(|rows| {
+                rows.iter()
+                    .enumerate()
+                    .map(|(class, row)| {
+                        row.map_or(0, |r| below(y[r], self.scale.most(Some(class))))
+                    })
+                    .collect()
+            })
             .collect();
         let from = |start: usize, count: usize| start..start + count;
         let kinds = self.target.kinds.len();
