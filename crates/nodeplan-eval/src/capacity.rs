@@ -62,31 +62,18 @@ impl Room {
 
     /// Code and name of each entry of the row.
     pub(crate) fn names(&self, problem: &Problem) -> Vec<(&'static str, String)> {
-        let named = [
-            "cpu (m)",
-            "memory (B)",
-            "pods",
-            "gpus",
-            "data disks",
-            "ephemeral storage (B)",
-        ];
+        let named =
+            ["cpu (m)", "memory (B)", "pods", "gpus", "data disks", "ephemeral storage (B)"];
         let extended = problem.parts().extended.iter().map(String::as_str);
         let mut names: Vec<_> = named
             .into_iter()
             .chain(extended)
             .map(|name| (codes::CAPACITY, name.to_owned()))
             .collect();
+        names.extend(self.sustained.map(|_| (codes::SUSTAINED, "sustained cpu (m)".to_owned())));
+        names.extend(self.cpu_limits.map(|_| (codes::OVERCOMMIT, "cpu limits (m)".to_owned())));
         names.extend(
-            self.sustained
-                .map(|_| (codes::SUSTAINED, "sustained cpu (m)".to_owned())),
-        );
-        names.extend(
-            self.cpu_limits
-                .map(|_| (codes::OVERCOMMIT, "cpu limits (m)".to_owned())),
-        );
-        names.extend(
-            self.memory_limits
-                .map(|_| (codes::OVERCOMMIT, "memory limits (B)".to_owned())),
+            self.memory_limits.map(|_| (codes::OVERCOMMIT, "memory limits (B)".to_owned())),
         );
         names
     }
@@ -98,13 +85,9 @@ impl Needs {
         row.clear();
         row.extend_from_slice(&self.size);
         row.extend(room.sustained.map(|_| self.mean));
+        row.extend(room.cpu_limits.map(|_| self.cpu_limit.unwrap_or(room.allocatable_cpu)));
         row.extend(
-            room.cpu_limits
-                .map(|_| self.cpu_limit.unwrap_or(room.allocatable_cpu)),
-        );
-        row.extend(
-            room.memory_limits
-                .map(|_| self.memory_limit.unwrap_or(room.allocatable_memory)),
+            room.memory_limits.map(|_| self.memory_limit.unwrap_or(room.allocatable_memory)),
         );
     }
 }
@@ -181,10 +164,9 @@ fn platform_memory(cluster: &Cluster, nominal: u64, max_pods: u32) -> u64 {
     };
     let (kubelet, eviction) = match cluster.reservation {
         ReservationModel::Measured => (0, 0),
-        ReservationModel::Aks => (
-            (MIB * (50 + 20 * u64::from(max_pods))).min(nominal / 4),
-            100 * MIB,
-        ),
+        ReservationModel::Aks => {
+            ((MIB * (50 + 20 * u64::from(max_pods))).min(nominal / 4), 100 * MIB)
+        }
         ReservationModel::AksLegacy | ReservationModel::NodeAutoProvisioning => {
             (banded_memory(nominal), 750 * MIB)
         }
@@ -204,10 +186,7 @@ fn allocatable(cluster: &Cluster, sku: &Sku, max_pods: u32, extended: usize) -> 
     };
     let mut row = vec![0; Resources::NAMED + extended];
     row[0] = (cores * 1000).saturating_sub(kept);
-    row[1] = sku
-        .memory
-        .0
-        .saturating_sub(platform_memory(cluster, sku.memory.0, max_pods));
+    row[1] = sku.memory.0.saturating_sub(platform_memory(cluster, sku.memory.0, max_pods));
     row[2] = u64::from(max_pods);
     row[3] = u64::from(sku.gpus);
     row[4] = u64::from(sku.max_data_disks);
@@ -225,10 +204,7 @@ pub(crate) fn room(problem: &Problem, kind: PoolKind) -> Room {
     for amount in &mut usable[..2] {
         *amount -= permille_up(*amount, cluster.headroom.0).min(*amount);
     }
-    let mut sustained = sku
-        .sustained
-        .filter(|_| cluster.sustained_cpu)
-        .map(|total| total.0);
+    let mut sustained = sku.sustained.filter(|_| cluster.sustained_cpu).map(|total| total.0);
     for addon in placement::addons_on(problem, kind) {
         let mut taken = addon.request.row(extended);
         taken[2] = 1;

@@ -51,10 +51,7 @@ fn real_nodes_lose_what_the_rules_say() {
             let got = room.usable[1] / KIB;
             if os_overhead {
                 // The fitted part: within 1 % of the real node.
-                assert!(
-                    got.abs_diff(allocatable) * 100 <= allocatable,
-                    "{model:?} {gib}: {got}"
-                );
+                assert!(got.abs_diff(allocatable) * 100 <= allocatable, "{model:?} {gib}: {got}");
             } else {
                 let kept = gib * GIB / KIB - got;
                 assert_eq!(kept, capacity - allocatable, "{model:?} {gib} GiB");

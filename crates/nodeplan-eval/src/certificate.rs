@@ -44,10 +44,7 @@ pub fn check_bound(
 ) -> BoundCheck {
     let kinds = Kinds::of(problem);
     let step = lattice(problem, &kinds, |_| true);
-    let mut check = BoundCheck {
-        lattice: Spend(step),
-        ..BoundCheck::default()
-    };
+    let mut check = BoundCheck { lattice: Spend(step), ..BoundCheck::default() };
     let mut found = Findings(Vec::new());
     check_tree(problem, certificate, kinds.all.len(), &mut found);
     if !found.0.is_empty() {
@@ -67,9 +64,7 @@ pub fn check_bound(
     let mut budget = options.work_limit;
     for (done, view) in views.iter().enumerate() {
         // Early leaves may not use up the work of later ones.
-        let share = (budget / (views.len() - done) as u64)
-            .saturating_mul(16)
-            .min(budget);
+        let share = (budget / (views.len() - done) as u64).saturating_mul(16).min(budget);
         let bound = bound_leaf(problem, certificate, &kinds, view, share);
         budget = budget.saturating_sub(bound.work);
         least = least.min(settle(&mut check, &bound, view.index, &mut found));
@@ -92,11 +87,7 @@ fn settle(check: &mut BoundCheck, leaf: &LeafBound, index: usize, found: &mut Fi
     }
     leaf.bound.unwrap_or_else(|| {
         let place = crate::tree::place(index);
-        found.note(
-            crate::codes::OVERFLOW,
-            place,
-            "the numbers of the leaf exceed 127 bits",
-        );
+        found.note(crate::codes::OVERFLOW, place, "the numbers of the leaf exceed 127 bits");
         0
     })
 }

@@ -11,9 +11,7 @@ use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
 
-const OPTIONS: JudgeOptions = JudgeOptions {
-    work_limit: 1_000_000,
-};
+const OPTIONS: JudgeOptions = JudgeOptions { work_limit: 1_000_000 };
 
 prop_compose! {
     /// Small problems in which every rule turns up.
@@ -80,11 +78,7 @@ impl Draw<'_> {
     fn below(&mut self, limit: u32) -> u32 {
         let seed = self.0[self.1 % self.0.len()];
         self.1 += 1;
-        if limit == 0 {
-            0
-        } else {
-            seed.wrapping_add(self.1 as u32 * 7) % limit
-        }
+        if limit == 0 { 0 } else { seed.wrapping_add(self.1 as u32 * 7) % limit }
     }
 }
 
@@ -101,50 +95,30 @@ fn leaf(problem: &Problem, rows: usize, draw: &mut Draw<'_>) -> Branch {
     }
     coupling.sort_unstable();
     let mut dual = |limit| i64::from(draw.below(limit));
-    let demand = (0..points)
-        .map(|_| problem.workloads().iter().map(|_| dual(120)).collect())
-        .collect();
-    let system = if problem.needs_system_node() {
-        points
-    } else {
-        0
-    };
+    let demand =
+        (0..points).map(|_| problem.workloads().iter().map(|_| dual(120)).collect()).collect();
+    let system = if problem.needs_system_node() { points } else { 0 };
     let system = (0..system).map(|_| dual(60)).collect();
     let path = (0..rows).map(|_| dual(60)).collect();
-    Branch::Leaf(Leaf {
-        demand,
-        system,
-        coupling,
-        path,
-    })
+    Branch::Leaf(Leaf { demand, system, coupling, path })
 }
 
 fn row(problem: &Problem, draw: &mut Draw<'_>) -> CountRow {
-    let kinds = (0..problem.pool_kinds().len() as u32)
-        .filter(|_| draw.below(2) == 0)
-        .collect();
+    let kinds = (0..problem.pool_kinds().len() as u32).filter(|_| draw.below(2) == 0).collect();
     let workloads = problem.workloads().len() as u32;
     let conditions = (0..draw.below(3))
         .map(|_| {
             let first = draw.below(workloads);
-            let workloads = (first..workloads)
-                .filter(|_| draw.below(2) == 0 || workloads < 2)
-                .map(WorkloadId);
+            let workloads =
+                (first..workloads).filter(|_| draw.below(2) == 0 || workloads < 2).map(WorkloadId);
             let mut workloads: Vec<WorkloadId> = workloads.collect();
             if workloads.is_empty() {
                 workloads.push(WorkloadId(first));
             }
-            Condition {
-                workloads,
-                at_least: draw.below(3) + 1,
-            }
+            Condition { workloads, at_least: draw.below(3) + 1 }
         })
         .collect();
-    CountRow {
-        point: draw.below(problem.points().len() as u32),
-        kinds,
-        conditions,
-    }
+    CountRow { point: draw.below(problem.points().len() as u32), kinds, conditions }
 }
 
 /// A well-formed certificate with a tree of up to three branches.
@@ -166,50 +140,27 @@ fn certificate(problem: &Problem, seeds: &Seeds) -> Certificate {
         let kinds = problem.pool_kinds().len() as u32;
         let (branch, rows) = if draw.below(3) == 0 {
             let first = draw.below(kinds);
-            let mut kinds: Vec<u32> = (0..kinds)
-                .filter(|&j| j == first || draw.below(3) == 0)
-                .collect();
+            let mut kinds: Vec<u32> =
+                (0..kinds).filter(|&j| j == first || draw.below(3) == 0).collect();
             kinds.dedup();
-            (
-                Branch::Pool {
-                    kinds,
-                    unused: left,
-                    used: right,
-                },
-                rows,
-            )
+            (Branch::Pool { kinds, unused: left, used: right }, rows)
         } else {
             let row = row(problem, &mut draw);
             let rhs = draw.below(3);
-            (
-                Branch::Count {
-                    row,
-                    rhs,
-                    at_most: left,
-                    at_least: right,
-                },
-                rows + 1,
-            )
+            (Branch::Count { row, rhs, at_most: left, at_least: right }, rows + 1)
         };
         tree[at] = Some(branch);
         open.push((left as usize, rows));
         open.push((right as usize, rows));
     }
-    Certificate {
-        scale,
-        unit,
-        tree: tree.into_iter().flatten().collect(),
-    }
+    Certificate { scale, unit, tree: tree.into_iter().flatten().collect() }
 }
 
 /// Random certificates never prove more than the optimum, whatever the work limit; enough of
 /// them prove exactly the optimum for that to mean something.
 #[test]
 fn no_certificate_proves_more_than_the_truth() {
-    let cases = std::env::var("NODEPLAN_CASES")
-        .ok()
-        .and_then(|n| n.parse().ok())
-        .unwrap_or(3000);
+    let cases = std::env::var("NODEPLAN_CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(3000);
     let mut runner = TestRunner::deterministic();
     let strategy = (any_problem(), prop::collection::vec(any::<u32>(), 40));
     let (mut tight, mut coupled, mut infeasible, mut scaled, mut branched) = (0, 0, 0, 0, 0);
@@ -233,10 +184,7 @@ fn no_certificate_proves_more_than_the_truth() {
             "case {case}: {} > {best}\n{problem:?}\n{certificate:?}",
             check.bound.0
         );
-        assert!(
-            check.lattice.0 == 0 && best == 0 || best % check.lattice.0 == 0,
-            "case {case}"
-        );
+        assert!(check.lattice.0 == 0 && best == 0 || best % check.lattice.0 == 0, "case {case}");
         tight += u32::from(check.bound.0 == best && best > 0);
         coupled += u32::from(!problem.coupled_points().is_empty());
         scaled += u32::from(check.scaled > 0);
@@ -266,26 +214,13 @@ fn tight() -> (Problem, Certificate) {
     parts.cluster.max_pools = Some(1);
     parts.cluster.system_pool = SystemPool::Shared;
     let problem = testing::problem(parts);
-    let leaf = Leaf {
-        demand: vec![vec![15], vec![30]],
-        system: vec![0, 0],
-        ..Leaf::default()
-    };
-    (
-        problem,
-        Certificate {
-            scale: 10,
-            unit: 2,
-            tree: vec![Branch::Leaf(leaf)],
-        },
-    )
+    let leaf = Leaf { demand: vec![vec![15], vec![30]], system: vec![0, 0], ..Leaf::default() };
+    (problem, Certificate { scale: 10, unit: 2, tree: vec![Branch::Leaf(leaf)] })
 }
 
 fn the_leaf(certificate: &mut Certificate) -> &mut Leaf {
     let last = certificate.tree.last_mut().unwrap();
-    let Branch::Leaf(leaf) = last else {
-        unreachable!("the last entry is a leaf")
-    };
+    let Branch::Leaf(leaf) = last else { unreachable!("the last entry is a leaf") };
     leaf
 }
 
@@ -294,10 +229,7 @@ fn a_tight_certificate_proves_its_bound() {
     let (problem, certificate) = tight();
     let check = check_bound(&problem, &certificate, &OPTIONS);
     // 2·7.5 + 4·4.5 = 33 up to the lattice of 2·3.
-    assert_eq!(
-        (check.bound, check.lattice, check.scaled),
-        (Spend(36), Spend(6), 0)
-    );
+    assert_eq!((check.bound, check.lattice, check.scaled), (Spend(36), Spend(6), 0));
     assert_eq!((check.leaves, check.priced, check.cut_short), (1, 2, 0));
     assert_eq!(brute_force(&problem), Some(2 * 9 + 4 * 6));
 }
@@ -305,31 +237,12 @@ fn a_tight_certificate_proves_its_bound() {
 /// Splits at one row: nodes at the high point ≤ 2 or ≥ 3.
 fn branched() -> (Problem, Certificate) {
     let (problem, mut certificate) = tight();
-    let Branch::Leaf(leaf) = certificate.tree.remove(0) else {
-        unreachable!("one leaf")
-    };
-    let row = CountRow {
-        point: 0,
-        kinds: vec![0],
-        conditions: Vec::new(),
-    };
-    let low = Leaf {
-        demand: vec![vec![3000], vec![30]],
-        path: vec![6000 - 30],
-        ..leaf.clone()
-    };
-    let high = Leaf {
-        demand: vec![vec![0], vec![30]],
-        path: vec![30],
-        ..leaf
-    };
+    let Branch::Leaf(leaf) = certificate.tree.remove(0) else { unreachable!("one leaf") };
+    let row = CountRow { point: 0, kinds: vec![0], conditions: Vec::new() };
+    let low = Leaf { demand: vec![vec![3000], vec![30]], path: vec![6000 - 30], ..leaf.clone() };
+    let high = Leaf { demand: vec![vec![0], vec![30]], path: vec![30], ..leaf };
     certificate.tree = vec![
-        Branch::Count {
-            row,
-            rhs: 2,
-            at_most: 1,
-            at_least: 2,
-        },
+        Branch::Count { row, rhs: 2, at_most: 1, at_least: 2 },
         Branch::Leaf(low),
         Branch::Leaf(high),
     ];
@@ -370,24 +283,14 @@ fn one_unit_too_much_is_not_granted() {
 type Fault = (&'static str, fn(&mut Certificate));
 
 fn count(certificate: &mut Certificate) -> (&mut CountRow, &mut u32, &mut u32) {
-    let Branch::Count {
-        row,
-        at_most,
-        at_least,
-        ..
-    } = &mut certificate.tree[0]
-    else {
+    let Branch::Count { row, at_most, at_least, .. } = &mut certificate.tree[0] else {
         unreachable!("the root counts")
     };
     (row, at_most, at_least)
 }
 
 fn pool_root(certificate: &mut Certificate, kinds: Vec<u32>) {
-    certificate.tree[0] = Branch::Pool {
-        kinds,
-        unused: 1,
-        used: 2,
-    };
+    certificate.tree[0] = Branch::Pool { kinds, unused: 1, used: 2 };
 }
 
 const FAULTS: &[Fault] = &[
@@ -408,22 +311,13 @@ const FAULTS: &[Fault] = &[
     (codes::ROW, |c| count(c).0.kinds = vec![1]),
     (codes::ROW, |c| count(c).0.kinds = vec![0, 0]),
     (codes::CONDITION, |c| {
-        count(c).0.conditions.push(Condition {
-            workloads: vec![WorkloadId(0)],
-            at_least: 0,
-        });
+        count(c).0.conditions.push(Condition { workloads: vec![WorkloadId(0)], at_least: 0 });
     }),
     (codes::CONDITION, |c| {
-        count(c).0.conditions.push(Condition {
-            workloads: vec![WorkloadId(1)],
-            at_least: 1,
-        });
+        count(c).0.conditions.push(Condition { workloads: vec![WorkloadId(1)], at_least: 1 });
     }),
     (codes::CONDITION, |c| {
-        count(c).0.conditions.push(Condition {
-            workloads: vec![],
-            at_least: 1,
-        });
+        count(c).0.conditions.push(Condition { workloads: vec![], at_least: 1 });
     }),
     (codes::BRANCH_KIND, |c| pool_root(c, vec![1])),
     (codes::BRANCH_KIND, |c| pool_root(c, vec![])),
@@ -436,9 +330,7 @@ const FAULTS: &[Fault] = &[
     (codes::COUPLING, |c| the_leaf(c).coupling.push((0, 0, 1, 1))),
     (codes::COUPLING, |c| the_leaf(c).coupling.push((1, 1, 0, 1))),
     (codes::COUPLING, |c| the_leaf(c).coupling.push((0, 1, 0, 0))),
-    (codes::COUPLING, |c| {
-        the_leaf(c).coupling = vec![(0, 1, 0, 1), (0, 1, 0, 1)]
-    }),
+    (codes::COUPLING, |c| the_leaf(c).coupling = vec![(0, 1, 0, 1), (0, 1, 0, 1)]),
     (codes::PATH_DUALS, |c| the_leaf(c).path.clear()),
     (codes::PATH_DUALS, |c| the_leaf(c).path.push(0)),
 ];
@@ -454,16 +346,9 @@ fn every_planted_fault_is_found_and_voids_the_bound() {
         assert_eq!(check.bound, Spend(0), "fault {at}");
     }
     let elsewhere = [codes::OVERFLOW, codes::CONTRADICTION];
-    for code in codes::ALL
-        .iter()
-        .filter(|code| code.code.starts_with("NP52"))
-    {
+    for code in codes::ALL.iter().filter(|code| code.code.starts_with("NP52")) {
         let planted = FAULTS.iter().any(|fault| fault.0 == code.code);
-        assert!(
-            planted || elsewhere.contains(&code.code),
-            "no fault for {}",
-            code.code
-        );
+        assert!(planted || elsewhere.contains(&code.code), "no fault for {}", code.code);
     }
 }
 
@@ -477,15 +362,8 @@ fn numbers_too_large_are_refused_or_rounded_down() {
             &[(86_400_000, &[5])],
         );
         let problem = testing::problem(parts);
-        let leaf = Leaf {
-            demand: vec![vec![i64::MAX]],
-            ..Leaf::default()
-        };
-        let certificate = Certificate {
-            scale,
-            unit: 1,
-            tree: vec![Branch::Leaf(leaf)],
-        };
+        let leaf = Leaf { demand: vec![vec![i64::MAX]], ..Leaf::default() };
+        let certificate = Certificate { scale, unit: 1, tree: vec![Branch::Leaf(leaf)] };
         let check = check_bound(&problem, &certificate, &OPTIONS);
         let codes: Vec<&str> = check.findings.iter().map(|f| f.code.as_str()).collect();
         assert_eq!(codes.is_empty(), rounded.is_some(), "{scale}: {codes:?}");
@@ -505,15 +383,8 @@ fn impossible_problems_are_proven_so() {
         &[(2, &[1])],
     );
     let problem = testing::problem(parts);
-    let leaf = Leaf {
-        demand: vec![vec![0]],
-        ..Leaf::default()
-    };
-    let certificate = Certificate {
-        scale: 1,
-        unit: 1,
-        tree: vec![Branch::Leaf(leaf)],
-    };
+    let leaf = Leaf { demand: vec![vec![0]], ..Leaf::default() };
+    let certificate = Certificate { scale: 1, unit: 1, tree: vec![Branch::Leaf(leaf)] };
     let check = check_bound(&problem, &certificate, &OPTIONS);
     assert_eq!((check.bound, check.closed), (Spend(u128::MAX), 1));
 }
@@ -534,19 +405,9 @@ fn covered_sizes_need_no_pricing() {
     skus[2].measured.as_mut().unwrap().memory.0 = 99;
     let parts = testing::parts(skus, vec![testing::workload("w", 1, 1)], &[(2, &[5])]);
     let problem = testing::problem(parts);
-    let leaf = Leaf {
-        demand: vec![vec![15]],
-        ..Leaf::default()
-    };
-    let certificate = Certificate {
-        scale: 1,
-        unit: 2,
-        tree: vec![Branch::Leaf(leaf)],
-    };
+    let leaf = Leaf { demand: vec![vec![15]], ..Leaf::default() };
+    let certificate = Certificate { scale: 1, unit: 2, tree: vec![Branch::Leaf(leaf)] };
     let check = check_bound(&problem, &certificate, &OPTIONS);
-    assert_eq!(
-        (check.priced, check.dominated, check.lattice),
-        (2, 4, Spend(30))
-    );
+    assert_eq!((check.priced, check.dominated, check.lattice), (2, 4, Spend(30)));
     assert_eq!(check.bound, Spend(150));
 }

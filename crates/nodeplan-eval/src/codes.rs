@@ -102,12 +102,7 @@ mod tests {
     #[test]
     fn codes_are_sorted_distinct_and_in_the_judges_range() {
         for pair in ALL.windows(2) {
-            assert!(
-                pair[0].code < pair[1].code,
-                "{} {}",
-                pair[0].code,
-                pair[1].code
-            );
+            assert!(pair[0].code < pair[1].code, "{} {}", pair[0].code, pair[1].code);
         }
         for code in ALL {
             assert!(code.code.starts_with("NP51") || code.code.starts_with("NP52"));

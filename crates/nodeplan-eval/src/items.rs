@@ -47,11 +47,8 @@ struct Conditional<'a> {
 impl Conditional<'_> {
     /// Whether the counters of the conditions outgrow a label.
     fn too_many(&self) -> bool {
-        let bits: u32 = self
-            .conditions
-            .iter()
-            .map(|c| u32::BITS - c.at_least.leading_zeros())
-            .sum();
+        let bits: u32 =
+            self.conditions.iter().map(|c| u32::BITS - c.at_least.leading_zeros()).sum();
         self.rows.len() > MAX_ROWS || bits > u64::BITS
     }
 }
@@ -89,12 +86,7 @@ impl Pricing<'_> {
             None => None,
         };
         let cut_short = cut_short || outcome.cut_short || shift > 0;
-        Some(Priced {
-            limit,
-            worth,
-            labels: outcome.labels,
-            cut_short,
-        })
+        Some(Priced { limit, worth, labels: outcome.labels, cut_short })
     }
 
     /// Worth that does not depend on the content.
@@ -148,14 +140,7 @@ impl Pricing<'_> {
         let mut items = Vec::new();
         let demand = self.problem.demand().row(s);
         let duals = &self.view.leaf.demand[s];
-        let mut masks = vec![
-            0_u64;
-            if rows.conditions.is_empty() {
-                0
-            } else {
-                duals.len()
-            }
-        ];
+        let mut masks = vec![0_u64; if rows.conditions.is_empty() { 0 } else { duals.len() }];
         for (at, condition) in rows.conditions.iter().enumerate() {
             for id in &condition.workloads {
                 masks[id.index()] |= 1 << at;
@@ -169,12 +154,7 @@ impl Pricing<'_> {
             let most = kind.copies(&self.kinds.needs[i], self.kinds.class[i], &mut row);
             let copies = most.min(u64::from(pods));
             if copies > 0 {
-                items.push(Raw {
-                    sizes: row.clone(),
-                    worth,
-                    mask,
-                    copies,
-                });
+                items.push(Raw { sizes: row.clone(), worth, mask, copies });
             }
         }
         items
@@ -188,11 +168,7 @@ fn counts(row: &PathRow<'_>, j: u32, s: usize) -> bool {
 }
 
 fn signed(row: &PathRow<'_>, dual: i64) -> i128 {
-    if row.at_least {
-        i128::from(dual)
-    } else {
-        -i128::from(dual)
-    }
+    if row.at_least { i128::from(dual) } else { -i128::from(dual) }
 }
 
 /// Removes items that take nothing and count for nothing; returns what all of them are worth.
@@ -212,14 +188,10 @@ fn free_items(items: &mut Vec<Raw>) -> i128 {
 /// one that a remaining dimension keeps within its capacity.
 fn live_dims(items: &[Raw], capacities: &[u64]) -> Vec<usize> {
     let total = |d: usize| -> u128 {
-        items
-            .iter()
-            .map(|item| u128::from(item.sizes[d]) * u128::from(item.copies))
-            .sum()
+        items.iter().map(|item| u128::from(item.sizes[d]) * u128::from(item.copies)).sum()
     };
-    let mut live: Vec<usize> = (0..capacities.len())
-        .filter(|&d| total(d) > u128::from(capacities[d]))
-        .collect();
+    let mut live: Vec<usize> =
+        (0..capacities.len()).filter(|&d| total(d) > u128::from(capacities[d])).collect();
     for d in (0..capacities.len()).rev() {
         let others: Vec<usize> = live.iter().copied().filter(|&e| e != d).collect();
         if live.contains(&d) && others.iter().any(|&e| implied(items, capacities, d, e)) {
@@ -269,11 +241,7 @@ fn merge(items: &mut Vec<Raw>, capacities: &[u64]) {
         equal
     });
     for item in items {
-        let fits = item
-            .sizes
-            .iter()
-            .zip(capacities)
-            .filter_map(|(s, c)| c.checked_div(*s));
+        let fits = item.sizes.iter().zip(capacities).filter_map(|(s, c)| c.checked_div(*s));
         item.copies = fits.fold(item.copies, u64::min);
     }
 }
@@ -290,29 +258,18 @@ fn narrow(
     for item in &items {
         total = total.checked_add(i128::from(item.worth).checked_mul(i128::from(item.copies))?)?;
     }
-    let ends = rows
-        .rows
-        .iter()
-        .try_fold(0_i128, |sum, row| sum.checked_add(row.1.abs()))?;
+    let ends = rows.rows.iter().try_fold(0_i128, |sum, row| sum.checked_add(row.1.abs()))?;
     let largest = total.checked_add(ends)?;
     // A limit beyond everything that can be earned is as good as that plus one.
     let limit = limit.clamp(-1, largest.checked_add(1)?);
     let shift = (128 - largest.leading_zeros()).saturating_sub(BITS);
     let up = |amount: i128| -> i64 {
         let floor = amount >> shift;
-        let up = if floor << shift == amount {
-            floor
-        } else {
-            floor + 1
-        };
+        let up = if floor << shift == amount { floor } else { floor + 1 };
         up as i64
     };
     let met = |at: usize| -> u64 {
-        items
-            .iter()
-            .filter(|item| item.mask >> at & 1 == 1)
-            .map(|item| item.copies)
-            .sum()
+        items.iter().filter(|item| item.mask >> at & 1 == 1).map(|item| item.copies).sum()
     };
     let reachable: u64 = rows
         .conditions
@@ -321,24 +278,15 @@ fn narrow(
         .filter(|(at, condition)| met(*at) >= u64::from(condition.at_least))
         .fold(0, |set, (at, _)| set | 1 << at);
     let knapsack = Knapsack {
-        sizes: items
-            .iter()
-            .flat_map(|item| item.sizes.iter().copied())
-            .collect(),
-        worths: items
-            .iter()
-            .map(|item| up(i128::from(item.worth)))
-            .collect(),
+        sizes: items.iter().flat_map(|item| item.sizes.iter().copied()).collect(),
+        worths: items.iter().map(|item| up(i128::from(item.worth))).collect(),
         copies: items.iter().map(|item| item.copies).collect(),
         masks: items.iter().map(|item| item.mask).collect(),
         rows: rows
             .rows
             .iter()
             .filter(|row| row.0 & !reachable == 0)
-            .map(|row| RowTerm {
-                mask: row.0,
-                worth: up(row.1),
-            })
+            .map(|row| RowTerm { mask: row.0, worth: up(row.1) })
             .collect(),
         at_least: rows.conditions.iter().map(|c| c.at_least).collect(),
         capacities,

@@ -63,11 +63,7 @@ impl Kind {
         let mut most = needs.per_node;
         let room = &self.room;
         let tail = [room.sustained, room.cpu_limits, room.memory_limits];
-        let capacities = room
-            .usable
-            .iter()
-            .copied()
-            .chain(tail.into_iter().flatten());
+        let capacities = room.usable.iter().copied().chain(tail.into_iter().flatten());
         for (&amount, capacity) in row.iter().zip(capacities) {
             if let Some(fit) = capacity.checked_div(amount) {
                 most = most.min(fit);
@@ -101,12 +97,8 @@ impl Kinds {
         let workloads = problem.workloads();
         let (class, examples) = placement_classes(workloads);
         let needs: Vec<Needs> = workloads.iter().map(|w| needs(problem, w)).collect();
-        let asked: Vec<bool> = problem
-            .demand()
-            .columns()
-            .into_iter()
-            .map(|c| c.iter().any(|&d| d > 0))
-            .collect();
+        let asked: Vec<bool> =
+            problem.demand().columns().into_iter().map(|c| c.iter().any(|&d| d > 0)).collect();
         let rules = problem.cluster().overcommit;
         let totals = totals(problem, &needs);
         let mut row = Vec::new();
@@ -122,26 +114,15 @@ impl Kinds {
             })
             .collect();
         // By rate, and a kind before those of its rate that it covers.
-        let mut order: Vec<u32> = (0..all.len() as u32)
-            .filter(|&j| all[j as usize].useful)
-            .collect();
+        let mut order: Vec<u32> =
+            (0..all.len() as u32).filter(|&j| all[j as usize].useful).collect();
         order.sort_by_key(|&j| {
             let kind = &all[j as usize];
             let admitted: u32 = kind.admits.iter().map(|word| word.count_ones()).sum();
-            (
-                kind.rate,
-                Reverse((&kind.reach, kind.serves_system, admitted)),
-                j,
-            )
+            (kind.rate, Reverse((&kind.reach, kind.serves_system, admitted)), j)
         });
         let overcommit = [rules.cpu.is_some(), rules.memory.is_some()];
-        let mut kinds = Self {
-            all,
-            front: Vec::new(),
-            needs,
-            class,
-            overcommit,
-        };
+        let mut kinds = Self { all, front: Vec::new(), needs, class, overcommit };
         for j in order {
             if !kinds.front.iter().any(|&k| kinds.covers(k, j)) {
                 kinds.front.push(j);
@@ -159,16 +140,8 @@ impl Kinds {
         big.rate <= small.rate
             && big.serves_system >= small.serves_system
             && big.reach.iter().zip(&small.reach).all(|(b, s)| b >= s)
-            && big
-                .admits
-                .iter()
-                .zip(&small.admits)
-                .all(|(b, s)| s & !b == 0)
-            && scales(
-                self.overcommit[0],
-                small.room.allocatable_cpu,
-                big.room.allocatable_cpu,
-            )
+            && big.admits.iter().zip(&small.admits).all(|(b, s)| s & !b == 0)
+            && scales(self.overcommit[0], small.room.allocatable_cpu, big.room.allocatable_cpu)
             && scales(
                 self.overcommit[1],
                 small.room.allocatable_memory,
@@ -233,9 +206,7 @@ pub(crate) fn gcd(mut a: u128, mut b: u128) -> u128 {
 /// Step of the costs of plans that use only the `front` kinds for which `allowed` holds.
 pub(crate) fn lattice(problem: &Problem, kinds: &Kinds, allowed: impl Fn(u32) -> bool) -> u128 {
     let rates = kinds.front.iter().filter(|&&j| allowed(j));
-    let rate = rates.fold(0, |sum, &j| {
-        gcd(sum, u128::from(kinds.all[j as usize].rate))
-    });
+    let rate = rates.fold(0, |sum, &j| gcd(sum, u128::from(kinds.all[j as usize].rate)));
     let weights = problem.points().iter();
     rate * weights.fold(0, |sum, point| gcd(sum, u128::from(point.weight_millis)))
 }

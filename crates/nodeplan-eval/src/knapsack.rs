@@ -58,11 +58,7 @@ pub(crate) struct Outcome {
 pub(crate) fn solve(knapsack: &Knapsack, quota: u64) -> Outcome {
     let sets = match find(knapsack) {
         Found::Settled => {
-            return Outcome {
-                above: None,
-                labels: 0,
-                cut_short: false,
-            };
+            return Outcome { above: None, labels: 0, cut_short: false };
         }
         Found::Sets(sets) => sets,
     };
@@ -134,11 +130,7 @@ fn counters(knapsack: &Knapsack) -> Vec<Counter> {
             }
             let bits = u32::BITS - at_least.leading_zeros();
             let field = (1_u64 << bits) - 1;
-            let counter = Counter {
-                offset,
-                field,
-                at_least: u64::from(at_least),
-            };
+            let counter = Counter { offset, field, at_least: u64::from(at_least) };
             offset += bits;
             counter
         })
@@ -233,10 +225,7 @@ fn run<const D: usize>(knapsack: &Knapsack, sets: &[Prices], quota: u64) -> Outc
         *capacity = given;
     }
     let stages = stages::<D>(knapsack, sets);
-    let conditional = stages
-        .iter()
-        .rposition(|stage| stage.mask != 0)
-        .map_or(0, |at| at + 1);
+    let conditional = stages.iter().rposition(|stage| stage.mask != 0).map_or(0, |at| at + 1);
     let mut run = Run {
         capacities,
         counters: counters(knapsack),
@@ -245,23 +234,14 @@ fn run<const D: usize>(knapsack: &Knapsack, sets: &[Prices], quota: u64) -> Outc
         best: knapsack.limit.max(0),
         labels: 0,
     };
-    let root = Label {
-        used: [0; D],
-        worth: 0,
-        profit: [0; SETS],
-        state: 0,
-    };
+    let root = Label { used: [0; D], worth: 0, profit: [0; SETS], state: 0 };
     let mut labels = vec![root];
     let mut next = Vec::new();
     for (at, stage) in stages.iter().enumerate() {
         if run.labels >= quota {
             let worth = over_estimate(&labels, stage).max(run.best);
             let above = (worth > knapsack.limit).then_some(worth);
-            return Outcome {
-                above,
-                labels: run.labels,
-                cut_short: true,
-            };
+            return Outcome { above, labels: run.labels, cut_short: true };
         }
         run.extend(stage, &labels, &mut next, at >= conditional);
         std::mem::swap(&mut labels, &mut next);
@@ -272,18 +252,10 @@ fn run<const D: usize>(knapsack: &Knapsack, sets: &[Prices], quota: u64) -> Outc
             break;
         }
     }
-    let last = labels
-        .iter()
-        .map(|label| label.worth)
-        .max()
-        .unwrap_or(i64::MIN);
+    let last = labels.iter().map(|label| label.worth).max().unwrap_or(i64::MIN);
     let best = run.best.max(last);
     let above = (best > knapsack.limit).then_some(best);
-    Outcome {
-        above,
-        labels: run.labels,
-        cut_short: false,
-    }
+    Outcome { above, labels: run.labels, cut_short: false }
 }
 
 /// The best completion of any label before `stage`.

@@ -17,22 +17,14 @@ fn slow(knapsack: &Knapsack) -> i64 {
             return best;
         }
         let amount = |d: usize| -> u64 {
-            counts
-                .iter()
-                .enumerate()
-                .map(|(i, n)| n * knapsack.sizes[i * dims + d])
-                .sum()
+            counts.iter().enumerate().map(|(i, n)| n * knapsack.sizes[i * dims + d]).sum()
         };
         if (0..dims).any(|d| amount(d) > knapsack.capacities[d]) {
             return i64::MIN;
         }
         let met = |bit: usize| {
             let of = |(i, n): (usize, &u64)| {
-                if knapsack.masks[i] >> bit & 1 == 1 {
-                    *n
-                } else {
-                    0
-                }
+                if knapsack.masks[i] >> bit & 1 == 1 { *n } else { 0 }
             };
             let count: u64 = counts.iter().enumerate().map(of).sum();
             count >= u64::from(knapsack.at_least[bit])
@@ -44,11 +36,7 @@ fn slow(knapsack: &Knapsack) -> i64 {
             .filter(|row| (0..bits).all(|bit| row.mask >> bit & 1 == 0 || met(bit)))
             .map(|row| row.worth)
             .sum();
-        let worth: i64 = counts
-            .iter()
-            .zip(&knapsack.worths)
-            .map(|(n, w)| *n as i64 * w)
-            .sum();
+        let worth: i64 = counts.iter().zip(&knapsack.worths).map(|(n, w)| *n as i64 * w).sum();
         worth + rows
     }
     go(knapsack, 0, &mut Vec::new())
@@ -104,10 +92,7 @@ fn agrees(knapsack: &Knapsack) -> Result<(), TestCaseError> {
     prop_assert_eq!(exact.above, (truth > knapsack.limit).then_some(truth));
     for quota in [0, 1, 3, 10, 40] {
         let above = solve(knapsack, quota).above;
-        prop_assert!(
-            above.unwrap_or(knapsack.limit) >= truth,
-            "quota {quota}: {above:?}"
-        );
+        prop_assert!(above.unwrap_or(knapsack.limit) >= truth, "quota {quota}: {above:?}");
     }
     Ok(())
 }

@@ -60,32 +60,19 @@ pub(crate) fn check_leaf(
     let system = leaf.system.len();
     let wanted = problem.needs_system_node();
     if system != 0 && (!wanted || system != points) {
-        let text = format!(
-            "{system} system duals; wanted {}",
-            if wanted { points } else { 0 }
-        );
+        let text = format!("{system} system duals; wanted {}", if wanted { points } else { 0 });
         found.note(codes::SYSTEM_DUALS, at(), text);
     }
     if leaf.path.len() != view.rows.len() {
         let text = format!("{} duals for {} rows", leaf.path.len(), view.rows.len());
         found.note(codes::PATH_DUALS, at(), text);
     }
-    if leaf
-        .demand
-        .iter()
-        .flatten()
-        .chain(&leaf.system)
-        .chain(&leaf.path)
-        .any(|&dual| dual < 0)
-    {
+    if leaf.demand.iter().flatten().chain(&leaf.system).chain(&leaf.path).any(|&dual| dual < 0) {
         found.note(codes::NEGATIVE, at(), "a dual below zero");
     }
     let pairs = problem.coupled_points();
     let key = |entry: &(u32, u32, u32, i64)| (entry.0, entry.1, entry.2);
-    let sorted = leaf
-        .coupling
-        .windows(2)
-        .all(|pair| key(&pair[0]) < key(&pair[1]));
+    let sorted = leaf.coupling.windows(2).all(|pair| key(&pair[0]) < key(&pair[1]));
     let legal = leaf.coupling.iter().all(|&(kind, small, large, dual)| {
         (kind as usize) < kinds && dual > 0 && pairs.contains(&(small as usize, large as usize))
     });
@@ -107,17 +94,11 @@ fn homeless(problem: &Problem, kinds: &Kinds, view: &LeafView<'_>, allowed: &[u3
         return true;
     }
     let mut row = Vec::new();
-    problem
-        .demand()
-        .columns()
-        .into_iter()
-        .enumerate()
-        .any(|(i, demand)| {
-            let mut holds = |&j: &u32| {
-                kinds.all[j as usize].copies(&kinds.needs[i], kinds.class[i], &mut row) > 0
-            };
-            demand.iter().any(|&pods| pods > 0) && !allowed.iter().any(&mut holds)
-        })
+    problem.demand().columns().into_iter().enumerate().any(|(i, demand)| {
+        let mut holds =
+            |&j: &u32| kinds.all[j as usize].copies(&kinds.needs[i], kinds.class[i], &mut row) > 0;
+        demand.iter().any(|&pods| pods > 0) && !allowed.iter().any(&mut holds)
+    })
 }
 
 /// What a plan of this leaf collects at least, in the certificate's units.
@@ -133,11 +114,7 @@ fn collected(problem: &Problem, view: &LeafView<'_>) -> Option<i128> {
     }
     for (row, &dual) in view.rows.iter().zip(&view.leaf.path) {
         let term = row.rhs.checked_mul(i128::from(dual))?;
-        sum = if row.at_least {
-            sum.checked_add(term)?
-        } else {
-            sum.checked_sub(term)?
-        };
+        sum = if row.at_least { sum.checked_add(term)? } else { sum.checked_sub(term)? };
     }
     Some(sum)
 }
@@ -159,36 +136,22 @@ pub(crate) fn bound_leaf(
         work: 0,
         cut_short: 0,
     };
-    let allowed: Vec<u32> = kinds
-        .front
-        .iter()
-        .copied()
-        .filter(|&j| view.allowed[j as usize])
-        .collect();
+    let allowed: Vec<u32> =
+        kinds.front.iter().copied().filter(|&j| view.allowed[j as usize]).collect();
     out.closed = out.closed || homeless(problem, kinds, view, &allowed);
     if out.closed {
         return out;
     }
     let points = problem.points().len();
-    let pricing = Pricing {
-        problem,
-        certificate,
-        kinds,
-        view,
-    };
-    let tasks: Vec<(u32, usize)> = allowed
-        .iter()
-        .flat_map(|&j| (0..points).map(move |s| (j, s)))
-        .collect();
+    let pricing = Pricing { problem, certificate, kinds, view };
+    let tasks: Vec<(u32, usize)> =
+        allowed.iter().flat_map(|&j| (0..points).map(move |s| (j, s))).collect();
     out.priced = tasks.len() as u64;
     out.dominated = (kinds.all.len() * points) as u64 - out.priced;
     let Some(priced) = price_all(&pricing, &tasks, budget, &mut out.work) else {
         return out;
     };
-    out.cut_short = priced
-        .iter()
-        .filter(|p| p.cut_short && p.worth.is_some())
-        .count() as u64;
+    out.cut_short = priced.iter().filter(|p| p.cut_short && p.worth.is_some()).count() as u64;
     out.scaled = priced.iter().any(|p| p.worth.is_some());
     let step = lattice(problem, kinds, |j| view.allowed[j as usize]);
     out.bound = collected(problem, view).and_then(|sum| {
@@ -213,10 +176,8 @@ fn price_all(
         let share = budget.saturating_sub(*work) / pending.len() as u64;
         let last = quota >= share;
         let limit = quota.min(share);
-        let round: Vec<Option<Priced>> = pending
-            .par_iter()
-            .map(|&at| pricing.price(tasks[at].0, tasks[at].1, limit))
-            .collect();
+        let round: Vec<Option<Priced>> =
+            pending.par_iter().map(|&at| pricing.price(tasks[at].0, tasks[at].1, limit)).collect();
         let mut again = Vec::new();
         for (&at, priced) in pending.iter().zip(round) {
             let priced = priced?;
@@ -255,9 +216,7 @@ fn scaling(priced: &[Priced]) -> (u128, u128) {
 fn scale_down(sum: i128, factor: (u128, u128)) -> Option<u128> {
     let sum = u128::try_from(sum).ok()?;
     let (whole, rest) = (sum / factor.1, sum % factor.1);
-    whole
-        .checked_mul(factor.0)?
-        .checked_add(rest * factor.0 / factor.1)
+    whole.checked_mul(factor.0)?.checked_add(rest * factor.0 / factor.1)
 }
 
 /// From the certificate's units to spend, rounded up, then up to the lattice: costs are whole
@@ -265,9 +224,5 @@ fn scale_down(sum: i128, factor: (u128, u128)) -> Option<u128> {
 fn raise(sum: u128, certificate: &Certificate, step: u128) -> Option<u128> {
     let spend = sum.checked_mul(u128::from(certificate.unit))?;
     let spend = spend.div_ceil(u128::from(certificate.scale));
-    if step == 0 {
-        Some(spend)
-    } else {
-        spend.div_ceil(step).checked_mul(step)
-    }
+    if step == 0 { Some(spend) } else { spend.div_ceil(step).checked_mul(step) }
 }

@@ -67,9 +67,7 @@ pub struct JudgeOptions {
 
 impl Default for JudgeOptions {
     fn default() -> Self {
-        Self {
-            work_limit: 400_000_000,
-        }
+        Self { work_limit: 400_000_000 }
     }
 }
 
@@ -89,20 +87,14 @@ pub fn judge(
     let legal = plan.is_some() && findings.is_empty();
     let bound = certificate.map_or_else(
         || BoundCheck {
-            lattice: Spend(kinds::lattice(problem, &kinds::Kinds::of(problem), |_| {
-                true
-            })),
+            lattice: Spend(kinds::lattice(problem, &kinds::Kinds::of(problem), |_| true)),
             ..BoundCheck::default()
         },
         |certificate| check_bound(problem, certificate, options),
     );
     findings.extend(bound.findings);
     let fault = contradiction(legal, cost, bound.bound);
-    let proven = if fault.is_some() {
-        Spend(0)
-    } else {
-        bound.bound
-    };
+    let proven = if fault.is_some() { Spend(0) } else { bound.bound };
     findings.extend(fault);
     Verdict {
         findings,
@@ -136,11 +128,9 @@ mod tests {
 
     #[test]
     fn a_bound_above_a_legal_plan_is_reported() {
-        for (legal, cost, bound, code) in [
-            (true, 3, 4, Some("NP5215")),
-            (true, 4, 4, None),
-            (false, 3, 4, None),
-        ] {
+        for (legal, cost, bound, code) in
+            [(true, 3, 4, Some("NP5215")), (true, 4, 4, None), (false, 3, 4, None)]
+        {
             let found = contradiction(legal, Spend(cost), Spend(bound));
             assert_eq!(found.as_ref().map(|f| f.code.as_str()), code);
         }

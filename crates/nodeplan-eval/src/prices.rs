@@ -53,20 +53,12 @@ pub(crate) fn find(knapsack: &Knapsack) -> Found {
     let mut shares = Vec::with_capacity(knapsack.sizes.len());
     for (at, &size) in knapsack.sizes.iter().enumerate() {
         let wide = u128::from(size) << POINT;
-        let share = wide
-            .checked_div(u128::from(knapsack.capacities[at % dims]))
-            .unwrap_or(0);
+        let share = wide.checked_div(u128::from(knapsack.capacities[at % dims])).unwrap_or(0);
         shares.push(u64::try_from(share).unwrap_or(u64::MAX));
     }
     let gains: i64 = knapsack.rows.iter().map(|row| row.worth.max(0)).sum();
     let target = knapsack.limit - gains;
-    let mut search = Search {
-        knapsack,
-        dims,
-        shares,
-        weights: vec![WHOLE; dims],
-        target,
-    };
+    let mut search = Search { knapsack, dims, shares, weights: vec![WHOLE; dims], target };
     let mut best = vec![0; dims];
     if search.minimise(&mut best) <= target {
         return Found::Settled;
@@ -94,10 +86,7 @@ impl Search<'_> {
         let profits = (0..self.knapsack.worths.len())
             .map(|item| self.rest(lambdas, item, usize::MAX))
             .collect();
-        Prices {
-            total: lambdas.iter().sum(),
-            profits,
-        }
+        Prices { total: lambdas.iter().sum(), profits }
     }
 
     /// Worth of an item beyond its pay for all dimensions but `except`.
@@ -127,11 +116,7 @@ impl Search<'_> {
         (0..self.knapsack.worths.len())
             .map(|item| {
                 let profit = self.rest(lambdas, item, usize::MAX);
-                if profit > 0 {
-                    profit * self.knapsack.copies[item] as i64
-                } else {
-                    0
-                }
+                if profit > 0 { profit * self.knapsack.copies[item] as i64 } else { 0 }
             })
             .sum()
     }

@@ -84,11 +84,7 @@ impl<const D: usize> Stairs<D> {
             Some(Err(place)) => place,
             None => 0,
         };
-        let below = self.keys[..at]
-            .iter()
-            .zip(&self.places[..at])
-            .rev()
-            .take(REACH);
+        let below = self.keys[..at].iter().zip(&self.places[..at]).rev().take(REACH);
         for (other, &stair) in below.take_while(|(other, _)| other.0 == state) {
             let less = other.1.iter().zip(&key.1).all(|(other, own)| other <= own);
             if less && find(&self.pool[stair], second, worth).is_ok() {

@@ -114,10 +114,7 @@ pub(crate) fn parts(
         points: points
             .iter()
             .zip(names)
-            .map(|((weight, _), name)| LoadPoint {
-                name: name.into(),
-                weight_millis: *weight,
-            })
+            .map(|((weight, _), name)| LoadPoint { name: name.into(), weight_millis: *weight })
             .collect(),
         demand,
         extended: Vec::new(),
@@ -135,9 +132,8 @@ pub(crate) fn problem(parts: ProblemParts) -> Problem {
 /// Node legality comes from `verify`; everything else is written out here.
 pub(crate) fn brute_force(problem: &Problem) -> Option<u128> {
     let kinds = problem.pool_kinds();
-    let counts: Vec<Vec<Vec<u64>>> = (0..problem.points().len())
-        .map(|point| packings(problem, &kinds, point))
-        .collect();
+    let counts: Vec<Vec<Vec<u64>>> =
+        (0..problem.points().len()).map(|point| packings(problem, &kinds, point)).collect();
     let mut best = None;
     let mut chosen = Vec::new();
     choose(problem, &kinds, &counts, &mut chosen, &mut best);
@@ -193,21 +189,12 @@ fn contents(most: &[u32]) -> Vec<Vec<u32>> {
 
 fn holds(problem: &Problem, kind: PoolKind, content: &[u32]) -> bool {
     let content = content.iter().enumerate().filter(|(_, pods)| **pods > 0);
-    let content = content
-        .map(|(id, &pods)| (WorkloadId(id as u32), pods))
-        .collect();
+    let content = content.map(|(id, &pods)| (WorkloadId(id as u32), pods)).collect();
     let packings = vec![vec![Packing { nodes: 1, content }]];
-    let pool = NodePool {
-        name: "a".into(),
-        kind,
-        mode: PoolMode::User,
-        packings,
-    };
+    let pool = NodePool { name: "a".into(), kind, mode: PoolMode::User, packings };
     let node = ["NP5109", "NP5110", "NP5111", "NP5112", "NP5113"];
     let findings = crate::check_plan(problem, &Plan { pools: vec![pool] }).0;
-    findings
-        .iter()
-        .all(|finding| !node.contains(&finding.code.as_str()))
+    findings.iter().all(|finding| !node.contains(&finding.code.as_str()))
 }
 
 /// Tries every combination of packings, with up to one empty system node per load point, and
@@ -228,11 +215,7 @@ fn choose<'a>(
         return;
     }
     let points = counts.len();
-    let extras = if problem.needs_system_node() {
-        kinds.len() + 1
-    } else {
-        1
-    };
+    let extras = if problem.needs_system_node() { kinds.len() + 1 } else { 1 };
     for code in 0..extras.pow(points as u32) {
         let mut nodes: Vec<Vec<u64>> = chosen.iter().map(|&row| row.clone()).collect();
         for (point, row) in nodes.iter_mut().enumerate() {
@@ -256,17 +239,12 @@ fn choose<'a>(
 }
 
 fn legal(problem: &Problem, kinds: &[PoolKind], nodes: &[Vec<u64>]) -> bool {
-    let pools = (0..kinds.len())
-        .filter(|&at| nodes.iter().any(|row| row[at] > 0))
-        .count();
+    let pools = (0..kinds.len()).filter(|&at| nodes.iter().any(|row| row[at] > 0)).count();
     let served = |row: &Vec<u64>| {
         let mut pairs = row.iter().zip(kinds);
         pairs.any(|(&n, &kind)| n > 0 && placement::serves_system(problem, kind))
     };
-    problem
-        .cluster()
-        .max_pools
-        .is_none_or(|most| pools <= most as usize)
+    problem.cluster().max_pools.is_none_or(|most| pools <= most as usize)
         && (!problem.needs_system_node() || nodes.iter().all(served))
 }
 
@@ -276,11 +254,8 @@ fn cost(problem: &Problem, kinds: &[PoolKind], nodes: &[Vec<u64>]) -> u128 {
         .iter()
         .zip(problem.points())
         .map(|(row, point)| {
-            let here: u128 = row
-                .iter()
-                .zip(kinds)
-                .map(|(&n, &kind)| u128::from(n) * rate(kind))
-                .sum();
+            let here: u128 =
+                row.iter().zip(kinds).map(|(&n, &kind)| u128::from(n) * rate(kind)).sum();
             here * u128::from(point.weight_millis)
         })
         .sum()

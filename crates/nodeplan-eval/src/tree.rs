@@ -43,16 +43,8 @@ pub(crate) fn check_tree(
     found: &mut Findings,
 ) {
     if certificate.scale == 0 || certificate.unit == 0 {
-        found.note(
-            codes::SCALE,
-            "certificate",
-            "scale and unit must be at least 1",
-        );
-    } else if problem
-        .points()
-        .iter()
-        .any(|p| p.weight_millis % certificate.unit != 0)
-    {
+        found.note(codes::SCALE, "certificate", "scale and unit must be at least 1");
+    } else if problem.points().iter().any(|p| p.weight_millis % certificate.unit != 0) {
         let text = format!("{} ms divides not every weight", certificate.unit);
         found.note(codes::UNIT, "certificate", text);
     }
@@ -82,11 +74,7 @@ pub(crate) fn check_tree(
     }
     for (index, &parents) in parents.iter().enumerate().skip(1) {
         if parents != 1 {
-            found.note(
-                codes::PARENT,
-                place(index),
-                format!("child of {parents} entries"),
-            );
+            found.note(codes::PARENT, place(index), format!("child of {parents} entries"));
         }
     }
 }
@@ -98,9 +86,7 @@ pub(crate) fn place(index: usize) -> String {
 
 fn children(branch: &Branch) -> [Option<u32>; 2] {
     match branch {
-        Branch::Count {
-            at_most, at_least, ..
-        } => [Some(*at_most), Some(*at_least)],
+        Branch::Count { at_most, at_least, .. } => [Some(*at_most), Some(*at_least)],
         Branch::Pool { unused, used, .. } => [Some(*unused), Some(*used)],
         Branch::Leaf(_) => [None, None],
     }
@@ -114,18 +100,12 @@ fn in_order(list: &[u32], count: usize) -> bool {
 
 fn check_row(problem: &Problem, row: &CountRow, kinds: usize, index: usize, found: &mut Findings) {
     if row.point as usize >= problem.points().len() || !in_order(&row.kinds, kinds) {
-        found.note(
-            codes::ROW,
-            place(index),
-            "load point or pool kinds unknown or unsorted",
-        );
+        found.note(codes::ROW, place(index), "load point or pool kinds unknown or unsorted");
     }
     for condition in &row.conditions {
         let ids = &condition.workloads;
         let sorted = ids.windows(2).all(|pair| pair[0] < pair[1]);
-        let known = ids
-            .last()
-            .is_some_and(|id| id.index() < problem.workloads().len());
+        let known = ids.last().is_some_and(|id| id.index() < problem.workloads().len());
         if !sorted || !known || condition.at_least == 0 {
             let text = "workloads missing, unknown or unsorted, or no pods asked for";
             found.note(codes::CONDITION, place(index), text);
@@ -178,22 +158,12 @@ fn view<'a>(
     for step in path.windows(2) {
         let child = step[1];
         match &certificate.tree[step[0]] {
-            Branch::Count {
-                row, rhs, at_least, ..
-            } => {
+            Branch::Count { row, rhs, at_least, .. } => {
                 let above = *at_least as usize == child;
                 let rhs = i128::from(*rhs) + i128::from(above);
-                rows.push(PathRow {
-                    row,
-                    at_least: above,
-                    rhs,
-                });
+                rows.push(PathRow { row, at_least: above, rhs });
             }
-            Branch::Pool {
-                kinds: list,
-                used: yes,
-                ..
-            } if *yes as usize == child => {
+            Branch::Pool { kinds: list, used: yes, .. } if *yes as usize == child => {
                 used.push(list);
             }
             Branch::Pool { kinds: list, .. } => {
@@ -202,25 +172,12 @@ fn view<'a>(
             Branch::Leaf(_) => {}
         }
     }
-    let most = problem
-        .cluster()
-        .max_pools
-        .map_or(usize::MAX, |most| most as usize);
+    let most = problem.cluster().max_pools.map_or(usize::MAX, |most| most as usize);
     let (count, within) = disjoint(&used, kinds);
     if count >= most {
-        allowed
-            .iter_mut()
-            .zip(within)
-            .for_each(|(allowed, within)| *allowed &= within);
+        allowed.iter_mut().zip(within).for_each(|(allowed, within)| *allowed &= within);
     }
-    LeafView {
-        index: path[path.len() - 1],
-        leaf,
-        rows,
-        allowed,
-        used,
-        closed: count > most,
-    }
+    LeafView { index: path[path.len() - 1], leaf, rows, allowed, used, closed: count > most }
 }
 
 /// How many pools the `used` lists need at least, and the kinds of the lists that show it:

@@ -14,11 +14,7 @@ pub(crate) struct Findings(pub Vec<Finding>);
 impl Findings {
     /// Notes one more.
     pub(crate) fn note(&mut self, code: &str, place: impl Into<String>, text: impl Into<String>) {
-        self.0.push(Finding {
-            code: code.to_owned(),
-            place: place.into(),
-            text: text.into(),
-        });
+        self.0.push(Finding { code: code.to_owned(), place: place.into(), text: text.into() });
     }
 }
 
@@ -34,11 +30,7 @@ pub fn check_plan(
     check_pools(problem, plan, &mut found);
     let kinds: BTreeSet<PoolKind> = problem.pool_kinds().into_iter().collect();
     let mut placed = vec![vec![0_u128; problem.workloads().len()]; problem.points().len()];
-    let takes: Vec<Needs> = problem
-        .workloads()
-        .iter()
-        .map(|w| needs(problem, w))
-        .collect();
+    let takes: Vec<Needs> = problem.workloads().iter().map(|w| needs(problem, w)).collect();
     for pool in &plan.pools {
         if !kinds.contains(&pool.kind) {
             found.note(
@@ -48,18 +40,8 @@ pub fn check_plan(
             );
             continue;
         }
-        let node = NodeRules {
-            problem,
-            pool,
-            room: room(problem, pool.kind),
-            takes: &takes,
-        };
-        for (point, packings) in pool
-            .packings
-            .iter()
-            .enumerate()
-            .take(problem.points().len())
-        {
+        let node = NodeRules { problem, pool, room: room(problem, pool.kind), takes: &takes };
+        for (point, packings) in pool.packings.iter().enumerate().take(problem.points().len()) {
             for packing in packings {
                 node.check(point, packing, &mut placed[point], &mut checked, &mut found);
             }
@@ -77,9 +59,7 @@ fn valid_name(name: &str) -> bool {
     let bytes = name.as_bytes();
     (1..=12).contains(&bytes.len())
         && bytes[0].is_ascii_lowercase()
-        && bytes
-            .iter()
-            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
+        && bytes.iter().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
 }
 
 fn check_pools(problem: &Problem, plan: &Plan, found: &mut Findings) {
@@ -88,39 +68,19 @@ fn check_pools(problem: &Problem, plan: &Plan, found: &mut Findings) {
     let points = problem.points().len();
     for pool in &plan.pools {
         if !valid_name(&pool.name) {
-            found.note(
-                codes::POOL_NAME,
-                &pool.name,
-                format!("`{}` is no pool name", pool.name),
-            );
+            found.note(codes::POOL_NAME, &pool.name, format!("`{}` is no pool name", pool.name));
         }
         if !names.insert(&pool.name) {
-            found.note(
-                codes::POOL_TWICE,
-                &pool.name,
-                "the name is taken by another pool",
-            );
+            found.note(codes::POOL_TWICE, &pool.name, "the name is taken by another pool");
         }
         if !kinds.insert(pool.kind) {
-            found.note(
-                codes::KIND_TWICE,
-                &pool.name,
-                "another pool has the same kind",
-            );
+            found.note(codes::KIND_TWICE, &pool.name, "another pool has the same kind");
         }
         if pool.packings.len() != points {
-            let text = format!(
-                "content for {} load points of {points}",
-                pool.packings.len()
-            );
+            let text = format!("content for {} load points of {points}", pool.packings.len());
             found.note(codes::POINTS, &pool.name, text);
         }
-        if pool
-            .packings
-            .iter()
-            .flatten()
-            .all(|packing| packing.nodes == 0)
-        {
+        if pool.packings.iter().flatten().all(|packing| packing.nodes == 0) {
             found.note(codes::EMPTY_POOL, &pool.name, "no node at any load point");
         }
     }
@@ -142,11 +102,7 @@ struct NodeRules<'a> {
 
 impl NodeRules<'_> {
     fn place(&self, point: usize) -> String {
-        format!(
-            "pool `{}` at `{}`",
-            self.pool.name,
-            self.problem.points()[point].name
-        )
+        format!("pool `{}` at `{}`", self.pool.name, self.problem.points()[point].name)
     }
 
     fn check(
@@ -164,10 +120,7 @@ impl NodeRules<'_> {
         checked.nodes = checked.nodes.saturating_add(nodes);
         let count = self.problem.workloads().len();
         let sorted = packing.content.windows(2).all(|pair| pair[0].0 < pair[1].0);
-        let known = packing
-            .content
-            .iter()
-            .all(|&(id, pods)| id.index() < count && pods > 0);
+        let known = packing.content.iter().all(|&(id, pods)| id.index() < count && pods > 0);
         if !sorted || !known {
             let text = "workloads unknown, unsorted, repeated or without pods";
             found.note(codes::CONTENT, self.place(point), text);
@@ -242,11 +195,7 @@ fn check_system(problem: &Problem, plan: &Plan, kinds: &BTreeSet<PoolKind>, foun
             found.note(codes::BAD_SYSTEM_POOL, &pool.name, text);
         }
         if pool.mode == PoolMode::User && problem.group(pool.kind.group).system {
-            found.note(
-                codes::USER_SYSTEM_POOL,
-                &pool.name,
-                "mode User on the system pool",
-            );
+            found.note(codes::USER_SYSTEM_POOL, &pool.name, "mode User on the system pool");
         }
         if pool.mode == PoolMode::System && serves {
             for (served, packings) in served.iter_mut().zip(&pool.packings) {
@@ -258,11 +207,7 @@ fn check_system(problem: &Problem, plan: &Plan, kinds: &BTreeSet<PoolKind>, foun
         for (point, served) in problem.points().iter().zip(served) {
             if served == 0 {
                 let text = "no node of a pool of mode System";
-                found.note(
-                    codes::NO_SYSTEM_NODE,
-                    format!("load point `{}`", point.name),
-                    text,
-                );
+                found.note(codes::NO_SYSTEM_NODE, format!("load point `{}`", point.name), text);
             }
         }
     }
@@ -272,14 +217,9 @@ fn check_system(problem: &Problem, plan: &Plan, kinds: &BTreeSet<PoolKind>, foun
 fn node_counts(problem: &Problem, plan: &Plan) -> BTreeMap<PoolKind, Vec<u128>> {
     let mut counts = BTreeMap::new();
     for pool in &plan.pools {
-        let row = counts
-            .entry(pool.kind)
-            .or_insert_with(|| vec![0; problem.points().len()]);
+        let row = counts.entry(pool.kind).or_insert_with(|| vec![0; problem.points().len()]);
         for (sum, packings) in row.iter_mut().zip(&pool.packings) {
-            *sum += packings
-                .iter()
-                .map(|packing| u128::from(packing.nodes))
-                .sum::<u128>();
+            *sum += packings.iter().map(|packing| u128::from(packing.nodes)).sum::<u128>();
         }
     }
     counts
@@ -315,21 +255,14 @@ fn spend(
     for (point, load) in problem.points().iter().enumerate() {
         let mut rate = Some(0_u128);
         for (kind, nodes) in counts {
-            let each = problem
-                .skus()
-                .get(kind.sku.index())
-                .map_or(0, |s| s.rates.on_demand.0);
+            let each = problem.skus().get(kind.sku.index()).map_or(0, |s| s.rates.on_demand.0);
             let here = nodes[point].checked_mul(u128::from(each));
             rate = rate.zip(here).and_then(|(sum, here)| sum.checked_add(here));
         }
         let narrow = rate.and_then(|rate| u64::try_from(rate).ok());
         if narrow.is_none() {
             let text = "the rate of the plan exceeds what can be counted";
-            found.note(
-                codes::PLAN_SUMS,
-                format!("load point `{}`", load.name),
-                text,
-            );
+            found.note(codes::PLAN_SUMS, format!("load point `{}`", load.name), text);
         }
         rates.push(UsdPerHour(narrow.unwrap_or(u64::MAX)));
         let here = rate.and_then(|rate| rate.checked_mul(u128::from(load.weight_millis)));

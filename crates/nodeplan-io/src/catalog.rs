@@ -115,10 +115,7 @@ pub fn catalog(region: &str) -> Result<Catalog, CatalogError> {
         .iter()
         .zip(left)
         .filter(|(_, skus)| *skus > 0)
-        .map(|(reason, skus)| Exclusion {
-            reason: (*reason).to_owned(),
-            skus,
-        })
+        .map(|(reason, skus)| Exclusion { reason: (*reason).to_owned(), skus })
         .collect();
     skus.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(Catalog {
@@ -207,12 +204,8 @@ fn edit_distance(a: &[char], b: &[char]) -> usize {
 }
 
 /// Why a known size is of no use in a region, in the order in which it is asked.
-const REASONS: [&str; 4] = [
-    "no price in the region",
-    "vCPUs unknown",
-    "memory unknown",
-    "architecture unknown",
-];
+const REASONS: [&str; 4] =
+    ["no price in the region", "vCPUs unknown", "memory unknown", "architecture unknown"];
 
 /// What a size lacks: index into [`REASONS`].
 #[derive(Clone, Copy)]
@@ -291,9 +284,7 @@ fn sku_of(
         sustained: known::<u64>(facts.credits_per_hour)
             .map(|credits| MilliCpu(credits * 1000 / 60)),
         constrained: facts.constrained == "1",
-        confidential: ["DC", "EC", "NCC"]
-            .iter()
-            .any(|series| facts.size.starts_with(series)),
+        confidential: ["DC", "EC", "NCC"].iter().any(|series| facts.size.starts_with(series)),
         max_data_disks: known(facts.max_data_disks).unwrap_or(0),
         retires: (!facts.retires.is_empty()).then(|| Date::parse(facts.retires).expect(SOUND)),
         rates: Rates {
@@ -310,17 +301,11 @@ fn sku_of(
 /// The recorded rate, else ratio × on demand rounded to the nearest billionth and marked.
 fn quoted_rate(on_demand: UsdPerHour, recorded: &str, ratio: &str) -> Option<QuotedRate> {
     if let Some(rate) = billionths(recorded) {
-        return Some(QuotedRate {
-            rate: UsdPerHour(rate),
-            estimated: false,
-        });
+        return Some(QuotedRate { rate: UsdPerHour(rate), estimated: false });
     }
     let product = u128::from(on_demand.0) * u128::from(billionths(ratio)?);
     let rate = (product + 500_000_000) / 1_000_000_000;
-    Some(QuotedRate {
-        rate: UsdPerHour(u64::try_from(rate).ok()?),
-        estimated: true,
-    })
+    Some(QuotedRate { rate: UsdPerHour(u64::try_from(rate).ok()?), estimated: true })
 }
 
 /// A number in a table; `None` where the cell is empty.

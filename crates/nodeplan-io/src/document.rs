@@ -141,9 +141,7 @@ fn gap_ppm(cost: Spend, bound: Spend) -> u64 {
     // Beyond 2^128 / 10^6 both sides lose the same twenty bits: still a gap rounded up.
     let ppm = match above.checked_mul(1_000_000) {
         Some(scaled) => scaled.div_ceil(cost.0),
-        None => ((above >> 20) + 1)
-            .saturating_mul(1_000_000)
-            .div_ceil(cost.0 >> 20),
+        None => ((above >> 20) + 1).saturating_mul(1_000_000).div_ceil(cost.0 >> 20),
     };
     u64::try_from(ppm).unwrap_or(u64::MAX)
 }
@@ -240,14 +238,8 @@ fn is_readable(version: &str) -> bool {
 
 fn not_json(name: &str, text: &str, error: &serde_json::Error) -> ImportErrors {
     let line = u32::try_from(error.line()).unwrap_or(u32::MAX);
-    let source_line = text
-        .lines()
-        .nth(error.line().saturating_sub(1))
-        .unwrap_or_default();
-    let before = source_line
-        .as_bytes()
-        .get(..error.column())
-        .unwrap_or_default();
+    let source_line = text.lines().nth(error.line().saturating_sub(1)).unwrap_or_default();
+    let before = source_line.as_bytes().get(..error.column()).unwrap_or_default();
     // serde_json counts bytes; a place counts characters.
     let column = String::from_utf8_lossy(before).chars().count();
     let full = error.to_string();
@@ -288,29 +280,19 @@ fn checked(raw: Document<ProblemParts>) -> Result<PlanDocument, Vec<String>> {
         certificate: raw.certificate,
     };
     let faults = shape::faults(&document);
-    if faults.is_empty() {
-        Ok(document)
-    } else {
-        Err(faults)
-    }
+    if faults.is_empty() { Ok(document) } else { Err(faults) }
 }
 
 /// SHA-256 of some bytes, hexadecimal.
 #[must_use]
 pub fn sha256(bytes: &[u8]) -> String {
-    Sha256::digest(bytes)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// An input file as a document lists it.
 #[must_use]
 pub fn input(path: &str, bytes: &[u8]) -> InputFile {
-    InputFile {
-        path: path.to_owned(),
-        sha256: sha256(bytes),
-    }
+    InputFile { path: path.to_owned(), sha256: sha256(bytes) }
 }
 
 /// The JSON Schema (draft 2020-12) of a plan document.

@@ -144,20 +144,11 @@ enum Format {
 
 impl Format {
     fn of(source: &Source<'_>) -> Self {
-        let ending = source
-            .name()
-            .rsplit_once('.')
-            .map_or("", |(_, ending)| ending);
+        let ending = source.name().rsplit_once('.').map_or("", |(_, ending)| ending);
         match ending.to_ascii_lowercase().as_str() {
             "vbp" => Self::Vbp,
             "csv" => Self::Csv,
-            _ if source
-                .lines()
-                .next()
-                .is_some_and(|line| line.text.contains(',')) =>
-            {
-                Self::Csv
-            }
+            _ if source.lines().next().is_some_and(|line| line.text.contains(',')) => Self::Csv,
             _ => Self::Bpplib,
         }
     }
@@ -219,20 +210,14 @@ fn in_bins(stem: &str, bins: Bins) -> PackProblem {
         catalog_date: catalog::date(),
         skus: vec![bins::bin(bins.capacity, pods)],
         excluded: Vec::new(),
-        cluster: cluster(
-            ReservationModel::Measured,
-            u32::try_from(pods).unwrap_or(u32::MAX),
-        ),
+        cluster: cluster(ReservationModel::Measured, u32::try_from(pods).unwrap_or(u32::MAX)),
         demand: demand(&bins.items),
         workloads: bins.items.into_iter().map(workload).collect(),
         points: vec![all_day()],
         extended,
         assumptions: Vec::new(),
     };
-    PackProblem {
-        instance: stem.to_owned(),
-        parts,
-    }
+    PackProblem { instance: stem.to_owned(), parts }
 }
 
 fn cluster(reservation: ReservationModel, max_pods: u32) -> Cluster {
@@ -251,10 +236,7 @@ fn cluster(reservation: ReservationModel, max_pods: u32) -> Cluster {
 }
 
 fn all_day() -> LoadPoint {
-    LoadPoint {
-        name: "all".to_owned(),
-        weight_millis: DAY_MILLIS,
-    }
+    LoadPoint { name: "all".to_owned(), weight_millis: DAY_MILLIS }
 }
 
 fn demand(items: &[Item]) -> ndarray::Array2<u32> {
@@ -277,11 +259,7 @@ fn workload(item: Item) -> Workload {
         node_selector: Vec::new(),
         pool: None,
         isolate: false,
-        qos: if asks {
-            QosClass::Burstable
-        } else {
-            QosClass::BestEffort
-        },
+        qos: if asks { QosClass::Burstable } else { QosClass::BestEffort },
         declared_qos: None,
         system: false,
         scaling: Scaling::default(),

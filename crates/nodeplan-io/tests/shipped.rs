@@ -39,13 +39,7 @@ fn the_reference_cluster_is_the_design_documents_table() {
         .zip(file.low.iter().zip(&file.high))
         .map(|(workload, (low, high))| {
             let mib = workload.request.memory.0 >> 20;
-            (
-                workload.name.clone(),
-                workload.request.cpu.0,
-                mib,
-                *low,
-                *high,
-            )
+            (workload.name.clone(), workload.request.cpu.0, mib, *low, *high)
         })
         .collect();
     let want = [
@@ -63,11 +57,7 @@ fn the_reference_cluster_is_the_design_documents_table() {
         .filter(|workload| workload.declared_qos != Some(workload.qos))
         .count();
     assert_eq!(wrong, 3, "three declared QoS classes are wrong");
-    assert!(
-        file.workloads
-            .iter()
-            .all(|workload| workload.qos == QosClass::Burstable)
-    );
+    assert!(file.workloads.iter().all(|workload| workload.qos == QosClass::Burstable));
 }
 
 #[test]
@@ -76,13 +66,7 @@ fn the_samples_read_without_a_warning() {
         let file = workloads(name);
         assert_eq!(file.workloads.len(), rows, "{name}");
         assert_eq!(file.warnings, [], "{name}");
-        assert!(
-            file.low
-                .iter()
-                .zip(&file.high)
-                .any(|(low, high)| low < high),
-            "{name}"
-        );
+        assert!(file.low.iter().zip(&file.high).any(|(low, high)| low < high), "{name}");
     }
 }
 
@@ -118,11 +102,7 @@ fn the_toy_table_agrees_with_the_catalog_and_the_reservation_formula() {
         let found = korea.skus.iter().find(|sku| sku.name == by_hand.name);
         let sku = found.unwrap_or_else(|| panic!("{} in the catalog", by_hand.name));
         assert_eq!(sku.rates.on_demand, by_hand.rates.on_demand, "{}", sku.name);
-        let kind = PoolKind {
-            group: GroupId(0),
-            sku: SkuId(0),
-            max_pods: 250,
-        };
+        let kind = PoolKind { group: GroupId(0), sku: SkuId(0), max_pods: 250 };
         let derived = anatomy(&cluster, sku, kind, &[]).allocatable;
         let measured = by_hand.measured.as_ref().unwrap();
         assert_eq!(

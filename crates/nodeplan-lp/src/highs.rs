@@ -180,8 +180,7 @@ impl Highs {
         // SAFETY: a live object, read only.
         let now = unsafe { ffi::Highs_getNumNz(self.object.as_ptr()) };
         let more = to_i32("entries", more)?;
-        now.checked_add(more)
-            .ok_or(LpError::TooLarge { what: "entries" })?;
+        now.checked_add(more).ok_or(LpError::TooLarge { what: "entries" })?;
         Ok(more)
     }
 
@@ -339,9 +338,7 @@ impl Highs {
     /// Forgets basis, solution and factors, keeps model and options.
     pub(crate) fn clear_solver(&mut self) -> Result<(), LpError> {
         // SAFETY: a live object.
-        accept("clearSolver", unsafe {
-            ffi::Highs_clearSolver(self.object.as_ptr())
-        })
+        accept("clearSolver", unsafe { ffi::Highs_clearSolver(self.object.as_ptr()) })
     }
 
     /// Runs HiGHS under `watch`. A panic of the interrupt closure goes on from here.
@@ -372,10 +369,7 @@ impl Highs {
         if let Some(payload) = panic {
             resume_unwind(payload);
         }
-        Ok(Ran {
-            failed: code == ffi::STATUS_ERROR,
-            status,
-        })
+        Ok(Ran { failed: code == ffi::STATUS_ERROR, status })
     }
 
     pub(crate) fn info_int(&self, name: &CStr) -> Result<i32, LpError> {
@@ -426,11 +420,7 @@ impl Highs {
             )
         };
         accept("getSolution", code)?;
-        Ok(Point {
-            primal,
-            reduced_costs: reduced,
-            row_duals: duals,
-        })
+        Ok(Point { primal, reduced_costs: reduced, row_duals: duals })
     }
 
     /// Whether zeros satisfy every row, which is all there is to a model without columns.
@@ -465,9 +455,7 @@ impl Highs {
 
     /// HiGHS' status numbers of columns and rows.
     pub(crate) fn basis(&self) -> Result<(Vec<i32>, Vec<i32>), LpError> {
-        if self
-            .info_int(c"basis_validity")
-            .map_err(|_| LpError::NoBasis)?
+        if self.info_int(c"basis_validity").map_err(|_| LpError::NoBasis)?
             != ffi::kHighsBasisValidityValid
         {
             return Err(LpError::NoBasis);
@@ -476,11 +464,7 @@ impl Highs {
         let mut rows = vec![0; self.row_count()];
         // SAFETY: a valid basis has a status for each column and row, as the lists have room for.
         let code = unsafe {
-            ffi::Highs_getBasis(
-                self.object.as_ptr(),
-                columns.as_mut_ptr(),
-                rows.as_mut_ptr(),
-            )
+            ffi::Highs_getBasis(self.object.as_ptr(), columns.as_mut_ptr(), rows.as_mut_ptr())
         };
         accept("getBasis", code)?;
         Ok((columns, rows))

@@ -171,10 +171,8 @@ impl HighsLp {
             Simplex::Primal => 4,
         };
         self.highs.set_int(c"simplex_strategy", strategy)?;
-        self.highs
-            .set_double(c"primal_feasibility_tolerance", attempt.tolerance)?;
-        self.highs
-            .set_double(c"dual_feasibility_tolerance", attempt.tolerance)?;
+        self.highs.set_double(c"primal_feasibility_tolerance", attempt.tolerance)?;
+        self.highs.set_double(c"dual_feasibility_tolerance", attempt.tolerance)?;
         let limit = i32::try_from(iterations).unwrap_or(i32::MAX);
         self.highs.set_int(c"simplex_iteration_limit", limit)?;
         let ran = self.highs.run(Solve::Lp, watch)?;
@@ -287,11 +285,7 @@ impl MasterLp for HighsLp {
         let mut left = limits.simplex_iterations;
         let mut last = 0;
         for (from_scratch, strategy, tolerance) in attempts {
-            let attempt = Attempt {
-                from_scratch,
-                strategy,
-                tolerance,
-            };
+            let attempt = Attempt { from_scratch, strategy, tolerance };
             let (ran, used) = self.attempt(&attempt, left, &watch)?;
             if let Some(status) = self.accept(ran)? {
                 return Ok(status);

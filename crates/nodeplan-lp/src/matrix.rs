@@ -125,13 +125,7 @@ impl Rows {
     pub(crate) fn check(&self, column_count: usize) -> Result<(), LpError> {
         check_bounds("row bound", &self.lower, &self.upper)?;
         check_len("row starts", self.len(), self.starts.len())?;
-        check_entries(
-            "column",
-            &self.starts,
-            &self.columns,
-            &self.values,
-            column_count,
-        )
+        check_entries("column", &self.starts, &self.columns, &self.values, column_count)
     }
 }
 
@@ -140,15 +134,7 @@ pub(crate) fn to_i32(what: &'static str, count: usize) -> Result<i32, LpError> {
 }
 
 pub(crate) fn check_len(what: &'static str, expected: usize, found: usize) -> Result<(), LpError> {
-    if expected == found {
-        Ok(())
-    } else {
-        Err(LpError::Shape {
-            what,
-            expected,
-            found,
-        })
-    }
+    if expected == found { Ok(()) } else { Err(LpError::Shape { what, expected, found }) }
 }
 
 pub(crate) fn check_index(what: &'static str, index: usize, count: usize) -> Result<i32, LpError> {
@@ -244,11 +230,7 @@ fn check_entries(
         }
         check_finite("matrix entry", position, value)?;
         if !(SMALLEST_ENTRY < value.abs() && value.abs() < LARGEST_ENTRY) {
-            return Err(LpError::OutOfRange {
-                what: "matrix entry",
-                index: position,
-                value,
-            });
+            return Err(LpError::OutOfRange { what: "matrix entry", index: position, value });
         }
     }
     Ok(())

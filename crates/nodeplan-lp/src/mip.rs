@@ -90,10 +90,7 @@ pub fn solve_mip(
         check_finite("objective cutoff", 0, cutoff)?;
     }
     if interrupt() {
-        return Ok(MipAnswer::without_solution(
-            MipStatus::Interrupted,
-            f64::NEG_INFINITY,
-        ));
+        return Ok(MipAnswer::without_solution(MipStatus::Interrupted, f64::NEG_INFINITY));
     }
     if !model.integer.contains(&true) {
         return solve_continuous(model, limits, interrupt);
@@ -219,10 +216,7 @@ fn solve_continuous(
     let mut lp = HighsLp::new()?;
     lp.add_columns(&columns_of(model))?;
     lp.add_rows(&model.rows)?;
-    let lp_limits = LpLimits {
-        simplex_iterations: limits.lp_iterations,
-        strategy: Simplex::Dual,
-    };
+    let lp_limits = LpLimits { simplex_iterations: limits.lp_iterations, strategy: Simplex::Dual };
     let (status, bound) = match lp.solve(lp_limits, interrupt)? {
         LpStatus::Optimal => (MipStatus::Optimal, lp.objective()),
         LpStatus::Infeasible => (MipStatus::Infeasible, f64::INFINITY),

@@ -4,14 +4,8 @@ use nodeplan_lp::{Basis, Columns, HighsLp, LpError, LpLimits, LpStatus, MasterLp
 use proptest::prelude::*;
 
 const INF: f64 = f64::INFINITY;
-const PRIMAL: LpLimits = LpLimits {
-    simplex_iterations: u64::MAX,
-    strategy: Simplex::Primal,
-};
-const DUAL: LpLimits = LpLimits {
-    simplex_iterations: u64::MAX,
-    strategy: Simplex::Dual,
-};
+const PRIMAL: LpLimits = LpLimits { simplex_iterations: u64::MAX, strategy: Simplex::Primal };
+const DUAL: LpLimits = LpLimits { simplex_iterations: u64::MAX, strategy: Simplex::Dual };
 
 fn never() -> bool {
     false
@@ -24,9 +18,7 @@ fn close(found: &[f64], wanted: &[f64]) -> bool {
 fn columns(list: &[(f64, &[(usize, f64)])]) -> Columns {
     let mut columns = Columns::default();
     for (cost, entries) in list {
-        columns
-            .push(*cost, 0.0, INF, entries)
-            .expect("indices are small");
+        columns.push(*cost, 0.0, INF, entries).expect("indices are small");
     }
     columns
 }
@@ -47,8 +39,7 @@ fn textbook(cap: f64) -> HighsLp {
     let list: [(f64, &[(usize, f64)]); 2] =
         [(2.0, &[(0, 1.0), (1, 1.0)]), (3.0, &[(0, 1.0), (1, 3.0)])];
     lp.add_columns(&columns(&list)).expect("columns are sound");
-    lp.set_column_bounds(&[(0, 0.0, cap)])
-        .expect("column 0 exists");
+    lp.set_column_bounds(&[(0, 0.0, cap)]).expect("column 0 exists");
     lp
 }
 
@@ -67,11 +58,7 @@ fn duals_have_the_documented_sign() {
     assert_eq!(lp.solve(DUAL, &never), Ok(LpStatus::Optimal));
     assert!(close(lp.primal(), &[2.0, 2.0]), "{:?}", lp.primal());
     assert!(close(lp.row_duals(), &[3.0, 0.0]), "{:?}", lp.row_duals());
-    assert!(
-        close(lp.reduced_costs(), &[-1.0, 0.0]),
-        "{:?}",
-        lp.reduced_costs()
-    );
+    assert!(close(lp.reduced_costs(), &[-1.0, 0.0]), "{:?}", lp.reduced_costs());
     // A packing row, so the dual is negative: min -x, 2x <= 5.
     let mut lp = HighsLp::new().unwrap();
     lp.add_columns(&columns(&[(-1.0, &[])])).unwrap();
@@ -86,8 +73,7 @@ fn duals_have_the_documented_sign() {
 fn every_change_of_the_model_counts() {
     let mut lp = textbook(INF);
     assert_eq!(lp.solve(DUAL, &never), Ok(LpStatus::Optimal));
-    lp.set_row_bounds(&[(1, 0.0, INF), (0, 5.0, INF), (1, 2.0, INF)])
-        .unwrap();
+    lp.set_row_bounds(&[(1, 0.0, INF), (0, 5.0, INF), (1, 2.0, INF)]).unwrap();
     assert_eq!(lp.solve(DUAL, &never), Ok(LpStatus::Optimal));
     assert!(close(lp.primal(), &[5.0, 0.0]), "{:?}", lp.primal());
     lp.set_column_costs(&[(0, 9.0), (1, 1.0)]).unwrap();
@@ -127,11 +113,7 @@ fn statuses_are_told_apart() {
         assert_eq!(lp.solve(limits, &never), Ok(LpStatus::Optimal));
         assert!(close(&[lp.objective()], &[9.0]), "recovers");
         lp.set_column_bounds(&[(0, 3.0, 2.0)]).unwrap();
-        assert_eq!(
-            lp.solve(limits, &never),
-            Ok(LpStatus::Infeasible),
-            "crossed bounds"
-        );
+        assert_eq!(lp.solve(limits, &never), Ok(LpStatus::Infeasible), "crossed bounds");
 
         let mut lp = textbook(INF);
         lp.set_column_costs(&[(0, -1.0)]).unwrap();
@@ -139,19 +121,12 @@ fn statuses_are_told_apart() {
         assert!(lp.objective() < -1e300);
 
         let mut lp = textbook(INF);
-        let one = LpLimits {
-            simplex_iterations: 1,
-            ..limits
-        };
+        let one = LpLimits { simplex_iterations: 1, ..limits };
         assert_eq!(lp.solve(one, &never), Ok(LpStatus::Limit));
         assert_eq!(lp.iterations(), 1);
         assert_eq!(lp.solve(limits, &never), Ok(LpStatus::Optimal), "goes on");
         assert_eq!(lp.iterations(), 2);
-        assert_eq!(
-            lp.solve(one, &never),
-            Ok(LpStatus::Optimal),
-            "the limit is per solve"
-        );
+        assert_eq!(lp.solve(one, &never), Ok(LpStatus::Optimal), "the limit is per solve");
     }
 }
 
@@ -171,19 +146,9 @@ fn a_basis_goes_out_and_in() {
     assert_eq!(second.solve(PRIMAL, &never), Ok(LpStatus::Optimal));
     second.delete_columns(&[true, true, false]).unwrap();
     assert_eq!(second.solve(PRIMAL, &never), Ok(LpStatus::Optimal));
-    assert_eq!(
-        second.iterations(),
-        0,
-        "columns that do not price leave it optimal"
-    );
-    let short = Basis {
-        columns: Vec::new(),
-        ..basis
-    };
-    assert!(matches!(
-        second.set_basis(&short),
-        Err(LpError::Shape { .. })
-    ));
+    assert_eq!(second.iterations(), 0, "columns that do not price leave it optimal");
+    let short = Basis { columns: Vec::new(), ..basis };
+    assert!(matches!(second.set_basis(&short), Err(LpError::Shape { .. })));
 }
 
 #[test]
@@ -221,32 +186,14 @@ fn unusable_numbers_are_refused() {
 fn lists_that_do_not_fit_are_refused() {
     let nan = f64::NAN;
     let mut lp = textbook(INF);
-    assert!(matches!(
-        lp.set_column_costs(&[(0, nan)]),
-        Err(LpError::NotFinite { .. })
-    ));
-    assert!(matches!(
-        lp.set_row_bounds(&[(0, nan, 1.0)]),
-        Err(LpError::NotFinite { .. })
-    ));
-    assert!(matches!(
-        lp.set_row_bounds(&[(2, 0.0, 1.0)]),
-        Err(LpError::UnknownIndex { .. })
-    ));
-    assert!(matches!(
-        lp.delete_columns(&[true]),
-        Err(LpError::Shape { .. })
-    ));
+    assert!(matches!(lp.set_column_costs(&[(0, nan)]), Err(LpError::NotFinite { .. })));
+    assert!(matches!(lp.set_row_bounds(&[(0, nan, 1.0)]), Err(LpError::NotFinite { .. })));
+    assert!(matches!(lp.set_row_bounds(&[(2, 0.0, 1.0)]), Err(LpError::UnknownIndex { .. })));
+    assert!(matches!(lp.delete_columns(&[true]), Err(LpError::Shape { .. })));
     let stranger = columns(&[(1.0, &[(2, 1.0)])]);
-    assert!(matches!(
-        lp.add_columns(&stranger),
-        Err(LpError::UnknownIndex { .. })
-    ));
+    assert!(matches!(lp.add_columns(&stranger), Err(LpError::UnknownIndex { .. })));
     let twice = columns(&[(1.0, &[(0, 1.0), (0, 1.0)])]);
-    assert!(matches!(
-        lp.add_columns(&twice),
-        Err(LpError::Refused { .. })
-    ));
+    assert!(matches!(lp.add_columns(&twice), Err(LpError::Refused { .. })));
     assert_eq!(lp.column_count(), 2);
     assert!(matches!(
         Columns::default().push(1.0, 0.0, 1.0, &[(usize::MAX, 1.0)]),
@@ -260,14 +207,8 @@ fn lists_that_do_not_fit_are_refused() {
         (vec![0], vec![0], vec![]),
         (vec![0], vec![-1], vec![1.0]),
     ] {
-        let broken = Columns {
-            cost: vec![1.0],
-            lower: vec![0.0],
-            upper: vec![1.0],
-            starts,
-            rows,
-            values,
-        };
+        let broken =
+            Columns { cost: vec![1.0], lower: vec![0.0], upper: vec![1.0], starts, rows, values };
         assert!(lp.add_columns(&broken).is_err(), "{broken:?}");
     }
 }
@@ -319,11 +260,7 @@ fn a_panic_of_the_closure_arrives_here() {
         })
     }));
     assert!(caught.is_err());
-    assert_eq!(
-        lp.solve(DUAL, &never),
-        Ok(LpStatus::Optimal),
-        "still usable"
-    );
+    assert_eq!(lp.solve(DUAL, &never), Ok(LpStatus::Optimal), "still usable");
 }
 
 #[test]
@@ -336,27 +273,17 @@ fn threads_solve_side_by_side_and_pass_programs_on() {
     let alone: Vec<Vec<u64>> = [30, 40].map(|size| bits(&solve(size))).to_vec();
     let moved: Vec<HighsLp> = std::thread::scope(|scope| {
         let both = [30, 40].map(|size| scope.spawn(move || solve(size)));
-        both.map(|thread| thread.join().unwrap())
-            .into_iter()
-            .collect()
+        both.map(|thread| thread.join().unwrap()).into_iter().collect()
     });
     for (mut lp, alone) in moved.into_iter().zip(alone) {
         assert_eq!(bits(&lp), alone, "the same bytes on every thread");
         lp.set_row_bounds(&[(0, 50.0, INF)]).unwrap();
-        assert_eq!(
-            lp.solve(DUAL, &never),
-            Ok(LpStatus::Optimal),
-            "after the thread is gone"
-        );
+        assert_eq!(lp.solve(DUAL, &never), Ok(LpStatus::Optimal), "after the thread is gone");
     }
 }
 
 fn bits(lp: &HighsLp) -> Vec<u64> {
-    let numbers = lp
-        .primal()
-        .iter()
-        .chain(lp.row_duals())
-        .chain(lp.reduced_costs());
+    let numbers = lp.primal().iter().chain(lp.row_duals()).chain(lp.reduced_costs());
     numbers.map(|number| number.to_bits()).collect()
 }
 
@@ -367,21 +294,12 @@ fn grow(demand: &[u8], patterns: &[Pattern], step: usize) -> HighsLp {
     let demand: Vec<f64> = demand.iter().map(|&demand| f64::from(demand)).collect();
     let mut lp = covering(&demand);
     let singles: Vec<Pattern> = (0..demand.len())
-        .map(|item| {
-            (
-                300,
-                (0..demand.len())
-                    .map(|other| u8::from(item == other))
-                    .collect(),
-            )
-        })
+        .map(|item| (300, (0..demand.len()).map(|other| u8::from(item == other)).collect()))
         .collect();
-    lp.add_columns(&pattern_columns(&singles))
-        .expect("columns are sound");
+    lp.add_columns(&pattern_columns(&singles)).expect("columns are sound");
     for part in patterns.chunks(step) {
         assert_eq!(lp.solve(PRIMAL, &never), Ok(LpStatus::Optimal));
-        lp.add_columns(&pattern_columns(part))
-            .expect("columns are sound");
+        lp.add_columns(&pattern_columns(part)).expect("columns are sound");
     }
     assert_eq!(lp.solve(PRIMAL, &never), Ok(LpStatus::Optimal));
     lp
@@ -390,14 +308,9 @@ fn grow(demand: &[u8], patterns: &[Pattern], step: usize) -> HighsLp {
 fn pattern_columns(patterns: &[Pattern]) -> Columns {
     let mut columns = Columns::default();
     for (cost, counts) in patterns {
-        let entries: Vec<(usize, f64)> = counts
-            .iter()
-            .enumerate()
-            .map(|(item, &count)| (item, f64::from(count)))
-            .collect();
-        columns
-            .push(f64::from(*cost) / 100.0, 0.0, INF, &entries)
-            .expect("indices are small");
+        let entries: Vec<(usize, f64)> =
+            counts.iter().enumerate().map(|(item, &count)| (item, f64::from(count))).collect();
+        columns.push(f64::from(*cost) / 100.0, 0.0, INF, &entries).expect("indices are small");
     }
     columns
 }
@@ -405,10 +318,7 @@ fn pattern_columns(patterns: &[Pattern]) -> Columns {
 fn stock() -> impl Strategy<Value = (Vec<u8>, Vec<Pattern>)> {
     (2_usize..8).prop_flat_map(|items| {
         let pattern = (20_u16..400, prop::collection::vec(0_u8..4, items));
-        (
-            prop::collection::vec(1_u8..40, items),
-            prop::collection::vec(pattern, 1..30),
-        )
+        (prop::collection::vec(1_u8..40, items), prop::collection::vec(pattern, 1..30))
     })
 }
 

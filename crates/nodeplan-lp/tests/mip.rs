@@ -25,13 +25,9 @@ fn solve(model: &MipModel, limits: &MipLimits) -> MipAnswer {
 fn knapsack(worth: &[u16], weights: &[Vec<u16>], capacity: &[u16]) -> MipModel {
     let mut rows = Rows::default();
     for (weights, &capacity) in weights.iter().zip(capacity) {
-        let entries: Vec<(usize, f64)> = weights
-            .iter()
-            .map(|&weight| f64::from(weight))
-            .enumerate()
-            .collect();
-        rows.push(-INF, f64::from(capacity), &entries)
-            .expect("indices are small");
+        let entries: Vec<(usize, f64)> =
+            weights.iter().map(|&weight| f64::from(weight)).enumerate().collect();
+        rows.push(-INF, f64::from(capacity), &entries).expect("indices are small");
     }
     MipModel {
         cost: worth.iter().map(|&worth| -f64::from(worth)).collect(),
@@ -44,10 +40,7 @@ fn knapsack(worth: &[u16], weights: &[Vec<u16>], capacity: &[u16]) -> MipModel {
 
 fn brute_force(worth: &[u16], weights: &[Vec<u16>], capacity: &[u16]) -> u32 {
     let sum = |list: &[u16], chosen: u32| -> u32 {
-        let taken = list
-            .iter()
-            .enumerate()
-            .filter(|(at, _)| chosen >> at & 1 == 1);
+        let taken = list.iter().enumerate().filter(|(at, _)| chosen >> at & 1 == 1);
         taken.map(|(_, &number)| u32::from(number)).sum()
     };
     (0..1_u32 << worth.len())
@@ -64,14 +57,12 @@ fn brute_force(worth: &[u16], weights: &[Vec<u16>], capacity: &[u16]) -> u32 {
 fn hard() -> MipModel {
     let mut state = 1_u64;
     let mut number = |range: u64| -> u16 {
-        state = state
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
+        state =
+            state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         u16::try_from((state >> 33) % range).unwrap_or(0)
     };
-    let weights: Vec<Vec<u16>> = (0..5)
-        .map(|_| (0..ITEMS).map(|_| 10 + number(90)).collect())
-        .collect();
+    let weights: Vec<Vec<u16>> =
+        (0..5).map(|_| (0..ITEMS).map(|_| 10 + number(90)).collect()).collect();
     let worth: Vec<u16> = (0..ITEMS)
         .map(|item| weights.iter().map(|w| w[item]).sum::<u16>() / 5 + number(10))
         .collect();
@@ -122,24 +113,15 @@ fn a_limit_on_work_cuts_at_the_same_place() {
     assert_eq!(full.status, MipStatus::Optimal);
     assert!(full.lp_iterations > 200 && full.nodes > 1, "{full:?}");
     for lp_iterations in [1, full.lp_iterations / 4, full.lp_iterations / 2] {
-        let limits = MipLimits {
-            lp_iterations,
-            ..FREE
-        };
+        let limits = MipLimits { lp_iterations, ..FREE };
         let cut = solve(&model, &limits);
-        assert!(
-            matches!(cut.status, MipStatus::Feasible | MipStatus::NoSolution),
-            "{cut:?}"
-        );
+        assert!(matches!(cut.status, MipStatus::Feasible | MipStatus::NoSolution), "{cut:?}");
         assert!(cut.lp_iterations < full.lp_iterations, "{cut:?}");
         assert!(cut.bound <= full.objective + 1e-6 && cut.objective >= full.objective - 1e-6);
         assert_eq!(solve(&model, &limits), cut, "the same again");
     }
     let one = solve(&model, &MipLimits { nodes: 1, ..FREE });
-    assert!(
-        one.nodes <= 1 && one.status == MipStatus::Feasible,
-        "{one:?}"
-    );
+    assert!(one.nodes <= 1 && one.status == MipStatus::Feasible, "{one:?}");
 }
 
 #[test]
@@ -158,20 +140,14 @@ fn the_closure_stops_a_solve() {
 fn a_start_is_never_lost() {
     let model = hard();
     let best = solve(&model, &FREE);
-    let limits = MipLimits {
-        lp_iterations: 1,
-        ..FREE
-    };
+    let limits = MipLimits { lp_iterations: 1, ..FREE };
     let start = best.solution.as_deref();
     let cut = solve_mip(&model, start, &limits, &never).unwrap();
     assert!((cut.objective - best.objective).abs() < 1e-6, "{cut:?}");
     let infeasible = vec![1.0; ITEMS];
     let answer = solve_mip(&model, Some(&infeasible), &FREE, &never).unwrap();
     assert!((answer.objective - best.objective).abs() < 1e-6);
-    assert!(matches!(
-        solve_mip(&model, Some(&[1.0]), &FREE, &never),
-        Err(LpError::Shape { .. })
-    ));
+    assert!(matches!(solve_mip(&model, Some(&[1.0]), &FREE, &never), Err(LpError::Shape { .. })));
     assert!(matches!(
         solve_mip(&model, Some(&[f64::NAN; ITEMS]), &FREE, &never),
         Err(LpError::NotFinite { .. })
@@ -200,10 +176,7 @@ fn statuses_are_told_apart() {
     model.lower = vec![-INF];
     assert_eq!(solve(&model, &FREE).status, MipStatus::Unbounded);
     model.integer = vec![];
-    assert!(matches!(
-        solve_mip(&model, None, &FREE, &never),
-        Err(LpError::Shape { .. })
-    ));
+    assert!(matches!(solve_mip(&model, None, &FREE, &never), Err(LpError::Shape { .. })));
     let empty = solve(&MipModel::default(), &FREE);
     assert_eq!(empty.status, MipStatus::Optimal);
 }

@@ -23,10 +23,7 @@ impl Money {
             return Self(0);
         }
         let millis = u128::from(millis);
-        let month = spend
-            .0
-            .saturating_mul(u128::from(MONTH_HOURS))
-            .saturating_add(millis / 2);
+        let month = spend.0.saturating_mul(u128::from(MONTH_HOURS)).saturating_add(millis / 2);
         Self(i128::try_from(month / millis).unwrap_or(i128::MAX))
     }
 
@@ -365,29 +362,17 @@ mod tests {
             (1, 0, 243),
         ] {
             let spend = Spend(high * 8 * 3_600_000 + low * 16 * 3_600_000);
-            assert_eq!(
-                Money::month_of(spend, 24 * 3_600_000),
-                Money(month),
-                "{high} {low}"
-            );
+            assert_eq!(Money::month_of(spend, 24 * 3_600_000), Money(month), "{high} {low}");
         }
         assert_eq!(Money::month_of(Spend(5), 0), Money(0));
     }
 
     #[test]
     fn shares_round_to_the_nearest_thousandth() {
-        for (part, whole, share) in [
-            (1, 3, 333),
-            (2, 3, 667),
-            (-1, 3, -333),
-            (5, 0, 0),
-            (1, 2000, 1),
-        ] {
-            assert_eq!(
-                Money(part).per_mille_of(Money(whole)),
-                share,
-                "{part}/{whole}"
-            );
+        for (part, whole, share) in
+            [(1, 3, 333), (2, 3, 667), (-1, 3, -333), (5, 0, 0), (1, 2000, 1)]
+        {
+            assert_eq!(Money(part).per_mille_of(Money(whole)), share, "{part}/{whole}");
         }
     }
 }

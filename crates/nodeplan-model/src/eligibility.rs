@@ -134,10 +134,8 @@ pub fn eligible(catalog: &Catalog, filter: &Filter) -> Eligibility {
     let mut left: Vec<(Reason, u32)> = Reason::ALL.iter().map(|reason| (*reason, 0)).collect();
     let mut named_but_out = Vec::new();
     for sku in &catalog.skus {
-        let named = filter
-            .allow
-            .iter()
-            .any(|pattern| pattern.is_exact() && pattern.matches(&sku.name));
+        let named =
+            filter.allow.iter().any(|pattern| pattern.is_exact() && pattern.matches(&sku.name));
         match reason_against(sku, filter, named) {
             None => skus.push(sku.clone()),
             Some(reason) => {
@@ -154,15 +152,9 @@ pub fn eligible(catalog: &Catalog, filter: &Filter) -> Eligibility {
     excluded.extend(
         left.into_iter()
             .filter(|(_, skus)| *skus > 0)
-            .map(|(reason, skus)| Exclusion {
-                reason: reason.text(filter),
-                skus,
-            }),
+            .map(|(reason, skus)| Exclusion { reason: reason.text(filter), skus }),
     );
-    let retiring = skus
-        .iter()
-        .filter_map(|sku| Some((sku.name.clone(), sku.retires?)))
-        .collect();
+    let retiring = skus.iter().filter_map(|sku| Some((sku.name.clone(), sku.retires?))).collect();
     let matched = |pattern: &Pattern| catalog.skus.iter().any(|sku| pattern.matches(&sku.name));
     let unmatched = filter
         .allow
@@ -171,13 +163,7 @@ pub fn eligible(catalog: &Catalog, filter: &Filter) -> Eligibility {
         .filter(|pattern| !matched(pattern))
         .cloned()
         .collect();
-    Eligibility {
-        skus,
-        excluded,
-        retiring,
-        unmatched,
-        named_but_out,
-    }
+    Eligibility { skus, excluded, retiring, unmatched, named_but_out }
 }
 
 /// Why a size is out; declared in the order of asking.
@@ -234,23 +220,11 @@ fn reason_against(sku: &Sku, filter: &Filter, named: bool) -> Option<Reason> {
         (Reason::Arch, !filter.arches.contains(&sku.arch)),
         (Reason::NotAllowed, not_allowed),
         (Reason::Denied, any(&filter.deny)),
-        (
-            Reason::Burstable,
-            unasked(sku.sustained.is_some(), filter.burstable),
-        ),
-        (
-            Reason::Confidential,
-            unasked(sku.confidential, filter.confidential),
-        ),
-        (
-            Reason::Constrained,
-            unasked(sku.constrained, filter.constrained),
-        ),
+        (Reason::Burstable, unasked(sku.sustained.is_some(), filter.burstable)),
+        (Reason::Confidential, unasked(sku.confidential, filter.confidential)),
+        (Reason::Constrained, unasked(sku.constrained, filter.constrained)),
     ];
-    reasons
-        .into_iter()
-        .find(|(_, applies)| *applies)
-        .map(|(reason, _)| reason)
+    reasons.into_iter().find(|(_, applies)| *applies).map(|(reason, _)| reason)
 }
 
 #[cfg(test)]
@@ -268,18 +242,12 @@ mod tests {
             vcpus: if name.contains("A1") { 1 } else { 4 },
             memory: Bytes(16 * GIB),
             gpus: 0,
-            arch: if name.contains("ps_") {
-                Arch::Arm64
-            } else {
-                Arch::Amd64
-            },
+            arch: if name.contains("ps_") { Arch::Arm64 } else { Arch::Amd64 },
             sustained: series.starts_with('B').then_some(MilliCpu(400)),
             constrained: name.contains('-'),
             confidential: series.starts_with("DC"),
             max_data_disks: 4,
-            retires: name
-                .contains("old")
-                .then(|| Date::parse("2028-05-01").unwrap()),
+            retires: name.contains("old").then(|| Date::parse("2028-05-01").unwrap()),
             rates: Rates {
                 on_demand: UsdPerHour(1),
                 spot: None,
@@ -292,39 +260,24 @@ mod tests {
     }
 
     fn catalog() -> Catalog {
-        let names = [
-            "A1_v2", "B2s", "D4_old", "D4ps_v5", "D4s_v3", "DC4s_v3", "E4-2s_v4", "E4s_v4",
-        ];
+        let names =
+            ["A1_v2", "B2s", "D4_old", "D4ps_v5", "D4s_v3", "DC4s_v3", "E4-2s_v4", "E4s_v4"];
         Catalog {
             date: Date::parse("2026-08-22").unwrap(),
             region: "here".to_owned(),
             currency: "USD".to_owned(),
-            skus: names
-                .iter()
-                .map(|name| size(&format!("Standard_{name}")))
-                .collect(),
-            unusable: vec![Exclusion {
-                reason: "memory unknown".to_owned(),
-                skus: 3,
-            }],
+            skus: names.iter().map(|name| size(&format!("Standard_{name}"))).collect(),
+            unusable: vec![Exclusion { reason: "memory unknown".to_owned(), skus: 3 }],
         }
     }
 
     fn filter(allow: &[&str], deny: &[&str]) -> Filter {
         let patterns = |texts: &[&str]| texts.iter().map(|text| Pattern::new(text)).collect();
-        Filter {
-            allow: patterns(allow),
-            deny: patterns(deny),
-            ..Filter::new(catalog().date)
-        }
+        Filter { allow: patterns(allow), deny: patterns(deny), ..Filter::new(catalog().date) }
     }
 
     fn names(found: &Eligibility) -> Vec<&str> {
-        found
-            .skus
-            .iter()
-            .map(|sku| &sku.name["Standard_".len()..])
-            .collect()
+        found.skus.iter().map(|sku| &sku.name["Standard_".len()..]).collect()
     }
 
     #[test]
@@ -356,11 +309,7 @@ mod tests {
             (vec!["D*"], vec!["*old"], vec!["D4s_v3"]),
             (vec!["B2s", "D4s_v3"], vec![], vec!["B2s", "D4s_v3"]),
             (vec!["B*"], vec![], vec![]),
-            (
-                vec!["dc4s_v3", "E4-2s_v4"],
-                vec![],
-                vec!["DC4s_v3", "E4-2s_v4"],
-            ),
+            (vec!["dc4s_v3", "E4-2s_v4"], vec![], vec!["DC4s_v3", "E4-2s_v4"]),
             (vec!["D4ps_v5", "A1_v2"], vec![], vec![]),
             (vec!["D4s_v3"], vec!["D4s_v3"], vec![]),
         ] {
@@ -402,11 +351,7 @@ mod tests {
     #[test]
     fn retirement_counts_from_its_day_and_warns_before() {
         let day = |text| Date::parse(text).unwrap();
-        for (plan, stays) in [
-            ("2028-04-30", true),
-            ("2028-05-01", false),
-            ("2029-01-01", false),
-        ] {
+        for (plan, stays) in [("2028-04-30", true), ("2028-05-01", false), ("2029-01-01", false)] {
             let filter = Filter::new(day(plan));
             let found = eligible(&catalog(), &filter);
             let retiring = ("Standard_D4_old".to_owned(), day("2028-05-01"));
@@ -420,10 +365,7 @@ mod tests {
         let found = eligible(&catalog(), &filter(&["D4s_v3", "D4ps_v5", "Z*"], &["Q1"]));
         let idle: Vec<String> = found.unmatched.iter().map(Pattern::to_string).collect();
         assert_eq!(idle, ["Z*", "Q1"]);
-        let lost = (
-            "Standard_D4ps_v5".to_owned(),
-            "architecture is not amd64".to_owned(),
-        );
+        let lost = ("Standard_D4ps_v5".to_owned(), "architecture is not amd64".to_owned());
         assert_eq!(found.named_but_out, [lost]);
     }
 

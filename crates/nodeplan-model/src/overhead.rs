@@ -113,10 +113,9 @@ pub fn anatomy(cluster: &Cluster, sku: &Sku, kind: PoolKind, addons: &[&AddOn]) 
         None if cluster.reservation == ReservationModel::Measured => {
             (MilliCpu::ZERO, (Bytes::ZERO, Bytes::ZERO))
         }
-        None => (
-            reserved_cpu(sku.vcpus),
-            memory_bands(cluster.reservation, sku.memory, kind.max_pods),
-        ),
+        None => {
+            (reserved_cpu(sku.vcpus), memory_bands(cluster.reservation, sku.memory, kind.max_pods))
+        }
     };
     let capacity = sku.memory.saturating_sub(os);
     let allocatable = measured.cloned().unwrap_or_else(|| Resources {
@@ -136,10 +135,9 @@ pub fn anatomy(cluster: &Cluster, sku: &Sku, kind: PoolKind, addons: &[&AddOn]) 
     let mut on_node = Resources::default();
     let mut mean = MilliCpu::ZERO;
     for addon in addons {
-        on_node = on_node.checked_add(&addon.request).unwrap_or(Resources {
-            cpu: MilliCpu(u64::MAX),
-            ..on_node
-        });
+        on_node = on_node
+            .checked_add(&addon.request)
+            .unwrap_or(Resources { cpu: MilliCpu(u64::MAX), ..on_node });
         mean = MilliCpu(mean.0.saturating_add(addon.mean_cpu().0));
     }
     let usable = allocatable.saturating_sub(&headroom).saturating_sub(&on_node);

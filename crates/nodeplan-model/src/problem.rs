@@ -221,7 +221,9 @@ pub enum ProblemError {
         millis: u128,
     },
     /// NP2004: demand array of the wrong shape.
-    #[error("demand is {rows} × {columns}, expected load points × workloads = {points} × {workloads}")]
+    #[error(
+        "demand is {rows} × {columns}, expected load points × workloads = {points} × {workloads}"
+    )]
     DemandShape {
         /// Rows given.
         rows: usize,

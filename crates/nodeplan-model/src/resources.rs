@@ -74,12 +74,8 @@ impl Resources {
 
     fn zip(&self, other: &Self, f: impl Fn(u64, u64) -> Option<u64>) -> Option<Self> {
         let extended = self.extended.len().max(other.extended.len());
-        let row: Option<Vec<u64>> = self
-            .row(extended)
-            .into_iter()
-            .zip(other.row(extended))
-            .map(|(a, b)| f(a, b))
-            .collect();
+        let row: Option<Vec<u64>> =
+            self.row(extended).into_iter().zip(other.row(extended)).map(|(a, b)| f(a, b)).collect();
         row.map(|row| Self::from_row(&row))
     }
 

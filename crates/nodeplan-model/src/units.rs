@@ -129,7 +129,8 @@ impl Date {
             digits.parse().ok()
         };
         let (year, month, day) = (number(0..4)?, number(5..7)?, number(8..10)?);
-        let leap = year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
+        let leap =
+            year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
         let last = match month {
             1 | 3 | 5 | 7 | 8 | 10 | 12 => 31,
             4 | 6 | 9 | 11 => 30,

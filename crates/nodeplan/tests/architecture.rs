@@ -52,9 +52,8 @@ fn dependencies(manifest: &toml::Table) -> (Vec<String>, Vec<String>) {
         tables.extend(targets.values().filter_map(toml::Value::as_table));
     }
     let names = |section: &str| -> Vec<String> {
-        let sections = tables
-            .iter()
-            .filter_map(|table| table.get(section).and_then(toml::Value::as_table));
+        let sections =
+            tables.iter().filter_map(|table| table.get(section).and_then(toml::Value::as_table));
         sections
             .flat_map(|section| section.iter().map(|(key, value)| real_name(key, value)))
             .collect()
@@ -66,11 +65,7 @@ fn dependencies(manifest: &toml::Table) -> (Vec<String>, Vec<String>) {
 
 /// The package a dependency stands for: `package = "…"` may rename it.
 fn real_name(key: &str, value: &toml::Value) -> String {
-    value
-        .get("package")
-        .and_then(toml::Value::as_str)
-        .unwrap_or(key)
-        .to_owned()
+    value.get("package").and_then(toml::Value::as_str).unwrap_or(key).to_owned()
 }
 
 /// What is wrong with the arrows of one manifest.
@@ -100,9 +95,7 @@ fn faults(name: &str, manifest: &toml::Table) -> Vec<String> {
 }
 
 fn package_name(manifest: &toml::Table) -> &str {
-    manifest["package"]["name"]
-        .as_str()
-        .expect("a package has a name")
+    manifest["package"]["name"].as_str().expect("a package has a name")
 }
 
 #[test]
@@ -112,11 +105,7 @@ fn every_arrow_between_crates_is_in_the_table() {
     for path in manifests() {
         let manifest = manifest(&path);
         let name = package_name(&manifest).to_owned();
-        all.extend(
-            faults(&name, &manifest)
-                .into_iter()
-                .map(|fault| format!("{path}: {fault}")),
-        );
+        all.extend(faults(&name, &manifest).into_iter().map(|fault| format!("{path}: {fault}")));
         seen.push(name);
     }
     for (name, _) in ARROWS {
@@ -130,61 +119,17 @@ fn every_arrow_between_crates_is_in_the_table() {
 #[test]
 fn a_forbidden_arrow_is_found_however_it_is_drawn() {
     for (name, text, count) in [
-        (
-            "nodeplan-eval",
-            "[dependencies]\nnodeplan-model = { workspace = true }",
-            0,
-        ),
-        (
-            "nodeplan-eval",
-            "[dependencies]\nnodeplan-solve = { workspace = true }",
-            1,
-        ),
-        (
-            "nodeplan-eval",
-            "[dev-dependencies]\nnodeplan-solve = { workspace = true }",
-            1,
-        ),
-        (
-            "nodeplan-eval",
-            "[dev-dependencies]\nnodeplan-io = { workspace = true }",
-            0,
-        ),
-        (
-            "nodeplan-eval",
-            "[dependencies]\nnodeplan-io = { workspace = true }",
-            1,
-        ),
-        (
-            "nodeplan-eval",
-            "[build-dependencies]\nnodeplan-lp = { workspace = true }",
-            1,
-        ),
-        (
-            "nodeplan-eval",
-            "[target.'cfg(unix)'.dependencies]\nnodeplan-lp = \"0\"",
-            1,
-        ),
-        (
-            "nodeplan-eval",
-            "[dependencies]\nx = { package = \"nodeplan-lp\", path = \"\" }",
-            1,
-        ),
-        (
-            "nodeplan-solve",
-            "[dev-dependencies]\nnodeplan-eval = { workspace = true }",
-            0,
-        ),
-        (
-            "nodeplan-solve",
-            "[dependencies]\nnodeplan-eval = { workspace = true }",
-            1,
-        ),
-        (
-            "nodeplan-cli",
-            "[dependencies]\nnodeplan-model = { workspace = true }",
-            1,
-        ),
+        ("nodeplan-eval", "[dependencies]\nnodeplan-model = { workspace = true }", 0),
+        ("nodeplan-eval", "[dependencies]\nnodeplan-solve = { workspace = true }", 1),
+        ("nodeplan-eval", "[dev-dependencies]\nnodeplan-solve = { workspace = true }", 1),
+        ("nodeplan-eval", "[dev-dependencies]\nnodeplan-io = { workspace = true }", 0),
+        ("nodeplan-eval", "[dependencies]\nnodeplan-io = { workspace = true }", 1),
+        ("nodeplan-eval", "[build-dependencies]\nnodeplan-lp = { workspace = true }", 1),
+        ("nodeplan-eval", "[target.'cfg(unix)'.dependencies]\nnodeplan-lp = \"0\"", 1),
+        ("nodeplan-eval", "[dependencies]\nx = { package = \"nodeplan-lp\", path = \"\" }", 1),
+        ("nodeplan-solve", "[dev-dependencies]\nnodeplan-eval = { workspace = true }", 0),
+        ("nodeplan-solve", "[dependencies]\nnodeplan-eval = { workspace = true }", 1),
+        ("nodeplan-cli", "[dependencies]\nnodeplan-model = { workspace = true }", 1),
         ("nodeplan-model", "[dependencies]\ncsv = \"1\"", 1),
         ("nodeplan-new", "", 1),
     ] {

@@ -35,38 +35,22 @@ fn codes_and_explanations_are_the_same_set() {
             used.extend(codes(&read(&path)));
         }
     }
-    assert!(
-        used.contains("NP2001"),
-        "no codes found: has the tree moved?"
-    );
+    assert!(used.contains("NP2001"), "no codes found: has the tree moved?");
     let headings = explained(&read("docs/errors.md"));
     let explained: BTreeSet<String> = headings.iter().cloned().collect();
     assert_eq!(headings.len(), explained.len(), "a code has two headings");
     let unexplained: Vec<&String> = used.difference(&explained).collect();
-    assert!(
-        unexplained.is_empty(),
-        "codes without a heading in docs/errors.md: {unexplained:?}"
-    );
+    assert!(unexplained.is_empty(), "codes without a heading in docs/errors.md: {unexplained:?}");
     let unused: Vec<&String> = explained.difference(&used).collect();
-    assert!(
-        unused.is_empty(),
-        "headings in docs/errors.md that no source names: {unused:?}"
-    );
+    assert!(unused.is_empty(), "headings in docs/errors.md that no source names: {unused:?}");
 }
 
 #[test]
 fn codes_are_read_as_whole_words() {
-    for (text, count) in [
-        ("NP1003: x", 1),
-        ("NP1xxx", 0),
-        ("`NP1001`, NP1002", 2),
-        ("SNP1003", 0),
-        ("NP10034", 0),
-    ] {
+    for (text, count) in
+        [("NP1003: x", 1), ("NP1xxx", 0), ("`NP1001`, NP1002", 2), ("SNP1003", 0), ("NP10034", 0)]
+    {
         assert_eq!(codes(text).len(), count, "{text}");
     }
-    assert_eq!(
-        explained("# NP1001\n## NP1002: it\n### NP1003\n"),
-        ["NP1002"]
-    );
+    assert_eq!(explained("# NP1001\n## NP1002: it\n### NP1003\n"), ["NP1002"]);
 }

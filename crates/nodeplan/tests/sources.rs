@@ -12,26 +12,18 @@ const INDEX: &str = "data/SOURCES.toml";
 const KEYS: [&str; 5] = ["origin", "date", "licence", "sha256", "script"];
 
 fn sha256(bytes: &[u8]) -> String {
-    Sha256::digest(bytes)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The entries by path below data/: `[[file]]` tables with a `path`.
 fn entries() -> BTreeMap<String, toml::Table> {
     let index = manifest(INDEX);
-    let list = index["file"]
-        .as_array()
-        .expect("SOURCES.toml has [[file]] entries");
+    let list = index["file"].as_array().expect("SOURCES.toml has [[file]] entries");
     let mut entries = BTreeMap::new();
     for entry in list {
         let entry = entry.as_table().expect("an entry is a table").clone();
         let path = entry["path"].as_str().expect("a path is a text").to_owned();
-        assert!(
-            entries.insert(path.clone(), entry).is_none(),
-            "{path} is listed twice"
-        );
+        assert!(entries.insert(path.clone(), entry).is_none(), "{path} is listed twice");
     }
     entries
 }
@@ -41,20 +33,12 @@ fn every_data_file_is_listed_with_its_hash() {
     let mut entries = entries();
     let mut faults = Vec::new();
     for file in files("data").into_iter().filter(|file| file != INDEX) {
-        let path = file
-            .strip_prefix("data/")
-            .expect("files of data/")
-            .to_owned();
+        let path = file.strip_prefix("data/").expect("files of data/").to_owned();
         let Some(entry) = entries.remove(&path) else {
             faults.push(format!("{path}: not in SOURCES.toml"));
             continue;
         };
-        let text = |key: &str| {
-            entry
-                .get(key)
-                .and_then(toml::Value::as_str)
-                .unwrap_or_default()
-        };
+        let text = |key: &str| entry.get(key).and_then(toml::Value::as_str).unwrap_or_default();
         for key in KEYS {
             if text(key).is_empty() {
                 faults.push(format!("{path}: no `{key}`"));
@@ -63,17 +47,10 @@ fn every_data_file_is_listed_with_its_hash() {
         let bytes = std::fs::read(root().join(&file)).expect("a listed file can be read");
         let actual = sha256(&bytes);
         if actual != text("sha256") {
-            faults.push(format!(
-                "{path}: sha256 is {actual}, listed `{}`",
-                text("sha256")
-            ));
+            faults.push(format!("{path}: sha256 is {actual}, listed `{}`", text("sha256")));
         }
     }
-    faults.extend(
-        entries
-            .keys()
-            .map(|path| format!("{path}: listed, but not there")),
-    );
+    faults.extend(entries.keys().map(|path| format!("{path}: listed, but not there")));
     assert_none(&faults);
 }
 

@@ -79,9 +79,7 @@ fn literal_or_comment(rest: &str) -> usize {
         if hashed[hashes..].starts_with('"') {
             let end = format!("\"{}", "#".repeat(hashes));
             let start = rest.len() - hashed.len() + hashes + 1;
-            return rest[start..]
-                .find(&end)
-                .map_or(rest.len(), |at| start + at + end.len());
+            return rest[start..].find(&end).map_or(rest.len(), |at| start + at + end.len());
         }
     }
     let prefix = rest.len() - raw.len();
@@ -160,9 +158,7 @@ fn faults(path: &str, text: &str) -> Vec<String> {
         }
     }
     for name in EMPTY_NAMES {
-        let file = path
-            .split('/')
-            .any(|part| part.trim_end_matches(".rs") == name);
+        let file = path.split('/').any(|part| part.trim_end_matches(".rs") == name);
         if file || has_word(&code, &format!("mod {name}")) {
             faults.push(format!("a module called `{name}`"));
         }
@@ -175,9 +171,7 @@ fn sources_keep_the_house_rules() {
     let sources = sources();
     assert!(sources.len() > 10, "no sources found: has the tree moved?");
     let all = sources.iter().flat_map(|path| {
-        faults(path, &read(path))
-            .into_iter()
-            .map(move |fault| format!("{path}: {fault}"))
+        faults(path, &read(path)).into_iter().map(move |fault| format!("{path}: {fault}"))
     });
     assert_none(&all.collect::<Vec<_>>());
 }
@@ -186,68 +180,20 @@ fn sources_keep_the_house_rules() {
 fn each_house_rule_has_teeth() {
     let long = format!("//! x\n{}", "\n".repeat(MOST_LINES));
     for (path, text, count) in [
-        (
-            "crates/a/src/lib.rs",
-            "//! x\nfn f<'a>(x: &'a str) -> char { '\"' }\n",
-            0,
-        ),
+        ("crates/a/src/lib.rs", "//! x\nfn f<'a>(x: &'a str) -> char { '\"' }\n", 0),
         ("crates/a/src/lib.rs", "fn f() {}\n", 1),
         ("crates/a/src/lib.rs", long.as_str(), 1),
-        (
-            "crates/a/src/lib.rs",
-            "//! unsafe\n// HashMap\n/* a /* b */ todo!() */\n",
-            0,
-        ),
-        (
-            "crates/a/src/lib.rs",
-            "//! x\nconst X: &str = \"a \\\" unsafe\";\n",
-            0,
-        ),
-        (
-            "crates/a/src/lib.rs",
-            "//! x\nconst X: &str = r#\"a \" HashMap \"#;\n",
-            0,
-        ),
-        (
-            "crates/a/src/lib.rs",
-            "//! x\nuse std::collections::HashMap;\n",
-            1,
-        ),
-        (
-            "crates/a/src/lib.rs",
-            "//! x\nconst Q: char = '\\'';\nunsafe fn f() {}\n",
-            1,
-        ),
-        (
-            "crates/nodeplan-lp/src/lib.rs",
-            "//! x\nunsafe fn f() {}\n",
-            0,
-        ),
-        (
-            "crates/a/src/lib.rs",
-            "//! x\nfn f() { std::time::Instant::now(); }\n",
-            1,
-        ),
-        (
-            "crates/nodeplan-cli/src/main.rs",
-            "//! x\nuse std::time::Instant;\n",
-            0,
-        ),
-        (
-            "crates/a/src/lib.rs",
-            "//! x\nfn f() { todo!(\"later\") }\n",
-            1,
-        ),
-        (
-            "crates/a/src/lib.rs",
-            "//! x\n#[ignore = \"slow\"]\nfn f() {}\n",
-            1,
-        ),
-        (
-            "crates/a/src/lib.rs",
-            "//! x\n#[allow(clippy::too_many_lines)]\nfn f() {}\n",
-            1,
-        ),
+        ("crates/a/src/lib.rs", "//! unsafe\n// HashMap\n/* a /* b */ todo!() */\n", 0),
+        ("crates/a/src/lib.rs", "//! x\nconst X: &str = \"a \\\" unsafe\";\n", 0),
+        ("crates/a/src/lib.rs", "//! x\nconst X: &str = r#\"a \" HashMap \"#;\n", 0),
+        ("crates/a/src/lib.rs", "//! x\nuse std::collections::HashMap;\n", 1),
+        ("crates/a/src/lib.rs", "//! x\nconst Q: char = '\\'';\nunsafe fn f() {}\n", 1),
+        ("crates/nodeplan-lp/src/lib.rs", "//! x\nunsafe fn f() {}\n", 0),
+        ("crates/a/src/lib.rs", "//! x\nfn f() { std::time::Instant::now(); }\n", 1),
+        ("crates/nodeplan-cli/src/main.rs", "//! x\nuse std::time::Instant;\n", 0),
+        ("crates/a/src/lib.rs", "//! x\nfn f() { todo!(\"later\") }\n", 1),
+        ("crates/a/src/lib.rs", "//! x\n#[ignore = \"slow\"]\nfn f() {}\n", 1),
+        ("crates/a/src/lib.rs", "//! x\n#[allow(clippy::too_many_lines)]\nfn f() {}\n", 1),
         ("crates/a/src/utils.rs", "//! x\n", 1),
         ("crates/a/src/lib.rs", "//! x\nmod helpers;\n", 1),
         ("crates/a/src/lib.rs", "//! x\nmod helpers_of_none;\n", 0),
@@ -259,14 +205,9 @@ fn each_house_rule_has_teeth() {
 #[test]
 fn every_crate_describes_itself_and_takes_the_lints() {
     let mut all = Vec::new();
-    for path in manifests()
-        .into_iter()
-        .filter(|path| !path.starts_with("fuzz/"))
-    {
+    for path in manifests().into_iter().filter(|path| !path.starts_with("fuzz/")) {
         let manifest = manifest(&path);
-        let description = manifest["package"]
-            .get("description")
-            .and_then(toml::Value::as_str);
+        let description = manifest["package"].get("description").and_then(toml::Value::as_str);
         if description.is_none_or(str::is_empty) {
             all.push(format!("{path}: no description"));
         }
@@ -290,19 +231,13 @@ fn the_exempt_crate_repeats_the_clippy_lints() {
     assert_eq!(workspace, exempt);
     let clippy = manifest("clippy.toml");
     assert_eq!(clippy["too-many-lines-threshold"].as_integer(), Some(70));
-    assert!(
-        workspace.get("too_many_lines").is_some(),
-        "long functions go unseen"
-    );
+    assert!(workspace.get("too_many_lines").is_some(), "long functions go unseen");
 }
 
 #[test]
 fn every_dependency_says_why_it_is_here() {
     let text = read("Cargo.toml");
-    let section = text
-        .split("\n[workspace.dependencies]\n")
-        .nth(1)
-        .expect("the section exists");
+    let section = text.split("\n[workspace.dependencies]\n").nth(1).expect("the section exists");
     let section = section.split("\n[").next().unwrap_or_default();
     let mut all = Vec::new();
     let mut before = "";
@@ -322,14 +257,9 @@ fn every_dependency_says_why_it_is_here() {
 #[test]
 fn no_file_names_a_path_of_one_machine() {
     let roots = ["work", "root", "home", "Users"].map(|name| format!("/{name}/"));
-    let endings = [
-        ".rs", ".toml", ".md", ".sh", ".py", ".yml", ".yaml", "justfile", ".ci/run",
-    ];
+    let endings = [".rs", ".toml", ".md", ".sh", ".py", ".yml", ".yaml", "justfile", ".ci/run"];
     let mut all = Vec::new();
-    for path in files("")
-        .into_iter()
-        .filter(|path| endings.iter().any(|end| path.ends_with(end)))
-    {
+    for path in files("").into_iter().filter(|path| endings.iter().any(|end| path.ends_with(end))) {
         let text = read(&path);
         for (line, text) in (1..).zip(text.lines()) {
             for place in &roots {
@@ -348,14 +278,9 @@ fn no_file_names_a_path_of_one_machine() {
 
 /// The targets of Markdown links that are files of this project.
 fn links(text: &str) -> Vec<&str> {
-    let targets = text
-        .split("](")
-        .skip(1)
-        .filter_map(|rest| rest.split(')').next());
+    let targets = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
     let paths = targets.map(|target| target.split('#').next().unwrap_or_default());
-    paths
-        .filter(|path| !path.is_empty() && !path.contains("://"))
-        .collect()
+    paths.filter(|path| !path.is_empty() && !path.contains("://")).collect()
 }
 
 #[test]
@@ -364,15 +289,8 @@ fn links_between_documents_lead_somewhere() {
     let mut all = Vec::new();
     for path in files("").into_iter().filter(|path| path.ends_with(".md")) {
         let text = read(&path);
-        let here = root()
-            .join(&path)
-            .parent()
-            .expect("a file lies in a directory")
-            .to_owned();
-        for link in links(&text)
-            .into_iter()
-            .filter(|link| !here.join(link).exists())
-        {
+        let here = root().join(&path).parent().expect("a file lies in a directory").to_owned();
+        for link in links(&text).into_iter().filter(|link| !here.join(link).exists()) {
             all.push(format!("{path}: {link}"));
         }
     }
@@ -383,20 +301,11 @@ fn links_between_documents_lead_somewhere() {
 #[test]
 fn readme_has_its_two_commands() {
     let readme = read("README.md");
-    for (name, does) in [
-        ("plan", " optimize "),
-        ("test", "cargo test --release --workspace"),
-    ] {
+    for (name, does) in [("plan", " optimize "), ("test", "cargo test --release --workspace")] {
         let mark = format!("<!-- command: {name} -->\n```sh\nscripts/setup.sh && ");
         let block = readme.split(&mark).nth(1).unwrap_or_default();
         let command = block.split("\n```").next().unwrap_or_default();
-        assert!(
-            command.contains(does),
-            "README's `{name}` command: `{command}`"
-        );
-        assert!(
-            !command.contains('\n'),
-            "README's `{name}` command is more than one line"
-        );
+        assert!(command.contains(does), "README's `{name}` command: `{command}`");
+        assert!(!command.contains('\n'), "README's `{name}` command is more than one line");
     }
 }

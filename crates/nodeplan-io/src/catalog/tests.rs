@@ -15,11 +15,7 @@ fn every_region_parses_and_counts_every_size_once() {
     assert!(regions().len() >= 50);
     for region in regions() {
         let catalog = catalog(&region.name).unwrap();
-        let left: u32 = catalog
-            .unusable
-            .iter()
-            .map(|exclusion| exclusion.skus)
-            .sum();
+        let left: u32 = catalog.unusable.iter().map(|exclusion| exclusion.skus).sum();
         assert_eq!(catalog.skus.len() + left as usize, sizes, "{}", region.name);
         assert!(catalog.skus.len() >= 100, "{}", region.name);
         assert!(region.on_demand_date <= date());

@@ -47,15 +47,9 @@ fn pool_faults(problem: &Problem, pool: &NodePool, faults: &mut Vec<String>) {
     let points = problem.points().len();
     if pool.packings.len() != points {
         let given = pool.packings.len();
-        fault(format!(
-            "{given} lists of packings for {points} load points"
-        ));
+        fault(format!("{given} lists of packings for {points} load points"));
     }
-    let contents = pool
-        .packings
-        .iter()
-        .flatten()
-        .flat_map(|packing| &packing.content);
+    let contents = pool.packings.iter().flatten().flat_map(|packing| &packing.content);
     for (id, _) in contents {
         if id.index() >= problem.workloads().len() {
             fault(format!("there is no workload {}", id.0));

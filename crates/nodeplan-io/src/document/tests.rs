@@ -38,21 +38,11 @@ fn document() -> PlanDocument {
     let problem = problem();
     let pool = NodePool {
         name: "general".to_owned(),
-        kind: PoolKind {
-            group: GroupId(1),
-            sku: SkuId(0),
-            max_pods: 250,
-        },
+        kind: PoolKind { group: GroupId(1), sku: SkuId(0), max_pods: 250 },
         mode: PoolMode::User,
         packings: vec![vec![
-            Packing {
-                nodes: 1,
-                content: vec![(WorkloadId(0), 7)],
-            },
-            Packing {
-                nodes: 1,
-                content: vec![(WorkloadId(0), 1)],
-            },
+            Packing { nodes: 1, content: vec![(WorkloadId(0), 7)] },
+            Packing { nodes: 1, content: vec![(WorkloadId(0), 1)] },
         ]],
     };
     let verdict = Verdict {
@@ -65,30 +55,21 @@ fn document() -> PlanDocument {
     };
     Document {
         schema_version: PLAN_VERSION.to_owned(),
-        tool: Tool {
-            name: "nodeplan".to_owned(),
-            version: "0.1.0".to_owned(),
-        },
+        tool: Tool { name: "nodeplan".to_owned(), version: "0.1.0".to_owned() },
         inputs: vec![input("toy.csv", b"x")],
         catalog: CatalogStamp::of(&problem),
         options: BTreeMap::from([("headroom".to_owned(), "0%".to_owned())]),
         seed: 0,
         status: Status::Feasible,
         summary: Summary::of(&problem, &verdict, true),
-        unplaceable: vec![Unplaceable {
-            workload: None,
-            reason: "none".to_owned(),
-        }],
+        unplaceable: vec![Unplaceable { workload: None, reason: "none".to_owned() }],
         work: Work::default(),
         problem,
         plan: Some(Plan { pools: vec![pool] }),
         certificate: Some(Certificate {
             scale: 1,
             unit: 1,
-            tree: vec![Branch::Leaf(Leaf {
-                demand: vec![vec![i64::MAX]],
-                ..Leaf::default()
-            })],
+            tree: vec![Branch::Leaf(Leaf { demand: vec![vec![i64::MAX]], ..Leaf::default() })],
         }),
     }
 }
@@ -161,10 +142,7 @@ fn broken_documents_are_refused_with_a_place() {
         assert!(good.contains(from), "{from}");
         good.replacen(from, to, 1)
     };
-    let seed = 1 + good
-        .lines()
-        .position(|line| line.contains("\"seed\""))
-        .unwrap();
+    let seed = 1 + good.lines().position(|line| line.contains("\"seed\"")).unwrap();
     for (text, code, line, word) in [
         (String::new(), "NP1301", 1, "EOF"),
         ("{".to_owned(), "NP1301", 1, "EOF"),
@@ -173,40 +151,16 @@ fn broken_documents_are_refused_with_a_place() {
         (edit("\"seed\": 0", "\"seed\": -1"), "NP1301", seed, "-1"),
         (edit("plan/v1", "plan/v2"), "NP1302", 0, "plan/v2"),
         (edit("plan/v1", "plan/v1x"), "NP1302", 0, "v1x"),
-        (
-            edit("nodeplan/plan/v1", "nodeplan/v1"),
-            "NP1302",
-            0,
-            "nodeplan/v1",
-        ),
-        (
-            edit("\"weight_millis\": 86400000", "\"weight_millis\": 0"),
-            "NP1303",
-            0,
-            "NP2002",
-        ),
-        (
-            edit("\"group\": 1", "\"group\": 9"),
-            "NP1303",
-            0,
-            "no group 9",
-        ),
+        (edit("nodeplan/plan/v1", "nodeplan/v1"), "NP1302", 0, "nodeplan/v1"),
+        (edit("\"weight_millis\": 86400000", "\"weight_millis\": 0"), "NP1303", 0, "NP2002"),
+        (edit("\"group\": 1", "\"group\": 9"), "NP1303", 0, "no group 9"),
         (edit("\"sku\": 0", "\"sku\": 2"), "NP1303", 0, "no size 2"),
         (edit("[0, 7]", "[1, 7]"), "NP1303", 0, "no workload 1"),
-        (
-            edit("\"region\": \"table\"", "\"region\": \"x\""),
-            "NP1303",
-            0,
-            "catalog",
-        ),
+        (edit("\"region\": \"table\"", "\"region\": \"x\""), "NP1303", 0, "catalog"),
     ] {
         let faults = read("plan.json", &text).unwrap_err();
         let fault = &faults[0];
-        assert_eq!(
-            (fault.code, fault.place.line as usize),
-            (code, line),
-            "{fault}"
-        );
+        assert_eq!((fault.code, fault.place.line as usize), (code, line), "{fault}");
         assert!(fault.message.contains(word), "{fault}");
     }
     let minor = edit("plan/v1", "plan/v1.3").replacen('{', "{\"later\": [1],", 1);
@@ -256,25 +210,14 @@ fn validate(root: &Value, schema: &Value, value: &Value) -> Result<(), String> {
     {
         return Err(format!("{value} is not among {values:?}"));
     }
-    for name in schema
-        .get("required")
-        .and_then(Value::as_array)
-        .into_iter()
-        .flatten()
-    {
+    for name in schema.get("required").and_then(Value::as_array).into_iter().flatten() {
         if value.get(name.as_str().unwrap()).is_none() {
             return Err(format!("{name} is missing"));
         }
     }
     for (name, member) in value.as_object().into_iter().flatten() {
-        let described = schema
-            .get("properties")
-            .and_then(|members| members.get(name));
-        match (
-            described,
-            schema.get("additionalProperties"),
-            schema.get("properties"),
-        ) {
+        let described = schema.get("properties").and_then(|members| members.get(name));
+        match (described, schema.get("additionalProperties"), schema.get("properties")) {
             (Some(inner), ..) | (None, Some(inner), _) => {
                 validate(root, inner, member).map_err(|fault| format!("{name}: {fault}"))?;
             }
@@ -296,10 +239,7 @@ fn a_written_document_meets_the_published_schema() {
     validate(&schema, &schema, &value).unwrap();
     for name in schema["required"].as_array().unwrap() {
         let mut without = value.clone();
-        without
-            .as_object_mut()
-            .unwrap()
-            .remove(name.as_str().unwrap());
+        without.as_object_mut().unwrap().remove(name.as_str().unwrap());
         let fault = validate(&schema, &schema, &without).unwrap_err();
         assert!(fault.contains("is missing"), "{fault}");
     }

@@ -34,11 +34,7 @@ pub(super) fn bin(capacity: Vec<u64>, pods: u64) -> Sku {
             reserved_3y: None,
             savings_plan_1y: None,
         },
-        measured: Some(Resources {
-            pods,
-            extended: capacity,
-            ..Resources::default()
-        }),
+        measured: Some(Resources { pods, extended: capacity, ..Resources::default() }),
     }
 }
 
@@ -66,10 +62,7 @@ pub(super) fn vbp(source: &mut Source<'_>) -> Option<Bins> {
         }
     }
     check_rows(source, types, rows);
-    Some(Bins {
-        capacity: capacity?,
-        items,
-    })
+    Some(Bins { capacity: capacity?, items })
 }
 
 /// A BPPLIB text. Equal sizes become one type.
@@ -111,10 +104,7 @@ pub(super) fn bpplib(source: &mut Source<'_>) -> Option<Bins> {
         }
     }
     check_rows(source, count as u64, rows);
-    Some(Bins {
-        capacity: capacity?,
-        items,
-    })
+    Some(Bins { capacity: capacity?, items })
 }
 
 /// A header line of one number; bounded by what a slice can index.
@@ -155,10 +145,8 @@ fn amounts(source: &mut Source<'_>, line: Line<'_>, count: usize, what: &str) ->
 
 /// All amounts, or none after reporting each bad one.
 fn amounts_of(source: &mut Source<'_>, words: &[Word<'_>]) -> Option<Vec<u64>> {
-    let read: Vec<Option<u64>> = words
-        .iter()
-        .map(|word| source.amount(*word, "an amount", 1))
-        .collect();
+    let read: Vec<Option<u64>> =
+        words.iter().map(|word| source.amount(*word, "an amount", 1)).collect();
     read.into_iter().collect()
 }
 
@@ -172,21 +160,13 @@ fn item(
     let line = sizes.first().map_or(0, |word| word.line.number);
     let amounts = amounts_of(source, sizes);
     let copies = match copies {
-        Some(word) => source.number(
-            word,
-            "the number of copies",
-            u64::from(Problem::MAX_REPLICAS),
-        ),
+        Some(word) => source.number(word, "the number of copies", u64::from(Problem::MAX_REPLICAS)),
         None => Some(1),
     };
     let (extended, copies) = (amounts?, copies?);
     Some(Item {
         name: format!("t{row:03}"),
-        request: Resources {
-            pods: 1,
-            extended,
-            ..Resources::default()
-        },
+        request: Resources { pods: 1, extended, ..Resources::default() },
         max_per_node: None,
         copies: u32::try_from(copies).ok()?,
         line,

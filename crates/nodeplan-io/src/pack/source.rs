@@ -30,14 +30,7 @@ impl<'a> Line<'a> {
     /// Words between blanks.
     pub fn words(self) -> Vec<Word<'a>> {
         let at = |word: &str| word.as_ptr() as usize - self.text.as_ptr() as usize;
-        self.text
-            .split_whitespace()
-            .map(|text| Word {
-                text,
-                line: self,
-                at: at(text),
-            })
-            .collect()
+        self.text.split_whitespace().map(|text| Word { text, line: self, at: at(text) }).collect()
     }
 
     /// Cells between commas, blanks and plain quotes around them dropped.
@@ -47,16 +40,10 @@ impl<'a> Line<'a> {
             .split(',')
             .map(|cell| {
                 let lead = cell.len() - cell.trim_start().len();
-                let mut word = Word {
-                    text: cell.trim(),
-                    line: self,
-                    at: start + lead,
-                };
+                let mut word = Word { text: cell.trim(), line: self, at: start + lead };
                 start += cell.len() + 1;
-                if let Some(inner) = word
-                    .text
-                    .strip_prefix('"')
-                    .and_then(|text| text.strip_suffix('"'))
+                if let Some(inner) =
+                    word.text.strip_prefix('"').and_then(|text| text.strip_suffix('"'))
                 {
                     word.text = inner;
                     word.at += 1;
@@ -83,11 +70,7 @@ impl<'a> Source<'a> {
                     line: u32::try_from(breaks + 1).unwrap_or(u32::MAX),
                     ..Place::whole(name)
                 };
-                Err(vec![ImportError::new(
-                    "NP1001",
-                    place,
-                    "the file is not UTF-8 text",
-                )])
+                Err(vec![ImportError::new("NP1001", place, "the file is not UTF-8 text")])
             }
         }
     }
@@ -158,11 +141,7 @@ impl<'a> Source<'a> {
         let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
         if !digits(word.text) {
             let below = word.text.strip_prefix('-').is_some_and(digits);
-            let wrong = if below {
-                "below zero"
-            } else {
-                "not a whole number"
-            };
+            let wrong = if below { "below zero" } else { "not a whole number" };
             let message = format!("`{}` is {wrong}", word.text);
             self.fault_at(word, "NP1006", message).expected =
                 Some(format!("{what}, a whole number"));

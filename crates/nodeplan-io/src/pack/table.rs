@@ -80,9 +80,7 @@ fn header<'a>(
     let cells = line.cells();
     let mut at = BTreeMap::new();
     for (index, word) in cells.iter().enumerate() {
-        let known = columns
-            .iter()
-            .find(|(name, other)| *name == word.text || *other == word.text);
+        let known = columns.iter().find(|(name, other)| *name == word.text || *other == word.text);
         let Some((name, _)) = known else {
             let names: Vec<&str> = columns.iter().map(|(name, _)| *name).collect();
             let message = format!("unknown column `{}`", word.text);
@@ -93,17 +91,11 @@ fn header<'a>(
             source.fault_at(*word, "NP1011", format!("column `{name}` appears twice"));
         }
     }
-    let missing: Vec<&&str> = required
-        .iter()
-        .filter(|name| !at.contains_key(**name))
-        .collect();
+    let missing: Vec<&&str> = required.iter().filter(|name| !at.contains_key(**name)).collect();
     for name in &missing {
         source.fault_in(line, "NP1004", format!("column `{name}` is missing"));
     }
-    let header = Header {
-        at,
-        cells: cells.len(),
-    };
+    let header = Header { at, cells: cells.len() };
     let rows: Vec<Line<'a>> = lines.collect();
     if rows.is_empty() {
         source.fault("NP1010", "the file has no rows below its header");
@@ -164,9 +156,7 @@ pub(super) fn instances(source: &mut Source<'_>) -> Vec<(String, Vec<Item>)> {
 
 fn item(source: &mut Source<'_>, header: &Header, row: &[Word<'_>], number: usize) -> Option<Item> {
     let name = if header.at.contains_key("pod_type") {
-        header
-            .needed(source, row, "pod_type")
-            .map(|word| word.text.to_owned())
+        header.needed(source, row, "pod_type").map(|word| word.text.to_owned())
     } else {
         Some(format!("t{number:03}"))
     };
@@ -180,9 +170,9 @@ fn item(source: &mut Source<'_>, header: &Header, row: &[Word<'_>], number: usiz
         .needed(source, row, "count")
         .and_then(|word| source.number(word, "count", u64::from(Problem::MAX_REPLICAS)));
     let mut optional = |column: &str| match header.cell(row, column) {
-        Some(word) => source
-            .number(word, column, u64::from(u32::MAX))
-            .map(|number| Some((number, word))),
+        Some(word) => {
+            source.number(word, column, u64::from(u32::MAX)).map(|number| Some((number, word)))
+        }
         None => Some(None),
     };
     let gpus = optional("gpus");
@@ -252,9 +242,7 @@ fn sku(source: &mut Source<'_>, header: &Header, row: &[Word<'_>]) -> Option<Sku
         Some(word) => source.number(word, "gpus", small),
         None => Some(0),
     };
-    let rate = header
-        .needed(source, row, "usd_h")
-        .and_then(|word| rate(source, word));
+    let rate = header.needed(source, row, "usd_h").and_then(|word| rate(source, word));
     Some(Sku {
         name: name?.to_owned(),
         family: family.to_owned(),

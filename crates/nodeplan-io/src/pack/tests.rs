@@ -35,25 +35,12 @@ fn places(read: Result<(), ImportErrors>) -> Vec<String> {
 
 #[test]
 fn both_tables_of_pod_types_read() {
-    let simple = read_text(
-        "dir/toy.csv",
-        "cpu_m,mem_mib,count\n500,1024,8\n1000,2048,5\n",
-    )
-    .unwrap();
+    let simple =
+        read_text("dir/toy.csv", "cpu_m,mem_mib,count\n500,1024,8\n1000,2048,5\n").unwrap();
     assert_eq!(simple.len(), 1);
-    assert_eq!(
-        (
-            simple[0].instance.as_str(),
-            simple[0].types(),
-            simple[0].pods()
-        ),
-        ("toy", 2, 13)
-    );
+    assert_eq!((simple[0].instance.as_str(), simple[0].types(), simple[0].pods()), ("toy", 2, 13));
     let request = &simple[0].parts.workloads[0].request;
-    assert_eq!(
-        (request.cpu, request.memory),
-        (MilliCpu(500), Bytes(1024 * MIB))
-    );
+    assert_eq!((request.cpu, request.memory), (MilliCpu(500), Bytes(1024 * MIB)));
     assert_eq!(simple[0].parts.workloads[1].name, "t001");
 
     let text = "instance,pod_type,cpu_milli,memory_mib,gpus,gpu_milli,max_per_node,count\r\n\
@@ -62,17 +49,9 @@ fn both_tables_of_pod_types_read() {
                 a,y,1000,100,0,300,,4\r\n\
                 a,\"z\",1000,100,2,1000,,1\r\n";
     let many = read_text("many.csv", text).unwrap();
-    let names: Vec<&str> = many
-        .iter()
-        .map(|problem| problem.instance.as_str())
-        .collect();
+    let names: Vec<&str> = many.iter().map(|problem| problem.instance.as_str()).collect();
     assert_eq!(names, ["a", "b"]);
-    let gpus: Vec<u64> = many[0]
-        .parts
-        .workloads
-        .iter()
-        .map(|w| w.request.gpus)
-        .collect();
+    let gpus: Vec<u64> = many[0].parts.workloads.iter().map(|w| w.request.gpus).collect();
     assert_eq!(gpus, [1, 1, 2], "a share of a GPU takes one");
     assert_eq!(many[1].parts.workloads[0].max_per_node, Some(8));
     assert_eq!(many[0].parts.workloads[2].name, "z");
@@ -96,11 +75,8 @@ fn a_size_table_brings_its_own_allocatable() {
     );
     assert_eq!(parts.skus[1].rates.on_demand, UsdPerHour(246_000_000));
     let capped = PackSizes::of_table("skus.csv", TABLE.as_bytes(), Some(30)).unwrap();
-    let slots: Vec<u64> = capped
-        .skus
-        .iter()
-        .map(|sku| sku.measured.as_ref().unwrap().pods)
-        .collect();
+    let slots: Vec<u64> =
+        capped.skus.iter().map(|sku| sku.measured.as_ref().unwrap().pods).collect();
     assert_eq!(slots, [30, 30]);
 }
 
@@ -109,18 +85,8 @@ fn a_region_gives_the_sizes_a_plan_would_use() {
     let korea = catalog("koreacentral").unwrap();
     let sizes = PackSizes::of_catalog(&korea, DEFAULT_MAX_PODS);
     assert!(sizes.len() > 100 && !sizes.is_empty());
-    assert!(
-        sizes
-            .skus
-            .iter()
-            .all(|sku| sku.sustained.is_none() && !sku.confidential)
-    );
-    assert!(
-        sizes
-            .skus
-            .iter()
-            .all(|sku| sku.arch == Arch::Amd64 && !sku.constrained)
-    );
+    assert!(sizes.skus.iter().all(|sku| sku.sustained.is_none() && !sku.confidential));
+    assert!(sizes.skus.iter().all(|sku| sku.arch == Arch::Amd64 && !sku.constrained));
     let found = read("a.csv", b"cpu_m,mem_mib,count\n500,100,3\n", &sizes).unwrap();
     let cluster = &found[0].parts.cluster;
     assert_eq!(cluster.max_pods, [250]);
@@ -153,11 +119,7 @@ fn one_dimensional_instances_read_with_and_without_copies() {
         ("\u{feff}1\n10\n\n5 7\n\n", 1, 7),
     ] {
         let found = read_text("Hard28_X.txt", text).unwrap();
-        assert_eq!(
-            (found[0].types(), found[0].pods()),
-            (types, pods),
-            "{text:?}"
-        );
+        assert_eq!((found[0].types(), found[0].pods()), (types, pods), "{text:?}");
         Problem::new(found[0].parts.clone()).unwrap();
     }
 }
@@ -170,16 +132,8 @@ fn every_fault_of_a_file_is_found_at_its_place() {
     for (name, text, want) in [
         ("a.csv", "", vec!["NP1010@0:0"]),
         ("a.csv", "cpu_m,mem_mib,count\n", vec!["NP1010@0:0"]),
-        (
-            "a.csv",
-            "cpu_m,memmib,count\n1,1,1\n",
-            vec!["NP1004@1:0", "NP1203@1:7"],
-        ),
-        (
-            "a.csv",
-            "cpu_m,cpu_milli,mem_mib,count\n1,1,1,1\n",
-            vec!["NP1011@1:7"],
-        ),
+        ("a.csv", "cpu_m,memmib,count\n1,1,1\n", vec!["NP1004@1:0", "NP1203@1:7"]),
+        ("a.csv", "cpu_m,cpu_milli,mem_mib,count\n1,1,1,1\n", vec!["NP1011@1:7"]),
         (
             "a.csv",
             "cpu_m,mem_mib,count\n1,é,3\n1,,3\n1, 99999999999999,99999999999999999999\n",
@@ -199,23 +153,11 @@ fn every_fault_of_a_file_is_found_at_its_place() {
         ),
         ("a.vbp", "", vec!["NP1201@0:0"]),
         ("a.vbp", "0\n", vec!["NP1201@0:0"]),
-        (
-            "a.vbp",
-            "2\n5 x\n2\n1 1 1\n1 1\n",
-            vec!["NP1006@2:3", "NP1009@5:0"],
-        ),
+        ("a.vbp", "2\n5 x\n2\n1 1 1\n1 1\n", vec!["NP1006@2:3", "NP1009@5:0"]),
         ("a.vbp", "1\n5\n3\n1 1\n", vec!["NP1202@0:0"]),
         ("a.vbp", "1\n5\n1\n1 99999999\n", vec!["NP1020@4:3"]),
-        (
-            "a.txt",
-            "2\n10 10\n1 2 3\n-1\n",
-            vec!["NP1009@2:0", "NP1009@3:0", "NP1006@4:1"],
-        ),
-        (
-            "a.txt",
-            "1\n10\n5 10000000\n5 1\n",
-            vec!["NP1202@0:0", "NP1020@4:0"],
-        ),
+        ("a.txt", "2\n10 10\n1 2 3\n-1\n", vec!["NP1009@2:0", "NP1009@3:0", "NP1006@4:1"]),
+        ("a.txt", "1\n10\n5 10000000\n5 1\n", vec!["NP1202@0:0", "NP1020@4:0"]),
     ] {
         assert_eq!(faults(name, text), want, "{name} {text:?}");
     }

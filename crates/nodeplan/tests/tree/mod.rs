@@ -7,11 +7,7 @@ use std::path::{Path, PathBuf};
 /// The workspace's root directory.
 pub fn root() -> PathBuf {
     let crate_directory = Path::new(env!("CARGO_MANIFEST_DIR"));
-    crate_directory
-        .ancestors()
-        .nth(2)
-        .expect("the crate lies in crates/")
-        .to_path_buf()
+    crate_directory.ancestors().nth(2).expect("the crate lies in crates/").to_path_buf()
 }
 
 /// Every file below `directory` of the root, as paths relative to the root with `/`, sorted.
@@ -24,11 +20,7 @@ pub fn files(directory: &str) -> Vec<String> {
         let entries = fs::read_dir(&next).unwrap_or_else(|e| panic!("{}: {e}", next.display()));
         for entry in entries {
             let path = entry.expect("a directory entry can be read").path();
-            let name = path
-                .file_name()
-                .unwrap_or_default()
-                .to_string_lossy()
-                .into_owned();
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
             if path.is_dir() {
                 let hidden = name.starts_with('.') && name != ".ci";
                 let output = ["target", "corpus", "artifacts", "coverage"].contains(&&*name);
@@ -68,10 +60,5 @@ pub fn manifests() -> Vec<String> {
 
 /// Fails with every fault on a line of its own.
 pub fn assert_none(faults: &[String]) {
-    assert!(
-        faults.is_empty(),
-        "{} faults\n{}",
-        faults.len(),
-        faults.join("\n")
-    );
+    assert!(faults.is_empty(), "{} faults\n{}", faults.len(), faults.join("\n"));
 }
