@@ -187,7 +187,8 @@ fn facts(problem: &Problem, pool: PoolKind, examples: &[usize], totals: &[u64]) 
     reach.extend(rules.memory.map(|_| room.allocatable_memory));
     Kind {
         rate: problem.sku(pool.sku).rates.on_demand.0,
-        serves_system: placement::serves_system(problem, pool),
+        // Where no system pool is asked for, being able to carry one is worth nothing.
+        serves_system: problem.needs_system_node() && placement::serves_system(problem, pool),
         room,
         admits,
         reach,
