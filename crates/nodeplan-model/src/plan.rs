@@ -126,7 +126,7 @@ pub struct Verdict {
     pub cost: Spend,
     /// Proven lower bound on `cost` of any legal plan, rounded up to the lattice.
     pub bound: Spend,
-    /// Lattice step: every legal plan's cost is a multiple of it.
+    /// Lattice step: the cost of some cheapest plan is a multiple of it.
     pub lattice: Spend,
     /// What was checked, for people.
     pub checked: Checked,

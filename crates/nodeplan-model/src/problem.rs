@@ -258,7 +258,7 @@ pub enum ProblemError {
         /// Limit.
         limit: u64,
     },
-    /// NP2008: no max-pods option, or one out of 10..=250 (250 is the AKS limit).
+    /// NP2008: no max-pods option, or one of 0.
     #[error("max pods per node must be one or more values of at least 1")]
     MaxPods,
     /// NP2009: a plan of no pools.
@@ -272,6 +272,16 @@ pub enum ProblemError {
     NoArch {
         /// Full name.
         name: String,
+    },
+    /// NP2012: a burst share above 100 % or an overcommit factor beyond reason.
+    #[error("{what} is {per_mille} thousandths, more than {limit}")]
+    FactorTooLarge {
+        /// Which of the factors.
+        what: &'static str,
+        /// Given.
+        per_mille: u64,
+        /// Limit.
+        limit: u64,
     },
 }
 
@@ -291,6 +301,7 @@ impl ProblemError {
             Self::NoPools => "NP2009",
             Self::Headroom => "NP2010",
             Self::NoArch { .. } => "NP2011",
+            Self::FactorTooLarge { .. } => "NP2012",
         }
     }
 }
@@ -315,6 +326,10 @@ impl Problem {
     pub const MAX_RATE: u64 = 1_000_000_000_000_000;
     /// Most pods of one workload at one load point.
     pub const MAX_REPLICAS: u32 = 10_000_000;
+    /// Largest burst share: the whole way from request to limit.
+    pub const MAX_BURST: PerMille = PerMille(1000);
+    /// Largest overcommit factor: a thousand times what a node has.
+    pub const MAX_OVERCOMMIT: PerMille = PerMille(1_000_000);
 
     /// Checks the parts.
     ///
@@ -528,9 +543,27 @@ fn faults_of(parts: &ProblemParts) -> Vec<ProblemError> {
     if cluster.headroom.0 >= 1000 {
         faults.push(ProblemError::Headroom);
     }
+    faults_of_factors(cluster, &mut faults);
     faults_of_workloads(parts, &mut faults);
     faults_of_amounts(parts, &mut faults);
     faults
+}
+
+fn faults_of_factors(cluster: &Cluster, faults: &mut Vec<ProblemError>) {
+    let Burst { guaranteed, burstable, best_effort } = cluster.burst;
+    let Overcommit { cpu, memory } = cluster.overcommit;
+    for (what, factor, limit) in [
+        ("the burst share of Guaranteed pods", Some(guaranteed), Problem::MAX_BURST),
+        ("the burst share of Burstable pods", Some(burstable), Problem::MAX_BURST),
+        ("the burst share of BestEffort pods", Some(best_effort), Problem::MAX_BURST),
+        ("the overcommit factor of CPU", cpu, Problem::MAX_OVERCOMMIT),
+        ("the overcommit factor of memory", memory, Problem::MAX_OVERCOMMIT),
+    ] {
+        if let Some(given) = factor.filter(|given| *given > limit) {
+            let (per_mille, limit) = (u64::from(given.0), u64::from(limit.0));
+            faults.push(ProblemError::FactorTooLarge { what, per_mille, limit });
+        }
+    }
 }
 
 fn faults_of_workloads(parts: &ProblemParts, faults: &mut Vec<ProblemError>) {
@@ -583,3 +616,6 @@ fn faults_of_amounts(parts: &ProblemParts, faults: &mut Vec<ProblemError>) {
         check("the mean", &addon.name, addon.mean_cpu().0, Problem::MAX_AMOUNT);
     }
 }
+
+#[cfg(test)]
+mod tests;
