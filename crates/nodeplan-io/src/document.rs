@@ -9,7 +9,7 @@ mod layout;
 mod shape;
 
 use crate::diagnostic::{ImportError, ImportErrors, Place};
-use nodeplan_model::answer::{Money, mean_rate};
+use nodeplan_model::answer::{Answer, Money, mean_rate};
 use nodeplan_model::certificate::Certificate;
 use nodeplan_model::plan::{Checked, Plan, Status, Unplaceable, Verdict, Work};
 use nodeplan_model::problem::{Problem, ProblemParts};
@@ -88,7 +88,7 @@ pub struct Summary {
     pub cost: Option<CostText>,
     /// Proven lower bound on the cost of any legal plan.
     pub bound: CostText,
-    /// Every legal plan's spend is a multiple of this.
+    /// The spend of some cheapest plan is a multiple of this.
     pub lattice: Spend,
     /// (cost − bound) / cost in millionths, rounded up; absent without a plan.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -179,6 +179,10 @@ pub struct Document<P> {
     /// Proof of the bound.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub certificate: Option<Certificate>,
+    /// What the reports show of it: pools, savings, baselines, designs. For readers only: nothing
+    /// here is looked at when the plan is verified.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answer: Option<Answer>,
 }
 
 /// A plan document whose problem is checked.
@@ -278,6 +282,7 @@ fn checked(raw: Document<ProblemParts>) -> Result<PlanDocument, Vec<String>> {
         problem,
         plan: raw.plan,
         certificate: raw.certificate,
+        answer: raw.answer,
     };
     let faults = shape::faults(&document);
     if faults.is_empty() { Ok(document) } else { Err(faults) }

@@ -90,8 +90,10 @@ pub struct Answer {
     /// Node pools.
     pub pools: Vec<PoolAnswer>,
     /// Mean over the load points; absent without a plan.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mean: Option<UsdPerHour>,
     /// Per month; absent without a plan.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub month: Option<Money>,
     /// How sure the answer is.
     pub proof: Proof,
@@ -100,8 +102,10 @@ pub struct Answer {
     /// Hand-made designs.
     pub designs: Vec<DesignAnswer>,
     /// The cost with every workload in pools of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub isolation: Option<Alternative>,
     /// The cost with one value of max pods for all pools, where each may choose.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub one_max_pods: Option<Alternative>,
     /// Cost at 1..N pools.
     pub pool_counts: Vec<PoolCount>,
@@ -134,6 +138,7 @@ pub struct PointCost {
     /// Nodes of the plan.
     pub nodes: u64,
     /// Rate of the plan; absent without one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rate: Option<UsdPerHour>,
 }
 
@@ -175,6 +180,7 @@ pub struct PoolAnswer {
     /// Nodes at the busiest load point with room for at least one more pod of its workloads.
     pub open_nodes: u64,
     /// Cheapest other size that could carry every node's content.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub runner_up: Option<RunnerUp>,
 }
 
@@ -202,6 +208,7 @@ pub struct Usage {
     pub ratio: u32,
     /// Σ limits / allocatable in thousandths, a missing limit counted as one node's
     /// allocatable; only for CPU and memory.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limits_ratio: Option<u32>,
     /// Pods without that limit.
     pub unlimited_pods: u64,
@@ -238,6 +245,7 @@ pub struct WorkloadAnswer {
     /// Sizes considered.
     pub sizes: u64,
     /// The cheapest of them with its rate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cheapest: Option<(String, UsdPerHour)>,
 }
 
@@ -267,8 +275,10 @@ pub struct Proof {
     /// No cheaper plan exists.
     pub optimal: bool,
     /// Proven lower bound per month; absent without one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bound: Option<Money>,
     /// (cost − bound) / cost in millionths, rounded up; absent without a plan.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gap_ppm: Option<u64>,
     /// Sizes considered.
     pub sizes: u64,
@@ -288,10 +298,13 @@ pub struct Alternative {
     /// Short name.
     pub name: String,
     /// Cost per month; absent where it finds no legal plan.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub month: Option<Money>,
     /// Its cost − the answer's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub saving: Option<Money>,
     /// Saving in thousandths of its cost.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub saving_per_mille: Option<i64>,
     /// Its pools in one phrase, or why there is none.
     pub note: String,
@@ -309,8 +322,10 @@ pub struct DesignAnswer {
     /// Cost per month.
     pub month: Money,
     /// Its cost − the answer's; absent without an answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub saving: Option<Money>,
     /// Saving in thousandths of its cost.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub saving_per_mille: Option<i64>,
     /// Rules it breaks.
     pub breaches: Vec<Notice>,
@@ -343,8 +358,10 @@ pub struct PoolCount {
     /// Most pools.
     pub pools: u32,
     /// Cost per month; absent where no plan was found.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub month: Option<Money>,
     /// Proven bound per month.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bound: Option<Money>,
     /// How the search ended.
     pub status: Status,

@@ -2,12 +2,16 @@
 
 use super::*;
 use crate::pack::{PackSizes, read as read_pack};
-use nodeplan_model::catalog::{Arch, Sku};
+use nodeplan_model::answer::{
+    Alternative, Bind, DesignAnswer, DesignPool, Notice, PointCost, PoolAnswer, PoolCount,
+    PoolPoint, PoolWorkload, Proof, RunnerUp, Usage,
+};
+use nodeplan_model::catalog::{Arch, Exclusion, Sku};
 use nodeplan_model::certificate::{Branch, Leaf};
 use nodeplan_model::ids::{GroupId, SkuId, WorkloadId};
 use nodeplan_model::plan::{NodePool, Packing, PoolMode};
 use nodeplan_model::problem::PoolKind;
-use nodeplan_model::units::MilliCpu;
+use nodeplan_model::units::{Bytes, MilliCpu};
 use proptest::prelude::*;
 use serde_json::Value;
 
@@ -71,6 +75,115 @@ fn document() -> PlanDocument {
             unit: 1,
             tree: vec![Branch::Leaf(Leaf { demand: vec![vec![i64::MAX]], ..Leaf::default() })],
         }),
+        answer: Some(answer()),
+    }
+}
+
+/// An answer with one of everything, so that the schema must describe it all.
+fn answer() -> Answer {
+    let note = Notice { code: "NP1031".to_owned(), place: "a".to_owned(), text: "b".to_owned() };
+    let other = Alternative {
+        name: "best single size".to_owned(),
+        month: Some(Money(359_160_000_000)),
+        saving: Some(Money(-1)),
+        saving_per_mille: Some(-1),
+        note: "2 D4s_v3".to_owned(),
+    };
+    let usage = Usage {
+        resource: "cpu".to_owned(),
+        requested: 4000,
+        allocatable: 7720,
+        ratio: 518,
+        limits_ratio: Some(1036),
+        unlimited_pods: 0,
+    };
+    Answer {
+        inputs: vec![input("toy.csv", b"x")],
+        region: "table".to_owned(),
+        currency: "USD".to_owned(),
+        catalog_date: Date::parse("2026-01-01").unwrap(),
+        workloads: 1,
+        system_workloads: 0,
+        most_pods: 8,
+        status: Status::Feasible,
+        unplaceable: vec![note.clone()],
+        points: vec![PointCost {
+            name: "all".to_owned(),
+            weight_millis: 86_400_000,
+            pods: 8,
+            nodes: 2,
+            rate: Some(UsdPerHour(492_000_000)),
+        }],
+        pools: vec![pool_answer(usage)],
+        mean: Some(UsdPerHour(492_000_000)),
+        month: Some(Money(359_160_000_000)),
+        proof: Proof {
+            optimal: false,
+            bound: Some(Money(1)),
+            gap_ppm: Some(500_000),
+            sizes: 2,
+            excluded: vec![Exclusion { reason: "retired".to_owned(), skus: 1 }],
+            rules: vec!["at most 6 pools".to_owned()],
+            checked: Checked::default(),
+            work: Work::default(),
+        },
+        baselines: vec![other.clone()],
+        designs: vec![design(note.clone())],
+        isolation: Some(other.clone()),
+        one_max_pods: Some(other),
+        pool_counts: vec![PoolCount {
+            pools: 1,
+            month: Some(Money(2)),
+            bound: Some(Money(1)),
+            status: Status::Feasible,
+        }],
+        warnings: vec![note],
+        assumptions: vec!["a month has 730 hours".to_owned()],
+    }
+}
+
+fn pool_answer(usage: Usage) -> PoolAnswer {
+    PoolAnswer {
+        name: "general".to_owned(),
+        mode: PoolMode::User,
+        sku: "Standard_D4s_v3".to_owned(),
+        vcpus: 4,
+        memory: Bytes(16 << 30),
+        max_pods: 250,
+        rate: UsdPerHour(246_000_000),
+        labels: vec!["disk=ssd".to_owned()],
+        exclusive: false,
+        estimated: false,
+        least: 2,
+        most: 2,
+        month: Money(359_160_000_000),
+        points: vec![PoolPoint { nodes: 2, pods: 8, usage: vec![usage] }],
+        workloads: vec![PoolWorkload { name: "a".to_owned(), system: false, pods: vec![8] }],
+        binds: vec![Bind { what: "cpu".to_owned(), nodes: 1, of: 2 }],
+        open_nodes: 1,
+        runner_up: Some(RunnerUp { sku: "Standard_Z1".to_owned(), extra: Money(0) }),
+    }
+}
+
+fn design(breach: Notice) -> DesignAnswer {
+    let pool = DesignPool {
+        name: "web".to_owned(),
+        sku: "Standard_D4s_v3".to_owned(),
+        workloads: vec!["a".to_owned()],
+        nodes: vec![2],
+        least: 2,
+        most: 2,
+        month: Money(3),
+        computed: true,
+    };
+    DesignAnswer {
+        name: "design.yaml".to_owned(),
+        pools: vec![pool],
+        rates: vec![UsdPerHour(1)],
+        month: Money(3),
+        saving: Some(Money(1)),
+        saving_per_mille: Some(333),
+        breaches: vec![breach],
     }
 }
 
@@ -127,6 +240,7 @@ fn an_infeasible_document_has_no_plan() {
     };
     document.plan = None;
     document.certificate = None;
+    document.answer = None;
     document.status = Status::Infeasible;
     document.summary = Summary::of(&document.problem, &verdict, false);
     let text = write(&document);
