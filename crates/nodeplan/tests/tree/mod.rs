@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 /// The workspace's root directory.
 pub fn root() -> PathBuf {
@@ -11,8 +12,29 @@ pub fn root() -> PathBuf {
 }
 
 /// Every file below `directory` of the root, as paths relative to the root with `/`, sorted.
-/// Build output and hidden directories but `.ci` are left out.
+/// Files that git ignores are nobody's business; without git, build output and hidden
+/// directories but `.ci` are left out.
 pub fn files(directory: &str) -> Vec<String> {
+    known_to_git(directory).unwrap_or_else(|| walked(directory))
+}
+
+/// What git tracks and what it could; `None` where this is no clone.
+fn known_to_git(directory: &str) -> Option<Vec<String>> {
+    let root = root();
+    let mut git = Command::new("git");
+    git.current_dir(&root).args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"]);
+    if !directory.is_empty() {
+        git.args(["--", directory]);
+    }
+    let output = git.output().ok().filter(|output| output.status.success())?;
+    let text = String::from_utf8(output.stdout).ok()?;
+    let paths = text.split('\0').filter(|path| !path.is_empty() && root.join(path).is_file());
+    let mut found: Vec<String> = paths.map(str::to_owned).collect();
+    found.sort();
+    (!found.is_empty()).then_some(found)
+}
+
+fn walked(directory: &str) -> Vec<String> {
     let root = root();
     let mut found = Vec::new();
     let mut waiting = vec![root.join(directory)];
