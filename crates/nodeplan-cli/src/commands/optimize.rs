@@ -41,7 +41,7 @@ pub fn run(global: &Global, args: &OptimizeArgs) -> Done {
     let (answer, found) = watch.over(|control| finish(args, &mut read, found, control))?;
     let format = output::format(args.format, args.output.as_deref());
     let text = match format {
-        Format::Json => write(&document(read.inputs, read.stated, found, answer.clone())),
+        Format::Json => write(&document(read.inputs, read.stated, found, Some(answer.clone()))),
         Format::Csv => report::pools_csv(&answer),
         Format::Md => report::markdown(&laid_out(global, &answer)),
         Format::Table => report::terminal(&laid_out(global, &answer), &style(global, args)),
@@ -182,7 +182,7 @@ pub fn document(
     inputs: Vec<InputFile>,
     stated: BTreeMap<String, String>,
     found: Optimized,
-    answer: Answer,
+    answer: Option<Answer>,
 ) -> PlanDocument {
     PlanDocument {
         schema_version: PLAN_VERSION.to_owned(),
@@ -198,6 +198,6 @@ pub fn document(
         problem: found.problem,
         plan: found.plan,
         certificate: found.certificate,
-        answer: Some(answer),
+        answer,
     }
 }

@@ -109,7 +109,7 @@ fn solve(
         };
         let plan: String = both.chars().map(safe).collect();
         let stated = std::collections::BTreeMap::new();
-        let document = super::optimize::document(vec![file.clone()], stated, found);
+        let document = super::optimize::document(vec![file.clone()], stated, found, None);
         output::write(&write(&document), Some(&folder.join(format!("{plan}.json"))))?;
     }
     Ok(code)
