@@ -7,7 +7,7 @@ const SMALLEST_ENTRY: f64 = 1e-9;
 /// Entries this large HiGHS would read as infinite.
 const LARGEST_ENTRY: f64 = 1e15;
 /// Finite costs and bounds this large HiGHS would read as infinite.
-const LARGEST_FINITE: f64 = 1e20;
+pub(crate) const LARGEST_FINITE: f64 = 1e20;
 
 /// Columns to add to a model, in compressed form: entries of column `c` are
 /// `starts[c]..starts[c + 1]`, the last column's go to the end.

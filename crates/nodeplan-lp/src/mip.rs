@@ -5,7 +5,7 @@ use highs_sys as ffi;
 use crate::error::LpError;
 use crate::highs::{Highs, Ran, Solve, Watch};
 use crate::lp::{HighsLp, LpLimits, LpStatus, MasterLp, Simplex};
-use crate::matrix::{Columns, Rows, check_finite, check_len};
+use crate::matrix::{Columns, LARGEST_FINITE, Rows, check_finite, check_len};
 
 /// Tolerance on rows and integrality: with a tighter one HiGHS rejects its own solutions.
 const TOLERANCE: f64 = 1e-7;
@@ -86,7 +86,7 @@ pub fn solve_mip(
 ) -> Result<MipAnswer, LpError> {
     check_len("integer flags", model.cost.len(), model.integer.len())?;
     check_finite("absolute gap", 0, limits.absolute_gap)?;
-    if let Some(cutoff) = limits.objective_cutoff {
+    if let Some(cutoff) = limits.objective_cutoff.filter(|cutoff| !beyond_highs(*cutoff)) {
         check_finite("objective cutoff", 0, cutoff)?;
     }
     if interrupt() {
@@ -139,6 +139,11 @@ fn columns_of(model: &MipModel) -> Columns {
     }
 }
 
+/// A cutoff that HiGHS takes for infinity: it is looked at only when an answer is there.
+fn beyond_highs(cutoff: f64) -> bool {
+    cutoff >= LARGEST_FINITE
+}
+
 fn set_limits(highs: &mut Highs, limits: &MipLimits) -> Result<(), LpError> {
     let count = |limit: u64| i32::try_from(limit).unwrap_or(i32::MAX);
     highs.set_double(c"mip_rel_gap", 0.0)?;
@@ -149,7 +154,7 @@ fn set_limits(highs: &mut Highs, limits: &MipLimits) -> Result<(), LpError> {
     highs.set_string(c"mip_lp_solver", c"simplex")?;
     highs.set_int(c"mip_max_nodes", count(limits.nodes))?;
     highs.set_int(c"mip_max_stall_nodes", count(limits.stall_nodes))?;
-    if let Some(cutoff) = limits.objective_cutoff {
+    if let Some(cutoff) = limits.objective_cutoff.filter(|cutoff| !beyond_highs(*cutoff)) {
         highs.set_double(c"objective_bound", cutoff)?;
     }
     Ok(())
