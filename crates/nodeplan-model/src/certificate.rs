@@ -6,7 +6,7 @@
 //! must be worth at most what the node costs:
 //!
 //! Σ_i π_{i,s} a_i + Σ_r ±ρ_r [content in row r] + σ_s [j serves the system pool]
-//!     ≤ w_s c_j + Σ_{t: (s,t)} μ_{j,s,t}·(−1) … see [`Leaf`] for the exact signs.
+//!     ≤ w_s c_j, with the rate moved between coupled load points by μ: [`Leaf`] has all signs.
 //!
 //! The bound of a leaf is then Σ_{i,s} demand·π + Σ_s σ_s + Σ_{≥ rows} ρ·rhs − Σ_{≤ rows} ρ·rhs.
 //! The judge (`nodeplan-eval`) derives it anew; nothing here is trusted. Proof with coupling and
