@@ -6,9 +6,9 @@
 //!
 //! | symbol | here |
 //! |---|---|
-//! | u ∈ {0,1}, the slot is a node of the plan | [`Slot::used`] |
-//! | x_i, pods of workload i in the slot | [`Slot::pods`] |
-//! | p_j ∈ {0,1}, pool kind j is a pool | `pools` in [`Model::limit_pools`] |
+//! | u ∈ {0,1}, the slot is a node of the plan | `Slot::used` |
+//! | x_i, pods of workload i in the slot | `Slot::pods` |
+//! | p_j ∈ {0,1}, pool kind j is a pool | `pools` in `Model::limit_pools` |
 //!
 //! Invariant: floats choose, integers decide. Every solution is rounded and re-checked in
 //! integers before it leaves; one that HiGHS' tolerances let slip is an error, not a plan.
