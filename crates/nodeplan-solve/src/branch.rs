@@ -26,6 +26,9 @@ const WHOLE: f64 = 1e-5;
 /// Rows of the first families are taken only if clearly fractional; the last resort takes any.
 const CLEAR: f64 = 0.06;
 
+/// Offers the rows of one kind.
+type Family = fn(&Compiled, &[(&Column, f64)], &mut Best);
+
 struct Best {
     score: f64,
     choice: Option<Choice>,
@@ -51,8 +54,7 @@ fn row(point: usize, kinds: Option<Vec<usize>>, conditions: Vec<(u32, u32)>) -> 
 pub fn choose(compiled: &Compiled, pool: &Pool, values: &[(usize, f64)]) -> Option<Choice> {
     let used: Vec<(&Column, f64)> =
         values.iter().map(|&(index, x)| (&pool.columns()[index], x)).collect();
-    let families: [fn(&Compiled, &[(&Column, f64)], &mut Best); 5] =
-        [totals, rates, single_kinds, one_class, two_classes];
+    let families: [Family; 5] = [totals, rates, single_kinds, one_class, two_classes];
     let mut weak = Best { score: WHOLE, choice: None };
     for family in families {
         let mut best = Best { score: WHOLE, choice: None };
@@ -137,8 +139,7 @@ fn one_class(compiled: &Compiled, used: &[(&Column, f64)], best: &mut Best) {
     kinds.dedup();
     for point in points(compiled) {
         for &condition in &conditions {
-            let value =
-                sum(used, |column| column.point == point && holds(column, condition));
+            let value = sum(used, |column| column.point == point && holds(column, condition));
             best.offer(value, || row(point, None, vec![condition]));
         }
     }

@@ -205,8 +205,7 @@ impl Compiled {
         let mut kinds: Vec<Kind> = Vec::new();
         for pool in problem.pool_kinds() {
             let sku = problem.sku(pool.sku);
-            let node =
-                anatomy(problem.cluster(), sku, pool, &placement::addons_on(problem, pool));
+            let node = anatomy(problem.cluster(), sku, pool, &placement::addons_on(problem, pool));
             let mut admits = vec![0; words];
             for (s, workload) in first.iter().enumerate() {
                 if placement::admits(problem, pool, workload) {
@@ -255,10 +254,12 @@ impl Compiled {
     /// Keeps the dimensions somebody asks for and divides each by its gcd.
     fn scale(&mut self, rows: &[Vec<u64>], capacities: &[Vec<u64>], full: usize) {
         let limits = [full - 2, full - 1];
-        let unlimited =
-            |dim: usize| limits.iter().position(|l| *l == dim).is_some_and(|l| {
-                self.classes.iter().any(|class| class.unlimited[l])
-            });
+        let unlimited = |dim: usize| {
+            limits
+                .iter()
+                .position(|l| *l == dim)
+                .is_some_and(|l| self.classes.iter().any(|class| class.unlimited[l]))
+        };
         let live: Vec<usize> = (0..full)
             .filter(|&dim| rows.iter().any(|row| row[dim] > 0) || unlimited(dim))
             .collect();

@@ -104,7 +104,7 @@ fn cover_point(
     // Lazy greedy: a kind's best ratio only falls while demand shrinks, so a stale ratio is an
     // upper bound and most kinds need no new fill.
     let mut stale: Vec<f64> = vec![f64::INFINITY; fillers.len()];
-    let mut fresh: Vec<Option<(f64, Vec<(u32, u32)>)>> = vec![None; fillers.len()];
+    let mut fresh: Vec<Option<Vec<(u32, u32)>>> = vec![None; fillers.len()];
     while left.iter().any(|pods| *pods > 0) {
         let next = (0..fillers.len())
             .filter(|&i| limits[i] > 0)
@@ -116,10 +116,10 @@ fn cover_point(
             let (value, content) = fillers[next].fill(compiled, values, &left);
             let ratio = value / compiled.kinds[fillers[next].kind].rate.max(1) as f64;
             stale[next] = if content.is_empty() { 0.0 } else { ratio.max(1e-300) };
-            fresh[next] = Some((value, content));
+            fresh[next] = Some(content);
             continue;
         }
-        let (_, content) = fresh[next].take()?;
+        let content = fresh[next].take()?;
         let times = content
             .iter()
             .map(|&(class, pods)| left[class as usize] / pods)

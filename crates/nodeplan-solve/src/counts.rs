@@ -2,24 +2,31 @@
 //! which kind hold the volume, and the pods then fall into place.
 //!
 //! A small MIP chooses counts whose capacities cover the demand of every resource, layer by
-//! layer; best-fit decreasing packs the pods; where some stay out, their volume is added to the
+//! layer; knapsacks fill the nodes one by one; where some stay out, their volume is added to the
 //! demand and the counts are chosen again.
 
+use crate::columns::knapsack::{Item, Task, price};
 use crate::columns::pool::Column;
 use crate::columns::target::Target;
 use crate::compile::{Compiled, gcd};
+use crate::integer::below;
 use crate::packed::Packed;
 use crate::volume;
 use crate::work::Meter;
 use nodeplan_lp::{MipLimits, MipModel, Rows, solve_mip};
 
 /// Rounds of choosing counts.
-const ROUNDS: usize = 16;
-/// Most pods × nodes of one packing.
-const LARGEST: u64 = 20_000_000;
+const ROUNDS: usize = 5;
+/// Most knapsacks of one packing.
+const FILLS: usize = 120;
 
 /// The best plan found this way, cheaper than `cutoff`.
-pub fn plan(compiled: &Compiled, target: &Target, cutoff: i128, meter: &Meter<'_>) -> Option<Packed> {
+pub fn plan(
+    compiled: &Compiled,
+    target: &Target,
+    cutoff: i128,
+    meter: &Meter<'_>,
+) -> Option<Packed> {
     let points = target.demand.len();
     let layers = volume::layers(compiled, target);
     let mut extra = vec![vec![0_i64; compiled.dims]; points];
@@ -32,12 +39,12 @@ pub fn plan(compiled: &Compiled, target: &Target, cutoff: i128, meter: &Meter<'_
         let mut fits = true;
         for point in 0..points {
             let here: Vec<u32> = counts.iter().map(|row| row[point]).collect();
-            let (columns, out) = pack(compiled, target, point, &here)?;
+            let (columns, out) = pack(compiled, target, point, &here, meter)?;
             packed.nodes.extend(columns.nodes);
             for (class, pods) in out {
                 fits = false;
                 for (dim, more) in extra[point].iter_mut().enumerate() {
-                    *more += compiled.plain_size(class, dim) * i64::from(pods);
+                    *more += compiled.plain_size(class, dim) * i64::from(pods) / 16 + 1;
                 }
             }
         }
@@ -48,15 +55,13 @@ pub fn plan(compiled: &Compiled, target: &Target, cutoff: i128, meter: &Meter<'_
     None
 }
 
-/// Node counts per place of `target.kinds` × load point.
-fn choose(
+/// Rows of the count MIP: every layer's volume in every resource, the system pool, coupling.
+fn rows(
     compiled: &Compiled,
     target: &Target,
     layers: &[(Vec<bool>, Vec<usize>)],
     extra: &[Vec<i64>],
-    cutoff: i128,
-    meter: &Meter<'_>,
-) -> Option<Vec<Vec<u32>>> {
+) -> Option<Rows> {
     let points = target.demand.len();
     let variable = |place: usize, point: usize| place * points + point;
     let mut rows = Rows::default();
@@ -68,14 +73,10 @@ fn choose(
                 .filter(|(other, _)| other.iter().zip(fits).all(|(a, b)| !a | b))
                 .flat_map(|(_, classes)| classes.iter().copied())
                 .collect();
-            for dim in 0..compiled.dims {
-                let volume: i128 = inside
-                    .iter()
-                    .map(|&class| {
-                        i128::from(compiled.plain_size(class, dim)) * i128::from(demand[class])
-                    })
-                    .sum();
-                let volume = volume + i128::from(extra[point][dim]);
+            for (dim, extra) in extra[point].iter().enumerate() {
+                let size = |class: usize| i128::from(compiled.plain_size(class, dim));
+                let sum: i128 = inside.iter().map(|&c| size(c) * i128::from(demand[c])).sum();
+                let volume = sum + i128::from(*extra);
                 if volume <= 0 {
                     continue;
                 }
@@ -86,7 +87,7 @@ fn choose(
                     .filter(|(place, _)| fits[*place])
                     .map(|(place, &kind)| {
                         let room = compiled.kinds[kind].capacity[dim] as f64 / volume as f64;
-                        (variable(place, point), room.min(1.0).max(1e-7))
+                        (variable(place, point), room.clamp(1e-7, 1.0))
                     })
                     .collect();
                 rows.push(1.0, f64::INFINITY, &entries).ok()?;
@@ -106,6 +107,20 @@ fn choose(
             rows.push(f64::NEG_INFINITY, 0.0, &entries).ok()?;
         }
     }
+    Some(rows)
+}
+
+/// Node counts per place of `target.kinds` × load point.
+fn choose(
+    compiled: &Compiled,
+    target: &Target,
+    layers: &[(Vec<bool>, Vec<usize>)],
+    extra: &[Vec<i64>],
+    cutoff: i128,
+    meter: &Meter<'_>,
+) -> Option<Vec<Vec<u32>>> {
+    let points = target.demand.len();
+    let mut rows = rows(compiled, target, layers, extra)?;
     let mut cost: Vec<i64> = target
         .kinds
         .iter()
@@ -116,20 +131,16 @@ fn choose(
     let mut upper = vec![f64::INFINITY; cost.len()];
     if let Some(most) = compiled.max_pools {
         // One binary per kind; no cheaper plan has more nodes than the cutoff pays for.
-        let budget = |c: i64| (cutoff.min(i128::from(i64::MAX)) / i128::from((c * step).max(1))) as f64;
-        let binaries = cost.len();
-        for place in 0..target.kinds.len() {
-            cost.push(0);
-            upper.push(1.0);
-            for point in 0..points {
-                let at = variable(place, point);
-                let nodes = budget(cost[at]).clamp(1.0, 1e6);
-                let entries = [(at, 1.0), (binaries + place, -nodes)];
-                rows.push(f64::NEG_INFINITY, 0.0, &entries).ok()?;
-            }
+        let (counts, kinds) = (cost.len(), target.kinds.len());
+        let budget = cutoff.min(i128::from(i64::MAX));
+        for (at, cost) in cost.iter().enumerate() {
+            let nodes = (budget / i128::from((cost * step).max(1))) as f64;
+            let entries = [(at, 1.0), (counts + at / points, -nodes.clamp(1.0, 1e6))];
+            rows.push(f64::NEG_INFINITY, 0.0, &entries).ok()?;
         }
-        let entries: Vec<(usize, f64)> =
-            (0..target.kinds.len()).map(|place| (binaries + place, 1.0)).collect();
+        cost.resize(counts + kinds, 0);
+        upper.resize(counts + kinds, 1.0);
+        let entries: Vec<(usize, f64)> = (counts..counts + kinds).map(|y| (y, 1.0)).collect();
         rows.push(f64::NEG_INFINITY, most as f64, &entries).ok()?;
     }
     let model = MipModel {
@@ -140,109 +151,129 @@ fn choose(
         rows,
     };
     let limits = MipLimits {
-        nodes: 20_000,
-        lp_iterations: 6_000.min(meter.left() / 200 + 1),
+        nodes: 4_000,
+        lp_iterations: 3_000.min(meter.iterations_left()),
         stall_nodes: 2_000,
         absolute_gap: 0.999,
-        objective_cutoff: (cutoff < i128::MAX)
-            .then(|| (cutoff - 1).div_euclid(i128::from(step)) as f64 + 0.1),
+        objective_cutoff: below(cutoff, step),
     };
     let answer = solve_mip(&model, None, &limits, &meter.control().interrupt).ok()?;
     meter.iterations(answer.lp_iterations);
     let x = answer.solution?;
-    Some(
-        (0..target.kinds.len())
-            .map(|place| {
-                (0..points).map(|point| x[variable(place, point)].round().max(0.0) as u32).collect()
-            })
-            .collect(),
-    )
+    let count = |x: &f64| x.round().max(0.0) as u32;
+    let counts = &x[..target.kinds.len() * points];
+    Some(counts.chunks(points).map(|row| row.iter().map(count).collect()).collect())
 }
 
-/// Best-fit decreasing on the given nodes; what stays out, by class.
+/// Fills the given nodes one after another, each as full as a knapsack makes it, the resource
+/// that is scarce over all counting most; returns what stays out, by class.
 fn pack(
     compiled: &Compiled,
     target: &Target,
     point: usize,
     counts: &[u32],
+    meter: &Meter<'_>,
 ) -> Option<(Packed, Vec<(usize, u32)>)> {
-    struct Node {
-        kind: usize,
-        room: Vec<i64>,
-        content: Vec<(u32, u32)>,
-    }
-    let mut nodes: Vec<Node> = Vec::new();
-    for (&kind, &count) in target.kinds.iter().zip(counts) {
-        for _ in 0..count {
-            let room = compiled.kinds[kind].capacity.clone();
-            nodes.push(Node { kind, room, content: Vec::new() });
+    let mut left = target.demand[point].clone();
+    let mut nodes: Vec<(usize, u32)> =
+        target.kinds.iter().copied().zip(counts.iter().copied()).filter(|n| n.1 > 0).collect();
+    // Small nodes first: what is left over at the end is many small pods on a large one.
+    nodes.sort_by_key(|&(kind, _)| (compiled.kinds[kind].rate, kind));
+    let mut packed = Packed::default();
+    let mut fills = 0;
+    while let Some((kind, count)) = nodes.first_mut() {
+        let kind = *kind;
+        if *count == 0 {
+            nodes.remove(0);
+            continue;
         }
+        fills += 1;
+        if fills > FILLS || meter.stop() {
+            return None;
+        }
+        let weights = scarcity(compiled, &left, &nodes);
+        let content = fill(compiled, kind, &left, &weights, meter);
+        let count = &mut nodes[0].1;
+        let times = content
+            .iter()
+            .map(|&(class, pods)| left[class as usize] / pods)
+            .min()
+            .unwrap_or(*count)
+            .div_ceil(2)
+            .clamp(1, *count);
+        for &(class, pods) in &content {
+            left[class as usize] = left[class as usize].saturating_sub(pods * times);
+        }
+        *count -= times;
+        packed.push(Column { kind, point, content }, times);
     }
-    let pods: u64 = target.demand[point].iter().map(|p| u64::from(*p)).sum();
-    if pods.saturating_mul(nodes.len() as u64) > LARGEST {
-        return None;
-    }
-    let total: Vec<f64> = (0..compiled.dims)
-        .map(|dim| nodes.iter().map(|node| node.room[dim] as f64).sum::<f64>().max(1.0))
-        .collect();
-    let mut order: Vec<(f64, usize)> = (0..compiled.classes.len())
-        .filter(|&class| target.demand[point][class] > 0)
-        .map(|class| {
-            let size = (0..compiled.dims)
-                .map(|dim| compiled.plain_size(class, dim) as f64 / total[dim])
-                .fold(0.0, f64::max);
-            (size, class)
-        })
-        .collect();
-    order.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
-    let mut out = Vec::new();
-    for (_, class) in order {
-        let mut left = target.demand[point][class];
-        while left > 0 {
-            let best = nodes
+    let out = left.into_iter().enumerate().filter(|(_, pods)| *pods > 0).collect();
+    Some((packed, out))
+}
+
+/// Demand over capacity per dimension, per unit: what a unit of the resource is worth.
+fn scarcity(compiled: &Compiled, left: &[u32], nodes: &[(usize, u32)]) -> Vec<f64> {
+    (0..compiled.dims)
+        .map(|dim| {
+            let room: f64 = nodes
+                .iter()
+                .map(|&(kind, count)| {
+                    compiled.kinds[kind].capacity[dim].min(1 << 60) as f64 * f64::from(count)
+                })
+                .sum();
+            let wanted: f64 = left
                 .iter()
                 .enumerate()
-                .filter(|(_, node)| compiled.fits(node.kind, class))
-                .filter(|(_, node)| {
-                    let held = node.content.iter().find(|c| c.0 == class as u32).map_or(0, |c| c.1);
-                    held < compiled.classes[class].per_node
-                        && (0..compiled.dims)
-                            .all(|d| compiled.size(node.kind, class, d) <= node.room[d])
-                })
-                .map(|(i, node)| {
-                    // What is left should be small, and in proportion to the node.
-                    let rest: Vec<f64> = (0..compiled.dims)
-                        .filter(|&d| compiled.kinds[node.kind].capacity[d] < 1 << 60)
-                        .map(|d| {
-                            let after = node.room[d] - compiled.size(node.kind, class, d);
-                            after as f64 / total[d]
-                        })
-                        .collect();
-                    let sum: f64 = rest.iter().sum();
-                    let skew = rest.iter().fold(0.0, |m, r| f64::max(m, *r))
-                        - rest.iter().fold(f64::INFINITY, |m, r| f64::min(m, *r));
-                    (sum + 2.0 * skew, i)
-                })
-                .min_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
-            let Some((_, i)) = best else { break };
-            let node = &mut nodes[i];
-            for d in 0..compiled.dims {
-                node.room[d] -= compiled.size(node.kind, class, d);
-            }
-            match node.content.iter_mut().find(|c| c.0 == class as u32) {
-                Some(entry) => entry.1 += 1,
-                None => node.content.push((class as u32, 1)),
-            }
-            left -= 1;
+                .map(|(class, pods)| compiled.plain_size(class, dim) as f64 * f64::from(*pods))
+                .sum();
+            // The fourth power makes the scarcest resource count nearly alone.
+            (wanted / room.max(1.0)).powi(4) / room.max(1.0)
+        })
+        .collect()
+}
+
+fn fill(
+    compiled: &Compiled,
+    kind: usize,
+    left: &[u32],
+    weights: &[f64],
+    meter: &Meter<'_>,
+) -> Vec<(u32, u32)> {
+    let total: f64 = (0..compiled.dims)
+        .map(|dim| weights[dim] * compiled.kinds[kind].capacity[dim].min(1 << 60) as f64)
+        .sum();
+    let mut items = Vec::new();
+    for (class, &left) in left.iter().enumerate() {
+        if left == 0 || !compiled.fits(kind, class) {
+            continue;
         }
-        if left > 0 {
-            out.push((class, left));
+        let size: Vec<i64> = (0..compiled.dims).map(|d| compiled.size(kind, class, d)).collect();
+        let mut most = left.min(compiled.classes[class].per_node);
+        for (dim, &size) in size.iter().enumerate() {
+            if size > 0 {
+                let fits = compiled.kinds[kind].capacity[dim] / size;
+                most = most.min(u32::try_from(fits).unwrap_or(u32::MAX));
+            }
+        }
+        let share: f64 = size.iter().zip(weights).map(|(s, w)| *s as f64 * w).sum::<f64>() / total;
+        // Large pods are the hard ones: a little more for them than their volume.
+        let value = (share * (1.0 + 0.05 * share.min(1.0)) * 1e12) as i64;
+        if most > 0 && value > 0 {
+            items.push(Item { class: class as u32, most, value, size, steps: Vec::new() });
         }
     }
-    let mut packed = Packed::default();
-    for mut node in nodes {
-        node.content.sort_unstable();
-        packed.push(Column { kind: node.kind, point, content: node.content }, 1);
-    }
-    Some((packed, out))
+    let task = Task {
+        items,
+        joint: Vec::new(),
+        capacity: compiled.kinds[kind].capacity.clone(),
+        limit: 0,
+        best_only: true,
+        keep: 1,
+        label_limit: 300,
+        budget: 60_000,
+    };
+    let priced = price(&task);
+    // Looking at every class is work, too.
+    meter.labels(priced.labels + 20 * compiled.classes.len() as u64);
+    priced.contents.into_iter().next().map(|(_, content)| content).unwrap_or_default()
 }

@@ -28,9 +28,46 @@ pub fn restricted(
     iterations: u64,
     meter: &Meter<'_>,
 ) -> Result<Option<Packed>, SolveError> {
-    let lp_error = |error: nodeplan_lp::LpError| SolveError::Lp { reason: error.to_string() };
     let columns: Vec<&Column> =
         columns.iter().filter(|c| target.kinds.binary_search(&c.kind).is_ok()).collect();
+    let Some(rows) = master_rows(compiled, target, &columns)? else { return Ok(None) };
+    // Whole numbers: HiGHS then knows that the objective is one.
+    let cost = |column: &Column| compiled.cost(column.kind, column.point);
+    let step = columns.iter().fold(0, |step, c| gcd(step, cost(c) as u64)).max(1) as i64;
+    let model = MipModel {
+        cost: columns.iter().map(|c| (cost(c) / step) as f64).collect(),
+        lower: vec![0.0; columns.len()],
+        upper: vec![f64::INFINITY; columns.len()],
+        integer: vec![true; columns.len()],
+        rows,
+    };
+    let limits = MipLimits {
+        nodes: 5_000,
+        lp_iterations: iterations.min(meter.iterations_left()),
+        stall_nodes: 2_000,
+        absolute_gap: 0.999,
+        objective_cutoff: below(cutoff, step),
+    };
+    let interrupt = meter.control().interrupt;
+    let answer = solve_mip(&model, None, &limits, &interrupt).map_err(lp_error)?;
+    meter.iterations(answer.lp_iterations);
+    if matches!(answer.status, MipStatus::Infeasible | MipStatus::Unbounded) {
+        return Ok(None);
+    }
+    let Some(x) = answer.solution else { return Ok(None) };
+    let mut packed = Packed::default();
+    for (column, value) in columns.iter().zip(&x) {
+        packed.push((*column).clone(), value.round().max(0.0) as u32);
+    }
+    Ok((meets(compiled, target, &packed) && packed.cost(compiled) < cutoff).then_some(packed))
+}
+
+/// Rows of a restricted master; `None` where a row has no column.
+fn master_rows(
+    compiled: &Compiled,
+    target: &Target,
+    columns: &[&Column],
+) -> Result<Option<Rows>, SolveError> {
     let mut rows = Rows::default();
     for (point, demand) in target.demand.iter().enumerate() {
         for (class, &pods) in demand.iter().enumerate() {
@@ -77,37 +114,18 @@ pub fn restricted(
             }
         }
     }
-    // Whole numbers: HiGHS then knows that the objective is one.
-    let cost = |column: &Column| compiled.cost(column.kind, column.point);
-    let step = columns.iter().fold(0, |step, c| gcd(step, cost(c) as u64)).max(1) as i64;
-    let model = MipModel {
-        cost: columns.iter().map(|c| (cost(c) / step) as f64).collect(),
-        lower: vec![0.0; columns.len()],
-        upper: vec![f64::INFINITY; columns.len()],
-        integer: vec![true; columns.len()],
-        rows,
-    };
-    let limits = MipLimits {
-        nodes: 5_000,
-        lp_iterations: iterations.min(meter.left() / 200 + 1),
-        stall_nodes: 2_000,
-        absolute_gap: 0.999,
-        objective_cutoff: (cutoff < i128::MAX)
-            .then(|| (cutoff - 1).div_euclid(i128::from(step)) as f64 + 0.1),
-    };
-    let interrupt = meter.control().interrupt;
-    let answer =
-        solve_mip(&model, None, &limits, &interrupt).map_err(lp_error)?;
-    meter.iterations(answer.lp_iterations);
-    if matches!(answer.status, MipStatus::Infeasible | MipStatus::Unbounded) {
-        return Ok(None);
-    }
-    let Some(x) = answer.solution else { return Ok(None) };
-    let mut packed = Packed::default();
-    for (column, value) in columns.iter().zip(&x) {
-        packed.push((*column).clone(), value.round().max(0.0) as u32);
-    }
-    Ok((meets(compiled, target, &packed) && packed.cost(compiled) < cutoff).then_some(packed))
+    Ok(Some(rows))
+}
+
+fn lp_error(error: nodeplan_lp::LpError) -> SolveError {
+    SolveError::Lp { reason: error.to_string() }
+}
+
+/// An objective cutoff for HiGHS in steps: only what is cheaper than `cutoff`; none where the
+/// number is beyond what HiGHS takes.
+pub fn below(cutoff: i128, step: i64) -> Option<f64> {
+    let steps = (cutoff - 1).div_euclid(i128::from(step));
+    (steps < 1 << 50).then_some(steps as f64 + 0.1)
 }
 
 /// Whether `packed` covers `target` with its coupling kept.
@@ -180,7 +198,13 @@ impl Finisher<'_> {
             pool = shrunk(&left, &pool, &relaxed.reduced, MASTER_COLUMNS);
             let effort = self.quick(25);
             let next = generate::generate(
-                self.compiled, &left, self.scale, &mut pool, Start::default(), &effort, self.meter,
+                self.compiled,
+                &left,
+                self.scale,
+                &mut pool,
+                Start::default(),
+                &effort,
+                self.meter,
             )?;
             let Some(next) = next else { return Ok(None) };
             relaxed = next;
@@ -214,9 +238,10 @@ impl Finisher<'_> {
         order.sort_by_key(|o| (std::cmp::Reverse(self.rank(pool.columns()[o.1].point)), o.1));
         for (_, index, nodes) in order {
             let column = &pool.columns()[index];
-            let useful = column.content.iter().any(|&(class, pods)| {
-                pods > 0 && left.demand[column.point][class as usize] > 0
-            }) || left.system.get(column.point).is_some_and(|n| *n > 0);
+            let useful =
+                column.content.iter().any(|&(class, pods)| {
+                    pods > 0 && left.demand[column.point][class as usize] > 0
+                }) || left.system.get(column.point).is_some_and(|n| *n > 0);
             if nodes > 0 && useful && (any || self.room(left, column) >= i64::from(nodes)) {
                 left.subtract(self.compiled, column.kind, column.point, &column.content, nodes);
                 fixed.push(column.clone(), nodes);
@@ -251,7 +276,13 @@ impl Finisher<'_> {
         iterations: u64,
     ) -> Result<Option<Packed>, SolveError> {
         let mut pool = pool.clone();
-        let pricing = Pricing { compiled: self.compiled, target, scale: self.scale, slack_ppm: 5_000, budget: 200_000 };
+        let pricing = Pricing {
+            compiled: self.compiled,
+            target,
+            scale: self.scale,
+            slack_ppm: 5_000,
+            budget: 200_000,
+        };
         let reduced = generate::enrich(&pricing, &relaxed.duals, &mut pool, 20, 400, self.meter);
         let mut order: Vec<(f64, usize)> = reduced.iter().map(|&(i, r)| (r, i)).collect();
         order.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
@@ -262,9 +293,7 @@ impl Finisher<'_> {
             .collect();
         columns.sort();
         columns.dedup();
-        restricted(
-            self.compiled, target, &columns, cutoff, iterations, self.meter,
-        )
+        restricted(self.compiled, target, &columns, cutoff, iterations, self.meter)
     }
 
     /// Takes nodes out and solves again for what they held; `accept` is told every better
@@ -347,7 +376,9 @@ impl Finisher<'_> {
     ) -> Result<Option<Packed>, SolveError> {
         let mut rest = best.clone();
         for (column, nodes) in &taken.nodes {
-            if let Some(entry) = rest.nodes.iter_mut().find(|entry| entry.0 == *column && entry.1 >= *nodes) {
+            if let Some(entry) =
+                rest.nodes.iter_mut().find(|entry| entry.0 == *column && entry.1 >= *nodes)
+            {
                 entry.1 -= nodes;
             }
         }
@@ -368,7 +399,13 @@ impl Finisher<'_> {
         }
         let before = taken.cost(self.compiled);
         let relaxed = generate::generate(
-            self.compiled, &left, self.scale, &mut pool, Start::default(), &self.quick(30), self.meter,
+            self.compiled,
+            &left,
+            self.scale,
+            &mut pool,
+            Start::default(),
+            &self.quick(30),
+            self.meter,
         )?;
         let Some(relaxed) = relaxed else { return Ok(None) };
         if relaxed.shortage > 1e-6 || relaxed.objective >= before as f64 - 0.5 {

@@ -16,8 +16,8 @@ mod integer;
 mod packed;
 mod reasons;
 mod search;
-mod volume;
 mod tree;
+mod volume;
 mod work;
 
 use nodeplan_model::plan::{Solution, Unplaceable, Work};
@@ -49,11 +49,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self {
-            solver: Solver::default(),
-            work_limit: u64::MAX,
-            gap_ppm: 0,
-        }
+        Self { solver: Solver::default(), work_limit: u64::MAX, gap_ppm: 0 }
     }
 }
 
@@ -95,7 +91,9 @@ pub enum SolveError {
         reason: String,
     },
     /// NP3002: the problem is too large for the monolithic ILP.
-    #[error("the assignment ILP would need {variables} integer variables; `--solver ilp` takes at most {limit}")]
+    #[error(
+        "the assignment ILP would need {variables} integer variables; `--solver ilp` takes at most {limit}"
+    )]
     TooLargeForIlp {
         /// Variables.
         variables: u64,

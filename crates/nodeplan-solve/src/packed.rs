@@ -62,6 +62,33 @@ impl Packed {
             && compiled.max_pools.is_none_or(|most| self.kinds().len() <= most)
     }
 
+    /// The inverse of [`Packed::decode`].
+    pub fn encode(plan: &Plan, problem: &Problem, compiled: &Compiled) -> Self {
+        let mut class_of = vec![0_u32; problem.workloads().len()];
+        for (class, entry) in compiled.classes.iter().enumerate() {
+            for member in &entry.members {
+                class_of[member.index()] = class as u32;
+            }
+        }
+        let mut packed = Self::default();
+        for pool in &plan.pools {
+            let Some(kind) = compiled.kinds.iter().position(|kind| kind.pool == pool.kind) else {
+                continue;
+            };
+            for (point, packings) in pool.packings.iter().enumerate() {
+                for packing in packings {
+                    let mut content: BTreeMap<u32, u32> = BTreeMap::new();
+                    for &(workload, pods) in &packing.content {
+                        *content.entry(class_of[workload.index()]).or_insert(0) += pods;
+                    }
+                    let content = content.into_iter().collect();
+                    packed.push(Column { kind, point, content }, packing.nodes);
+                }
+            }
+        }
+        packed
+    }
+
     /// Gives every node real pods: what is covered twice is placed once, and classes fall apart
     /// into their workloads in order.
     pub fn decode(&self, problem: &Problem, compiled: &Compiled) -> Plan {
@@ -122,8 +149,7 @@ struct Supply {
 
 impl Supply {
     fn new(problem: &Problem, members: &[WorkloadId], point: usize) -> Self {
-        let left =
-            members.iter().map(|w| (*w, problem.demand()[(point, w.index())])).collect();
+        let left = members.iter().map(|w| (*w, problem.demand()[(point, w.index())])).collect();
         Self { left, at: 0 }
     }
 

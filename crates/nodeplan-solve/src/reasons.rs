@@ -37,11 +37,7 @@ pub fn together(problem: &Problem) -> Unplaceable {
     Unplaceable { workload: None, reason }
 }
 
-fn reason(
-    problem: &Problem,
-    compiled: &Compiled,
-    id: nodeplan_model::ids::WorkloadId,
-) -> String {
+fn reason(problem: &Problem, compiled: &Compiled, id: nodeplan_model::ids::WorkloadId) -> String {
     let workload = problem.workload(id);
     let admitting: Vec<&crate::compile::Kind> = compiled
         .kinds
@@ -70,8 +66,13 @@ fn reason(
         most.memory = most.memory.max(usable.memory);
         most.gpus = most.gpus.max(usable.gpus);
     }
-    let names =
-        ["Insufficient cpu", "Insufficient memory", "Insufficient nvidia.com/gpu", "too many data disks", "Insufficient ephemeral-storage"];
+    let names = [
+        "Insufficient cpu",
+        "Insufficient memory",
+        "Insufficient nvidia.com/gpu",
+        "too many data disks",
+        "Insufficient ephemeral-storage",
+    ];
     let mut parts: Vec<String> = names
         .iter()
         .zip(short)
@@ -87,6 +88,12 @@ fn reason(
     format!(
         "0/{} pool kinds hold one pod of {} CPU, {} memory, {} GPUs: {rules}; the largest usable \
          node has {} CPU, {} memory, {} GPUs (not on one size)",
-        admitting.len(), need.cpu, need.memory, need.gpus, most.cpu, most.memory, most.gpus
+        admitting.len(),
+        need.cpu,
+        need.memory,
+        need.gpus,
+        most.cpu,
+        most.memory,
+        most.gpus
     )
 }

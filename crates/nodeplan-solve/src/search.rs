@@ -9,13 +9,18 @@ use crate::integer::Finisher;
 use crate::packed::Packed;
 use crate::tree::Tree;
 use crate::work::Meter;
-use crate::{Control, Options, Progress, SolveError, construct, counts, reasons, volume};
+use crate::{Control, Options, Progress, SolveError, baseline, construct, counts, reasons, volume};
 use nodeplan_model::plan::{Solution, Status};
 use nodeplan_model::problem::Problem;
 use nodeplan_model::units::Spend;
 
 /// Most leaves of a tree: beyond it the judge would spend longer than the gap is worth.
 const LEAVES: usize = 400;
+/// The same where the shapes are many and each leaf is dear.
+const LEAVES_OF_MANY: usize = 120;
+
+/// Pods per node from which on node counts alone make good plans.
+const MANY_PODS: u64 = 25;
 
 /// One solve.
 struct Search<'a> {
@@ -40,7 +45,13 @@ pub fn solve(
     let unplaceable = reasons::unplaceable(problem, &compiled);
     if !unplaceable.is_empty() {
         let status = Status::Infeasible;
-        return Ok(Solution { status, plan: None, certificate: None, unplaceable, work: meter.work() });
+        return Ok(Solution {
+            status,
+            plan: None,
+            certificate: None,
+            unplaceable,
+            work: meter.work(),
+        });
     }
     let scale = Scale::of(&compiled);
     let mut search = Search {
@@ -64,8 +75,8 @@ impl Search<'_> {
         if let Some((bound, _)) = &center {
             self.raise(self.scale.to_cost(*bound) - 1);
         }
-        if let Some(packed) =
-            counts::plan(self.compiled, &self.whole, self.cost(), self.meter)
+        if self.pods_per_node() >= MANY_PODS
+            && let Some(packed) = counts::plan(self.compiled, &self.whole, self.cost(), self.meter)
         {
             for (column, _) in &packed.nodes {
                 pool.add_everywhere(self.compiled, column);
@@ -74,8 +85,7 @@ impl Search<'_> {
         }
         self.tell("columns");
         let root = self.columns(&mut pool, center)?;
-        let mut tree =
-            Tree::new(self.compiled, self.scale, self.meter, &self.whole, &root);
+        let mut tree = Tree::new(self.compiled, self.scale, self.meter, &self.whole, &root);
         self.raise(tree.bound().unwrap_or(0));
         let exhausted = if self.done() {
             false
@@ -123,6 +133,12 @@ impl Search<'_> {
             }
             self.offer(packed);
         }
+        if self.best.is_none() {
+            // Too many pools: the plain methods know how to do with fewer.
+            for plan in baseline::all(self.problem).into_iter().filter_map(|b| b.plan) {
+                self.offer(Packed::encode(&plan, self.problem, self.compiled));
+            }
+        }
     }
 
     /// Takes a plan over where it is legal and cheaper.
@@ -134,6 +150,13 @@ impl Search<'_> {
             self.best = Some(packed);
             self.tell("integers");
         }
+    }
+
+    /// Pods per node of the best plan, rounded down; 0 without a plan.
+    fn pods_per_node(&self) -> u64 {
+        let Some(best) = &self.best else { return 0 };
+        let nodes: u64 = best.nodes.iter().map(|(_, nodes)| u64::from(*nodes)).sum();
+        self.whole.pods() / nodes.max(1)
     }
 
     fn cost(&self) -> i128 {
@@ -180,11 +203,17 @@ impl Search<'_> {
             until: self.meter.share(600),
         };
         let solved = generate::generate(
-            self.compiled, &self.whole, self.scale, pool, Start { center, parent: None }, &effort, self.meter,
+            self.compiled,
+            &self.whole,
+            self.scale,
+            pool,
+            Start { center, parent: None },
+            &effort,
+            self.meter,
         )?;
         Ok(solved.unwrap_or_else(|| {
-            let (bound, duals) = fallback
-                .unwrap_or_else(|| (0, Duals::zero(self.compiled, &self.whole)));
+            let (bound, duals) =
+                fallback.unwrap_or_else(|| (0, Duals::zero(self.compiled, &self.whole)));
             Relaxed { bound, duals, ..Relaxed::default() }
         }))
     }
@@ -208,9 +237,7 @@ impl Search<'_> {
             until: self.meter.share(800),
         };
         let iterations = 2_000 + 100 * relaxed.values.len() as u64;
-        if let Some(packed) =
-            finisher.master(&target, pool, &relaxed, self.cost(), iterations)?
-        {
+        if let Some(packed) = finisher.master(&target, pool, &relaxed, self.cost(), iterations)? {
             self.offer(packed);
         }
         if !self.done()
@@ -243,7 +270,9 @@ impl Search<'_> {
                 }
             }
             if share.len() <= most {
-                return Ok((target.kinds.len() < self.whole.kinds.len()).then_some((target, relaxed)));
+                return Ok(
+                    (target.kinds.len() < self.whole.kinds.len()).then_some((target, relaxed))
+                );
             }
             share.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
             let Some(&(_, drop)) = share.iter().find(|entry| !kept.contains(&entry.1)) else {
@@ -261,7 +290,13 @@ impl Search<'_> {
                 until: self.meter.share(700),
             };
             let solved = generate::generate(
-                self.compiled, &next, self.scale, pool, Start::default(), &effort, self.meter,
+                self.compiled,
+                &next,
+                self.scale,
+                pool,
+                Start::default(),
+                &effort,
+                self.meter,
             )?;
             match solved {
                 Some(solved) if solved.shortage < 1e-6 => (target, relaxed) = (next, solved),
@@ -278,13 +313,14 @@ impl Search<'_> {
         pool: &mut Pool,
         root: &Relaxed,
     ) -> Result<bool, SolveError> {
+        let most = if self.compiled.classes.len() > 60 { LEAVES_OF_MANY } else { LEAVES };
         let mut leaves = 24;
         let mut improvable = true;
         while !self.done() && !self.meter.stop() {
             self.tell("branch");
             let before = tree.leaves();
             let mut best = self.best.take();
-            tree.search(pool, &mut best, leaves.min(LEAVES), self.options.gap_ppm)?;
+            tree.search(pool, &mut best, leaves.min(most), self.options.gap_ppm)?;
             self.best = best;
             match tree.bound() {
                 None => return Ok(true),
@@ -298,7 +334,7 @@ impl Search<'_> {
                 improvable = self.remaster(pool, root)? || (wide && self.improve(root)?);
             }
             // Not worth hundreds of leaves more: the judge prices each of them.
-            let close = if tree.leaves() > 150 { 30 } else { 1 };
+            let close = if tree.leaves() > 150 { 45 } else { 1 };
             if tree.leaves() > 60 && self.cost() - self.bound <= self.cost() / 1_000_000 * close {
                 break;
             }

@@ -73,8 +73,17 @@ impl<'a> Tree<'a> {
         target: &Target,
         relaxed: &Relaxed,
     ) -> Self {
-        let mut tree =
-            Self { compiled, scale, meter, nodes: Vec::new(), open: BTreeSet::new(), stuck: Vec::new(), next: None, diving: false, since_dive: 0 };
+        let mut tree = Self {
+            compiled,
+            scale,
+            meter,
+            nodes: Vec::new(),
+            open: BTreeSet::new(),
+            stuck: Vec::new(),
+            next: None,
+            diving: false,
+            since_dive: 0,
+        };
         let bound = tree.rounded(target, relaxed.bound);
         tree.nodes.push(TreeNode {
             fate: Fate::Leaf,
@@ -90,7 +99,12 @@ impl<'a> Tree<'a> {
 
     /// Least bound over the open leaves: what is proven. `None` where all are closed.
     pub fn bound(&self) -> Option<i128> {
-        self.open.first().map(|(bound, _)| *bound).into_iter().chain(self.stuck.iter().copied()).min()
+        self.open
+            .first()
+            .map(|(bound, _)| *bound)
+            .into_iter()
+            .chain(self.stuck.iter().copied())
+            .min()
     }
 
     /// Leaves so far.
@@ -123,7 +137,8 @@ impl<'a> Tree<'a> {
     ) -> Result<(), SolveError> {
         while let Some(&(bound, first)) = self.open.first() {
             let cost = best.as_ref().map_or(i128::MAX, |b| b.cost(self.compiled));
-            let allowed = if cost == i128::MAX { 0 } else { cost / 1_000_000 * i128::from(gap_ppm) };
+            let allowed =
+                if cost == i128::MAX { 0 } else { cost / 1_000_000 * i128::from(gap_ppm) };
             if bound >= cost - allowed || self.meter.stop() || self.leaves() >= leaves {
                 break;
             }
@@ -176,17 +191,19 @@ impl<'a> Tree<'a> {
         if target.kinds.is_empty() {
             return Ok(None);
         }
-        let effort = Effort {
-            ladder: generate::BRANCH,
-            tolerance: 1e-9,
-            rounds: 400,
-            until: u64::MAX,
-        };
+        let effort =
+            Effort { ladder: generate::BRANCH, tolerance: 1e-9, rounds: 400, until: u64::MAX };
         let parent = self.nodes[index].warm.clone();
         let duals = self.nodes[index].duals.clone();
         let start = Start { center: None, parent: parent.as_deref().map(|warm| (warm, &duals)) };
         let relaxed = generate::generate(
-            self.compiled, &target, self.scale, pool, start, &effort, self.meter,
+            self.compiled,
+            &target,
+            self.scale,
+            pool,
+            start,
+            &effort,
+            self.meter,
         )?;
         let Some(relaxed) = relaxed else {
             self.open.insert((self.nodes[index].bound, index));
@@ -385,6 +402,11 @@ impl<'a> Tree<'a> {
         }
         coupling.sort_unstable();
         let stated = |duals: &[i64]| duals.iter().map(|dual| self.scale.stated(*dual)).collect();
-        Leaf { demand, system: stated(&node.duals.system), coupling, path: stated(&node.duals.path) }
+        Leaf {
+            demand,
+            system: stated(&node.duals.system),
+            coupling,
+            path: stated(&node.duals.path),
+        }
     }
 }

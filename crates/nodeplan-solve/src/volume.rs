@@ -24,8 +24,7 @@ pub fn layers(compiled: &Compiled, target: &Target) -> Vec<(Vec<bool>, Vec<usize
         if target.demand.iter().all(|row| row[class] == 0) {
             continue;
         }
-        let set: Vec<bool> =
-            target.kinds.iter().map(|&kind| compiled.fits(kind, class)).collect();
+        let set: Vec<bool> = target.kinds.iter().map(|&kind| compiled.fits(kind, class)).collect();
         by_set.entry(set).or_default().push(class);
     }
     let mut sets: Vec<(Vec<bool>, Vec<usize>)> = by_set.into_iter().collect();
@@ -61,48 +60,18 @@ pub fn bound(
     // y per kind and dimension, the largest u of the layers that fit it.
     let unit: Vec<f64> = (0..dims)
         .map(|d| {
-            let most = target.kinds.iter().map(|&k| compiled.kinds[k].capacity[d]).filter(|c| *c < 1 << 60).max();
+            let most = target
+                .kinds
+                .iter()
+                .map(|&k| compiled.kinds[k].capacity[d])
+                .filter(|c| *c < 1 << 60)
+                .max();
             most.unwrap_or(1).max(1) as f64
         })
         .collect();
     let weight: f64 = compiled.weights.iter().map(|w| *w as f64).sum();
-    let rate = |kind: usize| compiled.kinds[kind].rate as f64 * weight / scale.norm;
-    let mut columns = Columns::default();
-    for (_, classes) in &layers {
-        for d in 0..dims {
-            let volume: f64 = classes
-                .iter()
-                .map(|&class| {
-                    let pods: f64 = target
-                        .demand
-                        .iter()
-                        .zip(&compiled.weights)
-                        .map(|(row, w)| f64::from(row[class]) * *w as f64)
-                        .sum();
-                    pods / weight * compiled.plain_size(class, d) as f64 / unit[d]
-                })
-                .sum();
-            columns.push(-volume, 0.0, f64::INFINITY, &[]).ok()?;
-        }
-    }
-    for _ in 0..kinds * dims {
-        columns.push(0.0, 0.0, f64::INFINITY, &[]).ok()?;
-    }
+    let (columns, rows) = program(compiled, target, &layers, &unit, scale.norm)?;
     let u = |layer: usize, d: usize| layer * dims + d;
-    let y = |place: usize, d: usize| layers.len() * dims + place * dims + d;
-    let mut rows = Rows::default();
-    for (place, &kind) in target.kinds.iter().enumerate() {
-        let entries: Vec<(usize, f64)> = (0..dims)
-            .map(|d| (y(place, d), (compiled.kinds[kind].capacity[d] as f64 / unit[d]).min(1e9)))
-            .collect();
-        rows.push(f64::NEG_INFINITY, rate(kind), &entries).ok()?;
-        for (layer, (fits, _)) in layers.iter().enumerate() {
-            for d in (0..dims).filter(|_| fits[place]) {
-                let entries = [(u(layer, d), 1.0), (y(place, d), -1.0)];
-                rows.push(f64::NEG_INFINITY, 0.0, &entries).ok()?;
-            }
-        }
-    }
     let mut lp = HighsLp::new().ok()?;
     lp.add_columns(&columns).ok()?;
     lp.add_rows(&rows).ok()?;
@@ -126,4 +95,54 @@ pub fn bound(
         }
     }
     Some((duals.total(target), duals))
+}
+
+/// The LP over u and y.
+fn program(
+    compiled: &Compiled,
+    target: &Target,
+    layers: &[(Vec<bool>, Vec<usize>)],
+    unit: &[f64],
+    norm: f64,
+) -> Option<(Columns, Rows)> {
+    let (dims, kinds) = (compiled.dims, target.kinds.len());
+    let weight: f64 = compiled.weights.iter().map(|w| *w as f64).sum();
+    let rate = |kind: usize| compiled.kinds[kind].rate as f64 * weight / norm;
+    let mut columns = Columns::default();
+    for (_, classes) in layers {
+        for (d, unit) in unit.iter().enumerate() {
+            let volume: f64 = classes
+                .iter()
+                .map(|&class| {
+                    let pods: f64 = target
+                        .demand
+                        .iter()
+                        .zip(&compiled.weights)
+                        .map(|(row, w)| f64::from(row[class]) * *w as f64)
+                        .sum();
+                    pods / weight * compiled.plain_size(class, d) as f64 / unit
+                })
+                .sum();
+            columns.push(-volume, 0.0, f64::INFINITY, &[]).ok()?;
+        }
+    }
+    for _ in 0..kinds * dims {
+        columns.push(0.0, 0.0, f64::INFINITY, &[]).ok()?;
+    }
+    let u = |layer: usize, d: usize| layer * dims + d;
+    let y = |place: usize, d: usize| layers.len() * dims + place * dims + d;
+    let mut rows = Rows::default();
+    for (place, &kind) in target.kinds.iter().enumerate() {
+        let entries: Vec<(usize, f64)> = (0..dims)
+            .map(|d| (y(place, d), (compiled.kinds[kind].capacity[d] as f64 / unit[d]).min(1e9)))
+            .collect();
+        rows.push(f64::NEG_INFINITY, rate(kind), &entries).ok()?;
+        for (layer, (fits, _)) in layers.iter().enumerate() {
+            for d in (0..dims).filter(|_| fits[place]) {
+                let entries = [(u(layer, d), 1.0), (y(place, d), -1.0)];
+                rows.push(f64::NEG_INFINITY, 0.0, &entries).ok()?;
+            }
+        }
+    }
+    Some((columns, rows))
 }

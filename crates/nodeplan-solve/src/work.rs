@@ -9,16 +9,18 @@ use std::cell::Cell;
 
 /// Units of one pricing label.
 const LABEL: u64 = 1;
-/// Units of one simplex iteration.
-const ITERATION: u64 = 200;
+/// Units of one simplex iteration, and more for every demand row of the problem.
+const ITERATION: u64 = 100;
+const ITERATION_ROW: u64 = 4;
 /// Units of one branch of the search tree.
 const BRANCH: u64 = 2_000;
 
 /// Units of a piece of work.
-pub fn units(work: &Work) -> u64 {
+fn units(work: &Work, rows: u64) -> u64 {
+    let iteration = ITERATION + ITERATION_ROW * rows;
     work.labels
         .saturating_mul(LABEL)
-        .saturating_add(work.iterations.saturating_mul(ITERATION))
+        .saturating_add(work.iterations.saturating_mul(iteration))
         .saturating_add(work.branches.saturating_mul(BRANCH))
 }
 
@@ -26,6 +28,7 @@ pub fn units(work: &Work) -> u64 {
 pub struct Meter<'a> {
     work: Cell<Work>,
     limit: u64,
+    rows: u64,
     control: Control<'a>,
 }
 
@@ -34,9 +37,9 @@ impl<'a> Meter<'a> {
     /// shapes deserve seconds, a hundred a minute.
     pub fn new(options: &Options, compiled: &Compiled, control: Control<'a>) -> Self {
         let rows = (compiled.classes.len() * compiled.weights.len()) as u64;
-        let own = (rows * rows * 40_000).clamp(12_000_000, 320_000_000);
+        let own = (rows * rows * 40_000).clamp(15_000_000, 260_000_000);
         let limit = if options.work_limit == u64::MAX { own } else { options.work_limit };
-        Self { work: Cell::new(Work::default()), limit, control }
+        Self { work: Cell::new(Work::default()), limit, rows, control }
     }
 
     /// So many thousandths of the limit, in units.
@@ -51,12 +54,17 @@ impl<'a> Meter<'a> {
 
     /// Units so far.
     pub fn used(&self) -> u64 {
-        units(&self.work.get())
+        units(&self.work.get(), self.rows)
     }
 
     /// Units left.
     pub fn left(&self) -> u64 {
         self.limit.saturating_sub(self.used())
+    }
+
+    /// Simplex iterations that what is left pays for.
+    pub fn iterations_left(&self) -> u64 {
+        self.left() / (ITERATION + ITERATION_ROW * self.rows) + 1
     }
 
     /// Counts pricing labels.

@@ -80,14 +80,7 @@ pub struct Pricing<'a> {
 impl Pricing<'_> {
     /// The pricing problem of the kind at `place` and `point`; `None` where even an empty node
     /// decides it and no content can be of interest.
-    fn task(
-        &self,
-        duals: &Duals,
-        place: usize,
-        point: usize,
-        keep: usize,
-        labels: usize,
-    ) -> Task {
+    fn task(&self, duals: &Duals, place: usize, point: usize, keep: usize, labels: usize) -> Task {
         let kind = self.target.kinds[place];
         let cost = self.scale.cost(self.compiled, kind, point);
         let limit = cost
@@ -114,10 +107,7 @@ impl Pricing<'_> {
             if (value == 0 && !wanted(class as u32)) || !self.compiled.fits(kind, class) {
                 continue;
             }
-            let most = self
-                .compiled
-                .most(kind, class, point)
-                .min(self.target.demand[point][class]);
+            let most = self.compiled.most(kind, class, point).min(self.target.demand[point][class]);
             if most == 0 {
                 continue;
             }
@@ -128,11 +118,7 @@ impl Pricing<'_> {
                 size: (0..self.compiled.dims)
                     .map(|dim| self.compiled.size(kind, class, dim))
                     .collect(),
-                steps: steps
-                    .iter()
-                    .filter(|s| s.0 == class as u32)
-                    .map(|s| (s.1, s.2))
-                    .collect(),
+                steps: steps.iter().filter(|s| s.0 == class as u32).map(|s| (s.1, s.2)).collect(),
             });
         }
         Task {
@@ -172,8 +158,7 @@ impl Pricing<'_> {
         for (place, point, answer) in priced {
             let kind = self.target.kinds[*place];
             let cost = i128::from(self.scale.cost(self.compiled, kind, *point));
-            let extra =
-                i128::from(duals.of_any_node(self.compiled, self.target, *place, *point));
+            let extra = i128::from(duals.of_any_node(self.compiled, self.target, *place, *point));
             let worth = (i128::from(answer.upper) + extra).max(extra);
             if worth > cost && cost * denominator < numerator * worth {
                 (numerator, denominator) = (cost, worth);
@@ -230,18 +215,7 @@ pub fn generate(
     meter: &Meter<'_>,
 ) -> Result<Option<Relaxed>, SolveError> {
     let mut master = Master::new(compiled, target, scale)?;
-    match start.parent {
-        // The parent's basis and what its duals find nearly worth its cost; the rest of the
-        // pool comes in when the LP asks for it.
-        Some((warm, duals)) => {
-            let near = near(compiled, target, scale, duals);
-            master.take(pool, |index, column| warm.holds(index) || near(column, 20_000))?;
-            master.start_from(warm)?;
-        }
-        None => {
-            master.take(pool, |_, _| true)?;
-        }
-    }
+    load(&mut master, compiled, target, scale, pool, &start)?;
     if !master.solve(meter)? {
         return Ok(None);
     }
@@ -256,68 +230,42 @@ pub fn generate(
         if meter.stop_at(effort.until) {
             break;
         }
-        let mut current = master.duals();
-        while start.parent.is_some() {
-            let improving = near(compiled, target, scale, &current);
-            let added = master.take(pool, |_, column| improving(column, -1))?;
-            drop(improving);
-            if added == 0 {
-                break;
-            }
-            if !master.solve(meter)? {
-                return Ok(None);
-            }
-            current = master.duals();
+        if start.parent.is_some() && !scan(&mut master, compiled, target, scale, pool, meter)? {
+            return Ok(None);
         }
+        let current = master.duals();
         let smooth = rung + 1 < effort.ladder.len();
         let asked = match &best {
             Some((_, center)) if smooth => center.mixed(&current, 600),
             _ => current.clone(),
         };
-        let labels = effort.ladder[rung];
-        let priced = pricing.all(&asked, 3, labels);
-        meter.labels(priced.iter().map(|p| p.2.labels).sum());
-        let bound = pricing.bound(&asked, &priced);
-        if best.as_ref().is_none_or(|b| bound > b.0) {
-            best = Some((bound, asked.clone()));
+        let mut ask = |duals: &Duals| {
+            let priced = pricing.all(duals, 3, effort.ladder[rung]);
+            meter.labels(priced.iter().map(|p| p.2.labels).sum());
+            let bound = pricing.bound(duals, &priced);
+            if best.as_ref().is_none_or(|b| bound > b.0) {
+                best = Some((bound, duals.clone()));
+            }
+            collect(&pricing, &current, &priced, pool)
+        };
+        let mut improving = ask(&asked);
+        if improving == 0 && asked != current {
+            // The smoothed duals mispriced: ask again at the LP's own.
+            improving = ask(&current);
         }
-        let improving = collect(&pricing, &current, &priced, pool);
-        let gap = master.objective() * scale.factor()
-            - best.as_ref().map_or(0, |b| b.0) as f64;
-        if gap <= effort.tolerance * master.objective() * scale.factor() {
+        let objective = master.objective() * scale.factor();
+        let gap = objective - best.as_ref().map_or(0, |b| b.0) as f64;
+        let closed = gap <= effort.tolerance * objective;
+        if closed || (improving == 0 && rung + 1 == effort.ladder.len()) {
             if master.shortage() > 1e-7 && master.raise_penalty()? && master.solve(meter)? {
                 continue;
             }
             complete = true;
             break;
         }
-        if improving == 0 && asked == current {
-            if rung + 1 == effort.ladder.len() {
-                if master.shortage() > 1e-7 && master.raise_penalty()? && master.solve(meter)? {
-                    continue;
-                }
-                complete = true;
-                break;
-            }
+        if improving == 0 {
             rung += 1;
             continue;
-        }
-        if improving == 0 {
-            // The smoothed duals mispriced: ask again at the LP's own.
-            let priced = pricing.all(&current, 3, labels);
-            meter.labels(priced.iter().map(|p| p.2.labels).sum());
-            let bound = pricing.bound(&current, &priced);
-            if best.as_ref().is_none_or(|b| bound > b.0) {
-                best = Some((bound, current.clone()));
-            }
-            if collect(&pricing, &current, &priced, pool) == 0 {
-                if rung + 1 == effort.ladder.len() {
-                    complete = true;
-                    break;
-                }
-                rung += 1;
-                continue;
-            }
         }
         master.take(pool, |_, _| start.parent.is_none())?;
         if start.parent.is_none() && !master.solve(meter)? {
@@ -365,8 +313,7 @@ fn collect(
         let kind = pricing.target.kinds[*place];
         let cost = pricing.scale.cost(pricing.compiled, kind, *point);
         let empty = Column { kind, point: *point, content: Vec::new() };
-        let nothing =
-            current.of_any_node(pricing.compiled, pricing.target, *place, *point) > cost;
+        let nothing = current.of_any_node(pricing.compiled, pricing.target, *place, *point) > cost;
         let contents = answer
             .contents
             .iter()
@@ -381,4 +328,49 @@ fn collect(
         }
     }
     improving
+}
+
+/// The first columns of a master: the whole pool, or what the parent branch ended with.
+fn load(
+    master: &mut Master<'_>,
+    compiled: &Compiled,
+    target: &Target,
+    scale: &Scale,
+    pool: &Pool,
+    start: &Start<'_>,
+) -> Result<(), SolveError> {
+    match start.parent {
+        // The parent's basis and what its duals find nearly worth its cost; the rest of the
+        // pool comes in when the LP asks for it.
+        Some((warm, duals)) => {
+            let near = near(compiled, target, scale, duals);
+            master.take(pool, |index, column| warm.holds(index) || near(column, 20_000))?;
+            master.start_from(warm)?;
+        }
+        None => {
+            master.take(pool, |_, _| true)?;
+        }
+    }
+    Ok(())
+}
+
+/// Takes in pool columns that improve the LP until none does; false where work ended.
+fn scan(
+    master: &mut Master<'_>,
+    compiled: &Compiled,
+    target: &Target,
+    scale: &Scale,
+    pool: &Pool,
+    meter: &Meter<'_>,
+) -> Result<bool, SolveError> {
+    loop {
+        let duals = master.duals();
+        let improving = near(compiled, target, scale, &duals);
+        if master.take(pool, |_, column| improving(column, -1))? == 0 {
+            return Ok(true);
+        }
+        if !master.solve(meter)? {
+            return Ok(false);
+        }
+    }
 }

@@ -9,6 +9,8 @@
 //! Values are integers. Multipliers are floats: they only guide pruning here; the proof of a
 //! bound is the judge's own.
 
+use super::multipliers::{SETS, best_reduced, multipliers};
+
 /// A class as an item of the knapsack.
 #[derive(Clone, Debug)]
 pub struct Item {
@@ -25,7 +27,8 @@ pub struct Item {
 }
 
 impl Item {
-    fn worth(&self, copies: u32) -> i64 {
+    /// Worth of so many copies.
+    pub fn worth(&self, copies: u32) -> i64 {
         let steps: i64 =
             self.steps.iter().filter(|(at, _)| copies >= *at).map(|(_, gain)| gain).sum();
         self.value * i64::from(copies) + steps
@@ -76,7 +79,6 @@ pub struct Priced {
     pub labels: u64,
 }
 
-const SETS: usize = 4;
 /// Labels kept per stage once the budget is spent.
 const SPENT: usize = 64;
 /// Label limits from here on are meant to be exact.
@@ -157,7 +159,9 @@ fn run<const D: usize>(task: &Task, dims: &[usize]) -> Priced {
         })
         .collect();
     let Some(sets) = multipliers::<D>(task, &sizes, &capacity, dims.len()) else {
-        return Priced { upper: task.limit, ..Priced::default() };
+        // Looking at the items is work, too.
+        let labels = 10 * task.items.len() as u64;
+        return Priced { upper: task.limit, labels, ..Priced::default() };
     };
     let stages = stages(task, &sizes, &capacity, &sets);
     let plain = task.best_only
@@ -177,149 +181,9 @@ fn run<const D: usize>(task: &Task, dims: &[usize]) -> Priced {
         floor: task.limit.max(start.saturating_sub(margin)),
         start: task.limit.max(start.saturating_sub(margin)),
         dropped: task.limit,
-        labels: 0,
+        labels: 40 * task.items.len() as u64,
     }
     .run()
-}
-
-/// Reduced worth of an item at multipliers `set`: the best over its number of copies.
-fn best_reduced<const D: usize>(item: &Item, size: &[i64; D], set: &[f64; D]) -> f64 {
-    let weight: f64 = (0..D).map(|d| set[d] * size[d] as f64).sum();
-    if item.steps.is_empty() {
-        return ((item.value as f64 - weight) * f64::from(item.most)).max(0.0);
-    }
-    (0..=item.most)
-        .map(|n| item.worth(n) as f64 - weight * f64::from(n))
-        .fold(0.0, f64::max)
-}
-
-/// min over t ≥ 0 of the Lagrangian bound at multipliers t × `ray`: the LP bound of the
-/// surrogate knapsack, and the t that gives it.
-fn along_ray<const D: usize>(
-    task: &Task,
-    sizes: &[[i64; D]],
-    capacity: &[i64; D],
-    ray: &[f64; D],
-    order: &mut Vec<(f64, f64)>,
-) -> (f64, f64) {
-    order.clear();
-    let mut free = 0.0;
-    for (item, size) in task.items.iter().zip(sizes) {
-        let weight: f64 = (0..D).map(|d| ray[d] * size[d] as f64).sum();
-        let gain: i64 = item.steps.iter().map(|(_, g)| (*g).max(0)).sum();
-        let value = item.value as f64 + gain as f64 / f64::from(item.most);
-        if weight <= 0.0 {
-            free += value.max(0.0) * f64::from(item.most);
-        } else if value > 0.0 {
-            order.push((value / weight, weight * f64::from(item.most)));
-        }
-    }
-    order.sort_unstable_by(|a, b| b.0.total_cmp(&a.0));
-    let mut room: f64 = (0..D).map(|d| ray[d] * capacity[d] as f64).sum();
-    let mut bound = free;
-    for &(ratio, weight) in order.iter() {
-        if weight >= room {
-            return (bound + ratio * room, ratio);
-        }
-        bound += ratio * weight;
-        room -= weight;
-    }
-    (bound, 0.0)
-}
-
-/// Multiplier sets: the best found for the whole capacity, then for capacities short in one
-/// dimension. `None` where the first already proves that no content beats the limit.
-fn multipliers<const D: usize>(
-    task: &Task,
-    sizes: &[[i64; D]],
-    capacity: &[i64; D],
-    live: usize,
-) -> Option<[[f64; D]; SETS]> {
-    let mut order = Vec::with_capacity(task.items.len());
-    let mut best_for = |shrunk: &[i64; D]| -> [f64; D] {
-        let unit = |d: usize| 1.0 / (shrunk[d].max(1)) as f64;
-        let mut best = (f64::INFINITY, [0.0; D]);
-        let mut attempt = |ray: [f64; D]| -> f64 {
-            let (bound, t) = along_ray(task, sizes, shrunk, &ray, &mut order);
-            if bound < best.0 {
-                best = (bound, ray.map(|r| r * t));
-            }
-            bound
-        };
-        if live <= 1 {
-            let mut ray = [0.0; D];
-            ray[0] = unit(0);
-            attempt(ray);
-        } else if live == 2 {
-            let at = |a: f64| {
-                let mut ray = [0.0; D];
-                ray[0] = a * unit(0);
-                ray[1] = (1.0 - a) * unit(1);
-                ray
-            };
-            let (mut low, mut high) = (0.0, 1.0);
-            attempt(at(low));
-            attempt(at(high));
-            for _ in 0..9 {
-                let (a, b) = (low + (high - low) * 0.382, low + (high - low) * 0.618);
-                if attempt(at(a)) <= attempt(at(b)) {
-                    high = b;
-                } else {
-                    low = a;
-                }
-            }
-        } else {
-            let mut weights = [0.0; D];
-            weights[..live].fill(1.0);
-            let ray_of = |weights: &[f64; D]| {
-                let mut ray = [0.0; D];
-                for d in 0..live {
-                    ray[d] = weights[d] * unit(d);
-                }
-                ray
-            };
-            let mut bound = attempt(ray_of(&weights));
-            for round in 0..4 {
-                let step = [4.0, 2.0, 1.4, 1.15][round];
-                for d in 0..live {
-                    for factor in [step, 1.0 / step, 0.0] {
-                        let mut changed = weights;
-                        changed[d] *= factor;
-                        let next = attempt(ray_of(&changed));
-                        if next < bound {
-                            bound = next;
-                            weights = changed;
-                        }
-                    }
-                }
-            }
-        }
-        best.1
-    };
-    let mut sets = [[0.0; D]; SETS];
-    sets[0] = best_for(capacity);
-    let joint: f64 = task.joint.iter().map(|j| j.gain.max(0) as f64).sum();
-    let own: f64 = (0..D).map(|d| sets[0][d] * capacity[d] as f64).sum();
-    let gains: f64 = task
-        .items
-        .iter()
-        .zip(sizes)
-        .map(|(item, size)| best_reduced(item, size, &sets[0]))
-        .sum();
-    if (own + gains + joint) * (1.0 + 1e-12) + 1e-3 <= task.limit as f64 {
-        return None;
-    }
-    for (m, set) in sets.iter_mut().enumerate().skip(1) {
-        let mut shrunk = *capacity;
-        if live <= 1 {
-            shrunk[0] = capacity[0] * (4 - m as i64) / 5;
-        } else {
-            let d = (m - 1) % live;
-            shrunk[d] = capacity[d] * if m > live { 4 } else { 2 } / 5;
-        }
-        *set = best_for(&shrunk);
-    }
-    Some(sets)
 }
 
 /// The order of the items and what the rest can add after each.
@@ -329,9 +193,8 @@ fn stages<const D: usize>(
     capacity: &[i64; D],
     sets: &[[f64; D]; SETS],
 ) -> Vec<Stage<D>> {
-    let weight = |m: usize, i: usize| -> f64 {
-        (0..D).map(|d| sets[m][d] * sizes[i][d] as f64).sum()
-    };
+    let weight =
+        |m: usize, i: usize| -> f64 { (0..D).map(|d| sets[m][d] * sizes[i][d] as f64).sum() };
     let mut order: Vec<(f64, usize)> = task
         .items
         .iter()
@@ -339,9 +202,8 @@ fn stages<const D: usize>(
         .map(|(i, item)| ((item.value as f64 - weight(0, i)).abs(), i))
         .collect();
     order.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
-    let base: [f64; SETS] = std::array::from_fn(|m| {
-        (0..D).map(|d| sets[m][d] * capacity[d] as f64).sum::<f64>()
-    });
+    let base: [f64; SETS] =
+        std::array::from_fn(|m| (0..D).map(|d| sets[m][d] * capacity[d] as f64).sum::<f64>());
     let joint: f64 = task.joint.iter().map(|j| j.gain.max(0) as f64).sum();
     let mut rest = base.map(|b| (b + joint) * (1.0 + 1e-12) + 1e-3);
     let mut stages = Vec::with_capacity(order.len());
@@ -438,8 +300,7 @@ impl<const D: usize> Search<'_, D> {
         } else {
             (1_u32 << self.task.joint.len()) - 1
         };
-        let mut labels =
-            vec![Label { used: [0; D], value: 0, parent: 0, copies: 0, mask: full }];
+        let mut labels = vec![Label { used: [0; D], value: 0, parent: 0, copies: 0, mask: full }];
         let mut next = Vec::new();
         for s in 0..self.stages.len() {
             self.extend(s, &labels, &mut next);
@@ -466,9 +327,7 @@ impl<const D: usize> Search<'_, D> {
             let mut used = label.used;
             for steps in 0..=stage.steps {
                 if steps > 0 {
-                    for d in 0..D {
-                        used[d] += stage.size[d];
-                    }
+                    used.iter_mut().zip(&stage.size).for_each(|(used, size)| *used += size);
                     if (0..D).any(|d| used[d] > self.capacity[d]) {
                         break;
                     }
@@ -504,8 +363,7 @@ impl<const D: usize> Search<'_, D> {
         let later = |class: u32| {
             self.stages[s + 1..].iter().any(|t| self.task.items[t.item].class == class)
         };
-        let present =
-            |class: u32| self.task.items.iter().any(|item| item.class == class);
+        let present = |class: u32| self.task.items.iter().any(|item| item.class == class);
         let rows = self
             .task
             .joint
@@ -525,8 +383,8 @@ impl<const D: usize> Search<'_, D> {
         let mut bound = f64::INFINITY;
         for m in 0..SETS {
             let mut at = value as f64 + stage.rest[m];
-            for d in 0..D {
-                at -= self.sets[m][d] * used[d] as f64;
+            for (worth, used) in self.sets[m].iter().zip(used) {
+                at -= worth * *used as f64;
             }
             bound = bound.min(at);
         }
@@ -647,7 +505,7 @@ fn dominate_one<const D: usize>(labels: &mut Vec<Label<D>>) {
 /// ascending: the best value for at most that much of the second resource.
 fn dominate_two<const D: usize>(labels: &mut Vec<Label<D>>) {
     let mut mask = u32::MAX;
-    let mut stair: Vec<(i64, i64)> = Vec::new();
+    let mut stair = Stair::new();
     labels.retain(|label| {
         if label.mask != mask {
             mask = label.mask;
@@ -657,8 +515,11 @@ fn dominate_two<const D: usize>(labels: &mut Vec<Label<D>>) {
     });
 }
 
+/// (resource, value), both ascending.
+type Stair = Vec<(i64, i64)>;
+
 /// Adds a step unless the stair already offers as much for no more; true where added.
-fn climb(stair: &mut Vec<(i64, i64)>, used: i64, value: i64) -> bool {
+fn climb(stair: &mut Stair, used: i64, value: i64) -> bool {
     let after = stair.partition_point(|step| step.0 <= used);
     if after > 0 && stair[after - 1].1 >= value {
         return false;
@@ -677,7 +538,7 @@ fn climb(stair: &mut Vec<(i64, i64)>, used: i64, value: i64) -> bool {
 fn dominate_many<const D: usize>(labels: &mut Vec<Label<D>>) {
     const STAIRS: usize = 48;
     let mut mask = u32::MAX;
-    let mut stairs: Vec<(Vec<i64>, Vec<(i64, i64)>)> = Vec::new();
+    let mut stairs: Vec<(Vec<i64>, Stair)> = Vec::new();
     labels.retain(|label| {
         if label.mask != mask {
             mask = label.mask;
@@ -703,102 +564,5 @@ fn dominate_many<const D: usize>(labels: &mut Vec<Label<D>>) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    fn enumerate(task: &Task) -> i64 {
-        fn go(task: &Task, i: usize, room: &[i64], content: &mut Vec<(u32, u32)>, value: i64) -> i64 {
-            let Some(item) = task.items.get(i) else {
-                let joint: i64 = task
-                    .joint
-                    .iter()
-                    .filter(|j| {
-                        j.conditions.iter().all(|(class, at)| {
-                            content.iter().any(|(c, n)| c == class && n >= at)
-                        })
-                    })
-                    .map(|j| j.gain)
-                    .sum();
-                return value + joint;
-            };
-            let mut best = i64::MIN;
-            for n in 0..=item.most {
-                let left: Vec<i64> =
-                    room.iter().zip(&item.size).map(|(r, s)| r - s * i64::from(n)).collect();
-                if left.iter().any(|r| *r < 0) {
-                    break;
-                }
-                content.push((item.class, n));
-                best = best.max(go(task, i + 1, &left, content, value + item.worth(n)));
-                content.pop();
-            }
-            best
-        }
-        go(task, 0, &task.capacity, &mut Vec::new(), 0)
-    }
-
-    fn tasks() -> impl Strategy<Value = Task> {
-        (1_usize..5, 1_usize..6).prop_flat_map(|(dims, count)| {
-            let item = (
-                proptest::collection::vec(0_i64..12, dims),
-                0_i64..50,
-                1_u32..4,
-                proptest::collection::vec((1_u32..3, -20_i64..20), 0..2),
-            );
-            (
-                proptest::collection::vec(item, count),
-                proptest::collection::vec(0_i64..30, dims),
-                proptest::collection::vec(
-                    (-30_i64..30, 0..count as u32, 0..count as u32, 1_u32..3, 1_u32..3),
-                    0..3,
-                ),
-            )
-                .prop_map(|(items, capacity, joint)| Task {
-                    items: items
-                        .into_iter()
-                        .enumerate()
-                        .map(|(i, (size, value, most, steps))| Item {
-                            class: i as u32,
-                            most,
-                            value,
-                            size,
-                            steps,
-                        })
-                        .collect(),
-                    joint: joint
-                        .into_iter()
-                        .filter(|(_, a, b, _, _)| a != b)
-                        .map(|(gain, a, b, m, n)| JointGain { gain, conditions: vec![(a, m), (b, n)] })
-                        .collect(),
-                    capacity,
-                    limit: 0,
-                    best_only: true,
-                    keep: 3,
-                    label_limit: usize::MAX,
-                    budget: u64::MAX,
-                })
-        })
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(2000))]
-        #[test]
-        fn labels_find_what_enumeration_finds(task in tasks()) {
-            let best = enumerate(&task);
-            let priced = price(&task);
-            prop_assert_eq!(priced.upper, best.max(0));
-            if let Some((worth, _)) = priced.contents.first() {
-                prop_assert_eq!(*worth, best);
-            } else {
-                prop_assert!(best <= 0);
-            }
-        }
-
-        #[test]
-        fn a_cut_search_still_bounds_from_above(mut task in tasks()) {
-            task.label_limit = 2;
-            prop_assert!(price(&task).upper >= enumerate(&task));
-        }
-    }
-}
+#[path = "knapsack_tests.rs"]
+mod tests;

@@ -431,7 +431,7 @@ impl<'a> Master<'a> {
     pub fn solve(&mut self, meter: &Meter<'_>) -> Result<bool, SolveError> {
         let before = self.lp.iterations();
         let limits = LpLimits {
-            simplex_iterations: (meter.left() / 200).clamp(1, 10_000_000),
+            simplex_iterations: meter.iterations_left().clamp(1, 10_000_000),
             strategy: std::mem::replace(&mut self.strategy, Simplex::Primal),
         };
         let interrupt = meter.control().interrupt;

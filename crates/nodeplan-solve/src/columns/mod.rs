@@ -3,5 +3,6 @@
 pub mod generate;
 pub mod knapsack;
 pub mod master;
+pub mod multipliers;
 pub mod pool;
 pub mod target;
