@@ -67,7 +67,7 @@ pub struct JudgeOptions {
 
 impl Default for JudgeOptions {
     fn default() -> Self {
-        Self { work_limit: 400_000_000 }
+        Self { work_limit: 10_000_000 }
     }
 }
 

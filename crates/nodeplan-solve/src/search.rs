@@ -200,7 +200,7 @@ impl Search<'_> {
             ladder: generate::EXACT,
             tolerance: 1e-9,
             rounds: 2_000,
-            until: self.meter.share(600),
+            until: self.meter.share(500),
         };
         let solved = generate::generate(
             self.compiled,

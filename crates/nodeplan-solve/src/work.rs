@@ -37,7 +37,7 @@ impl<'a> Meter<'a> {
     /// shapes deserve seconds, a hundred a minute.
     pub fn new(options: &Options, compiled: &Compiled, control: Control<'a>) -> Self {
         let rows = (compiled.classes.len() * compiled.weights.len()) as u64;
-        let own = (rows * rows * 40_000).clamp(15_000_000, 260_000_000);
+        let own = (rows * rows * 40_000).clamp(15_000_000, 120_000_000);
         let limit = if options.work_limit == u64::MAX { own } else { options.work_limit };
         Self { work: Cell::new(Work::default()), limit, rows, control }
     }
