@@ -234,7 +234,7 @@ impl Search<'_> {
             compiled: self.compiled,
             scale: self.scale,
             meter: self.meter,
-            until: self.meter.share(800),
+            until: self.meter.share(920),
         };
         let iterations = 2_000 + 100 * relaxed.values.len() as u64;
         if let Some(packed) = finisher.master(&target, pool, &relaxed, self.cost(), iterations)? {
@@ -259,6 +259,7 @@ impl Search<'_> {
         let mut target = self.whole.clone();
         let mut relaxed = root.clone();
         let mut kept: Vec<usize> = Vec::new();
+        let mut bulk = true;
         loop {
             let mut share: Vec<(f64, usize)> = Vec::new();
             for &(index, x) in &relaxed.values {
@@ -278,16 +279,24 @@ impl Search<'_> {
             let Some(&(_, drop)) = share.iter().find(|entry| !kept.contains(&entry.1)) else {
                 return Ok(None);
             };
+            // Far too many: all but twice as many as there may be go at once, the cheapest first.
+            let surplus = share.len().saturating_sub(2 * most).max(1);
+            let gone: Vec<usize> = share
+                .iter()
+                .map(|entry| entry.1)
+                .filter(|kind| !kept.contains(kind))
+                .take(if bulk { surplus } else { 1 })
+                .collect();
             let used: Vec<usize> = share.iter().map(|entry| entry.1).collect();
             // With few to go only the kinds in use stay, else the LP finds another small one.
-            let close = share.len() <= most + 2;
+            let close = bulk || share.len() <= most + 2;
             let mut next = target.clone();
-            next.keep_kinds(|kind| kind != drop && (!close || used.contains(&kind)));
+            next.keep_kinds(|kind| !gone.contains(&kind) && (!close || used.contains(&kind)));
             let effort = Effort {
                 ladder: generate::QUICK,
                 tolerance: 1e-6,
-                rounds: 40,
-                until: self.meter.share(700),
+                rounds: 12,
+                until: self.meter.share(850),
             };
             let solved = generate::generate(
                 self.compiled,
@@ -300,6 +309,7 @@ impl Search<'_> {
             )?;
             match solved {
                 Some(solved) if solved.shortage < 1e-6 => (target, relaxed) = (next, solved),
+                Some(_) if bulk => bulk = false,
                 Some(_) => kept.push(drop),
                 None => return Ok(None),
             }
