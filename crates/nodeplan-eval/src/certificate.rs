@@ -61,7 +61,9 @@ pub fn check_bound(
         return check;
     }
     let mut least = u128::MAX;
-    let mut budget = options.work_limit;
+    // A tree comes from a search that converged: its leaves are close to their bounds and worth
+    // more work than a root whose duals may be anything.
+    let mut budget = options.work_limit.saturating_mul(views.len().clamp(1, 6) as u64);
     for (done, view) in views.iter().enumerate() {
         // Early leaves may not use up the work of later ones.
         let share = (budget / (views.len() - done) as u64).saturating_mul(16).min(budget);

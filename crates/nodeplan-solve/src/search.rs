@@ -17,7 +17,7 @@ use nodeplan_model::units::Spend;
 /// Most leaves of a tree: beyond it the judge would spend longer than the gap is worth.
 const LEAVES: usize = 400;
 /// The same where the shapes are many and each leaf is dear.
-const LEAVES_OF_MANY: usize = 120;
+const LEAVES_OF_MANY: usize = 240;
 
 /// Pods per node from which on node counts alone make good plans.
 const MANY_PODS: u64 = 25;
@@ -340,7 +340,7 @@ impl Search<'_> {
                 break;
             }
             if improvable {
-                let wide = self.cost() - self.bound > self.cost() / 10_000;
+                let wide = self.cost() - self.bound > self.cost() / 50_000;
                 improvable = self.remaster(pool, root)? || (wide && self.improve(root)?);
             }
             // Not worth hundreds of leaves more: the judge prices each of them.
