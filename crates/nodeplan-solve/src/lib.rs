@@ -40,8 +40,8 @@ pub struct Options {
     /// Algorithm.
     pub solver: Solver,
     /// Work units after which the best plan so far is returned; `u64::MAX` (the default) lets
-    /// the size of the problem decide. A unit is a pricing label; a simplex iteration counts
-    /// 200, a branch 2,000.
+    /// the size of the problem decide. A unit is a pricing label; a simplex iteration counts 100
+    /// and 4 more per demand row, a branch 2,000.
     pub work_limit: u64,
     /// Stop once (cost − bound) / cost is at most this many millionths.
     pub gap_ppm: u64,

@@ -18,7 +18,7 @@ use rayon::prelude::*;
 pub struct Effort {
     /// Label limits of the pricing ladder.
     pub ladder: &'static [usize],
-    /// Stop when (LP − bound) / LP is below this many 1e-9.
+    /// Stop when (LP − bound) / LP is at most this.
     pub tolerance: f64,
     /// Most rounds.
     pub rounds: usize,
