@@ -139,7 +139,6 @@ fn pools_table(answer: &Answer) -> Table {
         ">NODES",
         "CPU req/alloc",
         "MEM req/alloc",
-        ">LIMITS cpu / mem",
         &rate,
         &month,
     ]);
@@ -153,7 +152,6 @@ fn pools_table(answer: &Answer) -> Table {
             number::range(pool.least, pool.most).into(),
             usage_cell(point, "cpu"),
             usage_cell(point, "memory"),
-            limits(point).into(),
             number::rate(pool.rate).into(),
             number::money(pool.month).into(),
         ]);
@@ -301,12 +299,14 @@ fn isolated(answer: &Answer, isolation: &Alternative) -> Fact {
 
 fn why_table(answer: &Answer) -> Table {
     let runner_up = format!("RUNNER-UP ({}/month)", answer.currency);
-    let mut table = Table::new(&["POOL", "HOLDS", "FULL BECAUSE OF", &runner_up]);
+    let mut table =
+        Table::new(&["POOL", "HOLDS", "FULL BECAUSE OF", ">LIMITS cpu / mem", &runner_up]);
     for pool in &answer.pools {
         table.rows.push(vec![
             pool.name.as_str().into(),
             holds(pool).into(),
             binds(pool).into(),
+            limits(busiest(pool)).into(),
             match &pool.runner_up {
                 Some(next) => format!("{} {}", next.sku, number::signed(next.extra)),
                 None => "no other size fits".to_owned(),

@@ -107,46 +107,99 @@ fn cell_text(style: &Style, cell: &Cell) -> String {
     }
 }
 
+/// Narrowest a column of text becomes, unless its words need more.
+const NARROW: usize = 24;
+
 fn write_table(out: &mut String, style: &Style, table: &Table) {
     let rows: Vec<Vec<String>> = table
         .rows
         .iter()
         .map(|row| row.iter().map(|cell| cell_text(style, cell)).collect())
         .collect();
-    let widths: Vec<usize> = table
-        .columns
-        .iter()
-        .enumerate()
-        .map(|(at, column)| {
-            let cells = rows.iter().filter_map(|row| row.get(at));
-            let widest = cells.map(|cell| cell.chars().count()).max().unwrap_or(0);
-            widest.max(column.title.chars().count())
-        })
-        .collect();
-    let line = |cells: &[String]| {
-        let mut line = String::new();
-        for ((cell, column), width) in cells.iter().zip(&table.columns).zip(&widths) {
-            line.push_str(if line.is_empty() { " " } else { "  " });
-            if column.right {
-                line.push_str(&format!("{cell:>width$}"));
-            } else {
-                line.push_str(&format!("{cell:<width$}"));
-            }
-        }
-        line.trim_end().to_owned()
-    };
+    let widths = widths(style, table, &rows);
     let titles: Vec<String> = table.columns.iter().map(|column| column.title.clone()).collect();
-    out.push_str(&paint(style, BOLD, &line(&titles)));
+    out.push_str(&paint(style, BOLD, &table_line(table, &widths, &titles)));
     out.push('\n');
     for row in &rows {
-        out.push_str(&line(row));
-        out.push('\n');
+        let cells: Vec<Vec<String>> =
+            row.iter().zip(&widths).map(|(cell, width)| broken(cell, *width)).collect();
+        let height = cells.iter().map(Vec::len).max().unwrap_or(1);
+        for at in 0..height {
+            let parts: Vec<String> =
+                cells.iter().map(|lines| lines.get(at).cloned().unwrap_or_default()).collect();
+            out.push_str(&table_line(table, &widths, &parts));
+            out.push('\n');
+        }
     }
     if let Some(total) = &table.total {
         let width: usize = widths.iter().map(|width| width + 2).sum::<usize>().saturating_sub(1);
         out.push_str(&paint(style, BOLD, &format!("{:>width$}", escape::terminal(total))));
         out.push('\n');
     }
+}
+
+/// Width of each column: that of its widest cell; where the table is wider than the page, the
+/// widest columns of text give way until it fits or their words need the room.
+fn widths(style: &Style, table: &Table, rows: &[Vec<String>]) -> Vec<usize> {
+    let mut widths = Vec::with_capacity(table.columns.len());
+    let mut least = Vec::with_capacity(table.columns.len());
+    for (at, column) in table.columns.iter().enumerate() {
+        let title = column.title.chars().count();
+        let cells = || rows.iter().filter_map(|row| row.get(at));
+        let width = cells().map(|cell| cell.chars().count()).max().unwrap_or(0).max(title);
+        let words = cells().flat_map(|cell| cell.split(' '));
+        let word = words.map(|word| word.chars().count()).max().unwrap_or(0);
+        let barred = table.rows.iter().any(|row| row.get(at).is_some_and(|c| c.bar.is_some()));
+        let stays = column.right || barred;
+        widths.push(width);
+        least.push(if stays { width } else { word.max(title).max(NARROW.min(width)) });
+    }
+    loop {
+        let total: usize = widths.iter().map(|width| width + 2).sum::<usize>().saturating_sub(1);
+        let shrinks = (0..widths.len()).filter(|&at| widths[at] > least[at]);
+        match shrinks.max_by_key(|&at| widths[at]) {
+            Some(at) if total > style.width => widths[at] -= 1,
+            _ => return widths,
+        }
+    }
+}
+
+fn table_line(table: &Table, widths: &[usize], cells: &[String]) -> String {
+    let mut line = String::new();
+    for ((cell, column), width) in cells.iter().zip(&table.columns).zip(widths) {
+        line.push_str(if line.is_empty() { " " } else { "  " });
+        if column.right {
+            line.push_str(&format!("{cell:>width$}"));
+        } else {
+            line.push_str(&format!("{cell:<width$}"));
+        }
+    }
+    line.trim_end().to_owned()
+}
+
+/// `text` in lines of at most `width`, broken at spaces; text that fits stays as it is.
+fn broken(text: &str, width: usize) -> Vec<String> {
+    if text.chars().count() <= width {
+        return vec![text.to_owned()];
+    }
+    let mut lines = vec![String::new()];
+    let mut used = 0;
+    for word in text.split(' ') {
+        let length = word.chars().count();
+        if used > 0 && used + 1 + length > width {
+            lines.push(String::new());
+            used = 0;
+        }
+        if let Some(line) = lines.last_mut() {
+            if used > 0 {
+                line.push(' ');
+                used += 1;
+            }
+            line.push_str(word);
+            used += length;
+        }
+    }
+    lines
 }
 
 fn write_facts(out: &mut String, style: &Style, facts: &[Fact]) {
@@ -191,6 +244,32 @@ fn write_remarks(out: &mut String, style: &Style, remarks: &[Remark]) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn wide_cells_of_text_wrap_and_numbers_never_do() {
+        let mut table = Table::new(&["POOL", "HOLDS", ">USD/month"]);
+        table.rows = vec![
+            vec!["web".into(), "alpha 1..2, beta 3, gamma 4..5, delta 6".into(), "1,234.50".into()],
+            vec!["x".into(), "one".into(), "7.00".into()],
+        ];
+        let document = Document { blocks: vec![Block::Table(table.clone())] };
+        let shown = terminal(&document, &Style { width: 44, ..Style::default() });
+        let want = " POOL  HOLDS                       USD/month\n \
+                     web   alpha 1..2, beta 3, gamma    1,234.50\n       \
+                           4..5, delta 6\n \
+                     x     one                              7.00\n";
+        assert_eq!(shown, want);
+        for width in [1, 20, 30, 60, 200] {
+            let shown = terminal(&document, &Style { width, ..Style::default() });
+            let words = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+            let mut seen = words(&shown);
+            let mut said: Vec<String> = table.columns.iter().map(|c| c.title.clone()).collect();
+            said.extend(table.rows.iter().flatten().flat_map(|cell| words(&cell.text)));
+            seen.sort();
+            said.sort();
+            assert_eq!(seen, said, "no word is lost at width {width}");
+        }
+    }
 
     #[test]
     fn tables_align_and_paragraphs_wrap() {
