@@ -17,17 +17,30 @@ use std::collections::BTreeMap;
 pub type Content = Vec<u32>;
 /// Nodes per pool kind.
 pub type Counts = Vec<u32>;
+/// Node counts at one load point, their cost first.
+type Choice = (u128, Counts);
 
 /// The optimal cost, or `None` where no plan is legal.
 pub fn brute_force(problem: &Problem) -> Option<Spend> {
     let kinds = problem.pool_kinds();
-    let choices: Vec<Vec<Counts>> = problem
-        .demand()
-        .rows()
+    let rows = problem.demand().rows();
+    let choices: Vec<Vec<Choice>> = rows
         .into_iter()
-        .map(|row| with_system_nodes(problem, &kinds, smallest_counts(problem, &row.to_vec())))
+        .enumerate()
+        .map(|(point, row)| {
+            let smallest = smallest_counts(problem, &row.to_vec());
+            let all = with_system_nodes(problem, &kinds, smallest);
+            let mut all: Vec<Choice> = all
+                .into_iter()
+                .map(|counts| (cost(problem, &kinds, point, &counts), counts))
+                .collect();
+            all.sort_unstable();
+            all
+        })
         .collect();
-    let mut search = Search { problem, kinds, choices, best: None };
+    let least = |choices: &Vec<Choice>| choices.first().map(|choice| choice.0);
+    let least: Vec<u128> = choices.iter().map(least).collect::<Option<_>>()?;
+    let mut search = Search { problem, kinds, choices, least, best: None };
     search.choose(&mut Vec::new(), 0);
     search.best.map(Spend)
 }
@@ -175,38 +188,42 @@ fn with_system_nodes(problem: &Problem, kinds: &[PoolKind], choices: Vec<Counts>
     all
 }
 
+/// What nodes cost at a load point.
+fn cost(problem: &Problem, kinds: &[PoolKind], point: usize, counts: &Counts) -> u128 {
+    let rate = |kind: &PoolKind| u128::from(problem.sku(kind.sku).rates.on_demand.0);
+    let rates: u128 = kinds.iter().zip(counts).map(|(kind, &n)| rate(kind) * u128::from(n)).sum();
+    rates * u128::from(problem.points()[point].weight_millis)
+}
+
 struct Search<'a> {
     problem: &'a Problem,
     kinds: Vec<PoolKind>,
-    /// Per load point.
-    choices: Vec<Vec<Counts>>,
+    /// Per load point, the cheapest first.
+    choices: Vec<Vec<Choice>>,
+    /// Cost of the cheapest choice per load point.
+    least: Vec<u128>,
     best: Option<u128>,
 }
 
 impl Search<'_> {
-    fn cost(&self, point: usize, counts: &Counts) -> u128 {
-        let rate = |kind: &PoolKind| u128::from(self.problem.sku(kind.sku).rates.on_demand.0);
-        let rates: u128 =
-            self.kinds.iter().zip(counts).map(|(kind, &n)| rate(kind) * u128::from(n)).sum();
-        rates * u128::from(self.problem.points()[point].weight_millis)
-    }
-
     /// Tries every choice for the load points from `chosen.len()` on; `so_far` is the cost of
-    /// the chosen ones, which coupling can only raise.
+    /// the chosen ones, which coupling can only raise. Choices come by cost, so the first that
+    /// is too dear ends the turn.
     fn choose(&mut self, chosen: &mut Vec<Counts>, so_far: u128) {
         let point = chosen.len();
         if point == self.choices.len() {
             self.finish(chosen.clone());
             return;
         }
+        let rest: u128 = self.least[point + 1..].iter().sum();
         for index in 0..self.choices[point].len() {
-            let counts = self.choices[point][index].clone();
-            let cost = so_far + self.cost(point, &counts);
-            if self.best.is_none_or(|best| cost < best) {
-                chosen.push(counts);
-                self.choose(chosen, cost);
-                chosen.pop();
+            let (own, counts) = self.choices[point][index].clone();
+            if self.best.is_some_and(|best| so_far + own + rest >= best) {
+                return;
             }
+            chosen.push(counts);
+            self.choose(chosen, so_far + own);
+            chosen.pop();
         }
     }
 
@@ -231,7 +248,8 @@ impl Search<'_> {
         if self.problem.cluster().max_pools.is_some_and(|most| pools > most as usize) {
             return;
         }
-        let cost = (0..counts.len()).map(|point| self.cost(point, &counts[point])).sum();
+        let points = counts.iter().enumerate();
+        let cost = points.map(|(s, counts)| cost(self.problem, &self.kinds, s, counts)).sum();
         self.best = Some(self.best.map_or(cost, |best| best.min(cost)));
     }
 }
