@@ -2,7 +2,7 @@
 
 use crate::JudgeOptions;
 use crate::kinds::{Kinds, lattice};
-use crate::leaf::{LeafBound, bound_leaf, check_leaf};
+use crate::leaf::{Hints, LeafBound, bound_leaf, check_leaf};
 use crate::tree::{check_tree, leaves};
 use crate::verify::Findings;
 use nodeplan_model::certificate::Certificate;
@@ -61,13 +61,14 @@ pub fn check_bound(
         return check;
     }
     let mut least = u128::MAX;
+    let mut hints = Hints::new();
     // A tree comes from a search that converged: its leaves are close to their bounds and worth
     // more work than a root whose duals may be anything.
     let mut budget = options.work_limit.saturating_mul(views.len().clamp(1, 6) as u64);
     for (done, view) in views.iter().enumerate() {
         // Early leaves may not use up the work of later ones.
         let share = (budget / (views.len() - done) as u64).saturating_mul(16).min(budget);
-        let bound = bound_leaf(problem, certificate, &kinds, view, share);
+        let bound = bound_leaf(problem, certificate, &kinds, view, &mut hints, share);
         budget = budget.saturating_sub(bound.work);
         least = least.min(settle(&mut check, &bound, view.index, &mut found));
     }

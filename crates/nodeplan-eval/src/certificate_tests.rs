@@ -305,8 +305,6 @@ const FAULTS: &[Fault] = &[
     }),
     (codes::SCALE, |c| c.scale = 0),
     (codes::SCALE, |c| c.unit = 0),
-    (codes::UNIT, |c| c.unit = 4),
-    (codes::UNIT, |c| c.unit = 3),
     (codes::ROW, |c| count(c).0.point = 2),
     (codes::ROW, |c| count(c).0.kinds = vec![1]),
     (codes::ROW, |c| count(c).0.kinds = vec![0, 0]),

@@ -71,8 +71,6 @@ codes! {
         "Every entry but the first is the child of exactly one other; a missing or shared leaf proves nothing.";
     SCALE = "NP5204", "Scale or unit is zero",
         "Duals are counted in 1/scale of `unit` spend units; both are at least 1.";
-    UNIT = "NP5205", "Unit divides not every weight",
-        "The unit must divide the weight of every load point.";
     ROW = "NP5206", "Malformed counting row",
         "A row names an existing load point and existing pool kinds, sorted and distinct.";
     CONDITION = "NP5207", "Malformed condition",

@@ -6,8 +6,7 @@
 //! in the direction that over-estimates.
 
 use crate::kinds::Kinds;
-use crate::knapsack::{Knapsack, RowTerm, solve};
-use crate::leaf::Priced;
+use crate::knapsack::{Knapsack, Ready, RowTerm};
 use crate::tree::{LeafView, PathRow};
 use nodeplan_model::certificate::{Certificate, Condition};
 use nodeplan_model::problem::Problem;
@@ -16,6 +15,8 @@ use nodeplan_model::problem::Problem;
 const MAX_ROWS: usize = 20;
 /// Most resources a label keeps; beyond, the last are dropped (an over-estimate).
 pub(crate) const MAX_DIMS: usize = 12;
+/// Tolerance as a share of what is lost anyway, a power of two.
+const TOLERANCE: u32 = 6;
 /// Bits of all numbers in a knapsack.
 const BITS: u32 = 58;
 
@@ -54,41 +55,35 @@ impl Conditional<'_> {
 }
 
 impl Pricing<'_> {
-    /// Prices kind `j` at load point `s` with at most `quota` labels; `None` on overflow.
-    pub(crate) fn price(&self, j: u32, s: usize, quota: u64) -> Option<Priced> {
+    /// What node contents of kind `j` at load point `s` can be worth; `None` on overflow.
+    /// `hint`: multipliers of a similar task.
+    pub(crate) fn task(&self, j: u32, s: usize, hint: &[i64]) -> Option<Task> {
         let kind = &self.kinds.all[j as usize];
-        let weight = self.problem.points()[s].weight_millis / self.certificate.unit;
         let limit = i128::from(self.certificate.scale)
-            .checked_mul(i128::from(weight))?
-            .checked_mul(i128::from(kind.rate))?;
+            .checked_mul(i128::from(self.problem.points()[s].weight_millis))?
+            .checked_mul(i128::from(kind.rate))?
+            .checked_div(i128::from(self.certificate.unit))?;
         let mut constant = self.constant(j, s)?;
         let mut rows = self.conditional(j, s);
-        let mut cut_short = false;
+        let mut rough = false;
         if rows.too_many() {
             constant = constant.checked_add(rows.rows.iter().map(|row| row.1.max(0)).sum())?;
             rows = Conditional::default();
-            cut_short = true;
+            rough = true;
         }
         let capacities = kind.room.capacities();
         let mut items = self.items(j, s, &rows);
         constant = constant.checked_add(free_items(&mut items))?;
         let live = live_dims(&items, &capacities);
-        cut_short |= live.len() > MAX_DIMS;
+        rough |= live.len() > MAX_DIMS;
         let live = &live[..live.len().min(MAX_DIMS)];
         constant = constant.checked_add(project(&mut items, live))?;
         let caps: Vec<u64> = live.iter().map(|&d| capacities[d]).collect();
         merge(&mut items, &caps);
         let room = limit.checked_sub(constant)?;
         let (knapsack, shift) = narrow(items, caps, &rows, room)?;
-        let outcome = solve(&knapsack, quota);
-        let worth = match outcome.above {
-            Some(worth) => Some((i128::from(worth) << shift).checked_add(constant)?),
-            None => None,
-        };
-        // Bits lost may lift the worth above the narrowed limit only.
-        let worth = worth.filter(|&worth| worth > limit);
-        let cut_short = cut_short || outcome.cut_short || shift > 0;
-        Some(Priced { limit, worth, labels: outcome.labels, cut_short })
+        let ready = Ready::of(knapsack, hint);
+        Some(Task { limit, constant, shift, ready, rough: rough || shift > 0 })
     }
 
     /// Worth that does not depend on the content.
@@ -160,6 +155,60 @@ impl Pricing<'_> {
             }
         }
         items
+    }
+}
+
+/// One kind at one load point, ready to be priced.
+pub(crate) struct Task {
+    /// Rate × weight in the certificate's units: what a content may be worth.
+    pub limit: i128,
+    constant: i128,
+    shift: u32,
+    /// The knapsack of what depends on the content.
+    pub ready: Ready,
+    rough: bool,
+}
+
+/// A task after a search.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Priced {
+    /// An upper bound on the worth of all contents, if above what was asked.
+    pub above: Option<i128>,
+    /// The worth of some content.
+    pub seen: i128,
+    /// Labels made.
+    pub labels: u64,
+    /// The search was not carried to its end.
+    pub cut_short: bool,
+    /// The bound is an over-estimate, for that reason or because numbers were rounded.
+    pub rough: bool,
+}
+
+impl Task {
+    /// What a worth in the knapsack is as a worth of the content; `None` on overflow.
+    pub(crate) fn whole(&self, worth: i64) -> Option<i128> {
+        (i128::from(worth) << self.shift).checked_add(self.constant)
+    }
+
+    /// Is a content worth more than `allowed`, which is at least the limit? A `tolerant` search
+    /// may lose a little more of what is lost anyway.
+    pub(crate) fn price(&self, allowed: i128, quota: u64, tolerant: bool) -> Option<Priced> {
+        let lost = allowed.saturating_sub(self.limit) >> self.shift >> TOLERANCE;
+        let tolerance = if tolerant { lost.clamp(0, 1 << 58) as i64 } else { 0 };
+        let room = allowed.checked_sub(self.constant)? >> self.shift;
+        let room = room.clamp(-1, 1 << 60) as i64;
+        let outcome = self.ready.search(room, quota, tolerance);
+        let above = match outcome.above {
+            Some(worth) => Some(self.whole(worth)?),
+            None => None,
+        };
+        Some(Priced {
+            above,
+            seen: self.whole(outcome.seen)?,
+            labels: outcome.labels,
+            cut_short: outcome.cut_short,
+            rough: outcome.cut_short || self.rough,
+        })
     }
 }
 

@@ -85,6 +85,10 @@ prop_compose! {
     }
 }
 
+fn solve(knapsack: &Knapsack, quota: u64) -> Outcome {
+    Ready::of(knapsack.clone(), &[]).search(knapsack.limit, quota, 0)
+}
+
 fn agrees(knapsack: &Knapsack) -> Result<(), TestCaseError> {
     let truth = slow(knapsack);
     let exact = solve(knapsack, u64::MAX);
@@ -93,6 +97,17 @@ fn agrees(knapsack: &Knapsack) -> Result<(), TestCaseError> {
     for quota in [0, 1, 3, 10, 40] {
         let above = solve(knapsack, quota).above;
         prop_assert!(above.unwrap_or(knapsack.limit) >= truth, "quota {quota}: {above:?}");
+    }
+    // Whatever it starts from, asked for more, or content with less.
+    for (hint, more, tolerance) in [(0, 1, 0), (7, 5, 0), (1 << 40, 0, 3), (i64::MAX, 2, 2)] {
+        let ready = Ready::of(knapsack.clone(), &vec![hint; knapsack.capacities.len()]);
+        let limit = knapsack.limit + more;
+        let outcome = ready.search(limit, u64::MAX, tolerance);
+        let upper = outcome.above.unwrap_or(limit);
+        prop_assert!(outcome.seen <= truth && upper >= truth, "{outcome:?}, maximum {truth}");
+        if tolerance == 0 {
+            prop_assert_eq!(outcome.above, (truth > limit).then_some(truth));
+        }
     }
     Ok(())
 }

@@ -1,13 +1,14 @@
 //! The bound of one leaf: check its duals, price every front kind at every load point, scale.
 
 use crate::codes;
-use crate::items::Pricing;
+use crate::items::{Priced, Pricing, Task};
 use crate::kinds::{Kinds, lattice};
 use crate::tree::{LeafView, place};
 use crate::verify::Findings;
 use nodeplan_model::certificate::Certificate;
 use nodeplan_model::problem::Problem;
 use rayon::prelude::*;
+use std::collections::BTreeMap;
 
 /// What pricing a leaf yields.
 pub(crate) struct LeafBound {
@@ -27,21 +28,13 @@ pub(crate) struct LeafBound {
     pub cut_short: u64,
 }
 
-/// One kind at one load point, priced.
-#[derive(Clone, Copy)]
-pub(crate) struct Priced {
-    /// Rate × weight in the certificate's units: what a content may be worth.
-    pub limit: i128,
-    /// An upper bound on the worth of all contents, if it exceeds the limit.
-    pub worth: Option<i128>,
-    /// Labels made.
-    pub labels: u64,
-    /// The work limit or the size of the numbers made the bound an over-estimate.
-    pub cut_short: bool,
-}
-
 /// First knapsack quota; each further round has eight times more.
 const FIRST_QUOTA: u64 = 2_048;
+/// Beyond this quota a search is tolerant.
+const EXACT_QUOTA: u64 = 131_072;
+
+/// Multipliers found for each kind and load point, for the next leaf to start from.
+pub(crate) type Hints = BTreeMap<(u32, usize), Vec<i64>>;
 
 /// Checks shape and signs of a leaf's duals.
 pub(crate) fn check_leaf(
@@ -125,6 +118,7 @@ pub(crate) fn bound_leaf(
     certificate: &Certificate,
     kinds: &Kinds,
     view: &LeafView<'_>,
+    hints: &mut Hints,
     budget: u64,
 ) -> LeafBound {
     let mut out = LeafBound {
@@ -148,75 +142,138 @@ pub(crate) fn bound_leaf(
         allowed.iter().flat_map(|&j| (0..points).map(move |s| (j, s))).collect();
     out.priced = tasks.len() as u64;
     out.dominated = (kinds.all.len() * points) as u64 - out.priced;
-    let Some(priced) = price_all(&pricing, &tasks, budget, &mut out.work) else {
-        return out;
-    };
-    out.cut_short = priced.iter().filter(|p| p.cut_short && p.worth.is_some()).count() as u64;
-    out.scaled = priced.iter().any(|p| p.worth.is_some());
     let step = lattice(problem, kinds, |j| view.allowed[j as usize]);
-    out.bound = collected(problem, view).and_then(|sum| {
-        let factor = scaling(&priced);
-        raise(scale_down(sum.max(0), factor)?, certificate, step)
-    });
+    out.bound = price_all(&pricing, &tasks, hints, budget, &mut out)
+        .zip(collected(problem, view))
+        .and_then(|(factor, sum)| raise(factor.of(sum.max(0))?, certificate, step));
     out
 }
 
-/// Prices all tasks, in rounds of growing quotas, so that one hard knapsack does not starve the
-/// rest. Every quota depends on earlier rounds only, never on the order of threads.
+/// Prices all tasks; returns what all duals are multiplied with, `None` on overflow.
+///
+/// The least quotient of limit and worth decides for the whole leaf. So a content that is worth
+/// too much raises what every other task may be worth, and most of them are settled by that.
+///
+/// Rounds have growing quotas, so that one hard knapsack does not starve the rest. Quotas and
+/// factors depend on earlier rounds only, never on the order of threads.
 fn price_all(
     pricing: &Pricing<'_>,
     tasks: &[(u32, usize)],
+    hints: &mut Hints,
     budget: u64,
-    work: &mut u64,
-) -> Option<Vec<Priced>> {
-    let mut results: Vec<Option<Priced>> = vec![None; tasks.len()];
-    let mut pending: Vec<usize> = (0..tasks.len()).collect();
+    out: &mut LeafBound,
+) -> Option<Factor> {
+    let known: &Hints = hints;
+    let ready: Vec<Option<Task>> = tasks
+        .par_iter()
+        .map(|&(j, s)| pricing.task(j, s, known.get(&(j, s)).map_or(&[], Vec::as_slice)))
+        .collect();
+    let mut factor = Factor::ONE;
+    let mut pending = Vec::new();
+    for (&place, task) in tasks.iter().zip(ready) {
+        let mut task = task?;
+        hints.insert(place, std::mem::take(&mut task.ready.lambdas));
+        factor.meet(task.limit, task.whole(task.ready.seen)?);
+        let upper = task.whole(task.ready.upper)?;
+        pending.push((task, upper));
+    }
     let mut quota = FIRST_QUOTA;
-    while !pending.is_empty() {
-        let share = budget.saturating_sub(*work) / pending.len() as u64;
-        let last = quota >= share;
-        let limit = quota.min(share);
-        let round: Vec<Option<Priced>> =
-            pending.par_iter().map(|&at| pricing.price(tasks[at].0, tasks[at].1, limit)).collect();
-        let mut again = Vec::new();
-        for (&at, priced) in pending.iter().zip(round) {
-            let priced = priced?;
-            *work = work.saturating_add(priced.labels);
-            results[at] = Some(priced);
-            // A knapsack whose numbers are the reason gains nothing from another round.
-            if priced.cut_short && priced.labels >= limit {
-                again.push(at);
-            }
+    loop {
+        pending.retain(|(task, upper)| *upper > factor.allows(task.limit));
+        if pending.is_empty() {
+            break;
         }
-        pending = if last { Vec::new() } else { again };
+        let share = budget.saturating_sub(out.work) / pending.len() as u64;
+        let effort =
+            Effort { quota: quota.min(share), tolerant: quota > EXACT_QUOTA, last: quota >= share };
+        pending = round(pending, effort, &mut factor, out)?;
+        if effort.last {
+            break;
+        }
         quota = quota.saturating_mul(8);
     }
-    results.into_iter().collect()
+    out.scaled = factor != Factor::ONE;
+    Some(factor)
 }
 
-/// The least quotient limit / worth over all contents, rounded down, as numerator and
-/// denominator below 2^63; 1/1 where no content is worth too much.
-fn scaling(priced: &[Priced]) -> (u128, u128) {
-    let mut least = (1_u128, 1_u128);
-    for one in priced {
-        let Some(worth) = one.worth else { continue };
-        let (mut above, mut below) = (one.limit.unsigned_abs(), worth.unsigned_abs());
+/// How hard a round tries.
+#[derive(Clone, Copy)]
+struct Effort {
+    quota: u64,
+    tolerant: bool,
+    last: bool,
+}
+
+/// Searches all tasks, each with an upper bound on its worth so far; returns those that are
+/// worth another round. The others have had their say in the factor.
+fn round(
+    pending: Vec<(Task, i128)>,
+    effort: Effort,
+    factor: &mut Factor,
+    out: &mut LeafBound,
+) -> Option<Vec<(Task, i128)>> {
+    let start = *factor;
+    let price = |(task, _): &(Task, i128)| {
+        task.price(start.allows(task.limit), effort.quota, effort.tolerant)
+    };
+    let searched: Vec<Option<Priced>> = pending.par_iter().map(price).collect();
+    let mut again = Vec::new();
+    for ((task, upper), priced) in pending.into_iter().zip(searched) {
+        let priced = priced?;
+        out.work = out.work.saturating_add(priced.labels);
+        factor.meet(task.limit, priced.seen);
+        let Some(above) = priced.above else { continue };
+        let upper = upper.min(above);
+        // More labels help only a search that ran out of them.
+        if priced.cut_short && priced.labels >= effort.quota && !effort.last {
+            again.push((task, upper));
+        } else {
+            out.cut_short += u64::from(priced.rough);
+            factor.meet(task.limit, upper);
+        }
+    }
+    Some(again)
+}
+
+/// What all duals of a leaf are multiplied with: a fraction of at most 1, of numbers below 2^63.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Factor {
+    above: u128,
+    below: u128,
+}
+
+impl Factor {
+    const ONE: Self = Self { above: 1, below: 1 };
+
+    /// Falls to limit / worth, rounded down, where that is less.
+    fn meet(&mut self, limit: i128, worth: i128) {
+        if worth <= limit {
+            return;
+        }
+        let (mut above, mut below) = (limit.unsigned_abs(), worth.unsigned_abs());
         while below >> 63 != 0 {
             above >>= 1;
             below = below.div_ceil(2);
         }
-        if above * least.1 < least.0 * below {
-            least = (above, below);
+        if above * self.below < self.above * below {
+            *self = Self { above, below };
         }
     }
-    least
-}
 
-/// floor(sum × factor).
-fn scale_down(sum: i128, factor: (u128, u128)) -> Option<u128> {
-    let sum = u128::try_from(sum).ok()?;
-    let (whole, rest) = (sum / factor.1, sum % factor.1);
-    whole.checked_mul(factor.0)?.checked_add(rest * factor.0 / factor.1)
+    /// The worth that the factor brings down to the limit, rounded down.
+    fn allows(self, limit: i128) -> i128 {
+        let Ok(below) = i128::try_from(self.below) else { return limit };
+        let Ok(above) = i128::try_from(self.above) else { return limit };
+        let scaled = limit.checked_mul(below).and_then(|amount| amount.checked_div(above));
+        scaled.unwrap_or(if above == 0 { i128::MAX } else { limit }).max(limit)
+    }
+
+    /// floor(sum × factor).
+    fn of(self, sum: i128) -> Option<u128> {
+        let sum = u128::try_from(sum).ok()?;
+        let (whole, rest) = (sum / self.below, sum % self.below);
+        whole.checked_mul(self.above)?.checked_add(rest * self.above / self.below)
+    }
 }
 
 /// From the certificate's units to spend, rounded up, then up to the lattice: costs are whole

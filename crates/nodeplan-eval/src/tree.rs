@@ -44,9 +44,6 @@ pub(crate) fn check_tree(
 ) {
     if certificate.scale == 0 || certificate.unit == 0 {
         found.note(codes::SCALE, "certificate", "scale and unit must be at least 1");
-    } else if problem.points().iter().any(|p| p.weight_millis % certificate.unit != 0) {
-        let text = format!("{} ms divides not every weight", certificate.unit);
-        found.note(codes::UNIT, "certificate", text);
     }
     let count = certificate.tree.len();
     if count == 0 {
