@@ -46,6 +46,22 @@ pub(crate) fn wanted(problem: &Problem, plan: &Plan) -> Vec<u32> {
         .collect()
 }
 
+/// Load points at which `plan` has fewer replicas than its nodes call for: name, replicas it has,
+/// replicas called for.
+pub(crate) fn short<'a>(problem: &'a Problem, plan: &Plan) -> Vec<(&'a str, u32, u32)> {
+    let Some(coredns) = coredns(problem) else {
+        return Vec::new();
+    };
+    let wanted = wanted(problem, plan);
+    let points = problem.points().iter().zip(wanted).enumerate();
+    points
+        .map(|(at, (point, want))| {
+            (point.name.as_str(), problem.demand()[[at, coredns.index()]], want)
+        })
+        .filter(|(_, have, want)| have < want)
+        .collect()
+}
+
 /// The problem with at least that many replicas; `None` where it has them already.
 pub(crate) fn raised(
     problem: &Problem,

@@ -1,6 +1,7 @@
 //! A plan document, judged anew: is the plan legal, is its bound true, and does the document say
 //! what the judge finds.
 
+use crate::ladder::short;
 use nodeplan_eval::{JudgeOptions, judge};
 use nodeplan_io::document::{CatalogStamp, PlanDocument, Summary};
 use nodeplan_model::plan::{Finding, Status, Verdict};
@@ -12,6 +13,8 @@ pub struct Verification {
     pub verdict: Verdict,
     /// Claims of the document that are not so.
     pub claims: Vec<Finding>,
+    /// What is so, but should be known: replicas that coredns lacks where the search was ended.
+    pub notes: Vec<String>,
 }
 
 impl Verification {
@@ -66,5 +69,19 @@ pub fn verify(document: &PlanDocument, options: &JudgeOptions) -> Verification {
     claim("catalog date", document.catalog.date.to_string(), stamp.date.to_string());
     claim("region", document.catalog.region.clone(), stamp.region);
     claim("currency", document.catalog.currency.clone(), stamp.currency);
-    Verification { verdict, claims }
+    let mut notes = Vec::new();
+    for (point, have, want) in plan.map_or_else(Vec::new, |plan| short(&document.problem, plan)) {
+        let text = format!(
+            "at load point `{point}` the plan has {have} replicas of coredns, its nodes call for \
+             {want}"
+        );
+        // Only a search that was ended early may leave it so; it claims no optimum then.
+        if document.status == Status::Optimal {
+            let (code, place) = ("NP5301".to_owned(), "coredns".to_owned());
+            claims.push(Finding { code, place, text });
+        } else {
+            notes.push(text);
+        }
+    }
+    Verification { verdict, claims, notes }
 }
