@@ -1,10 +1,11 @@
 //! Failures as people read them: code, place with a caret, what was expected, one fix.
 
 use nodeplan::io::diagnostic::{ImportError, Place, Warning};
+use nodeplan::model::problem::ProblemError;
 use nodeplan::report::visible;
 
-/// Most faults shown of one file.
-const SHOWN: usize = 20;
+/// Most faults, or warnings, shown of one file.
+pub const SHOWN: usize = 20;
 
 /// Why a command ends without its result.
 #[derive(Debug)]
@@ -125,7 +126,17 @@ impl From<nodeplan::Error> for Failure {
             nodeplan::Error::Solve(nodeplan::solve::SolveError::Lp { .. }) => crate::FAILED,
             _ => crate::INVALID,
         };
-        Self::new(code, error.code(), error.to_string())
+        let nodeplan::Error::Problem(faults) = &error else {
+            return Self::new(code, error.code(), error.to_string());
+        };
+        let fault = |one: &ProblemError| Fault {
+            code: one.code().to_owned(),
+            message: one.to_string(),
+            place: None,
+            expected: None,
+            help: None,
+        };
+        Self { code, faults: faults.iter().map(fault).collect(), last: None }
     }
 }
 

@@ -93,7 +93,6 @@ pub fn read(file: &Path) -> Result<Vec<u8>, Failure> {
         std::fs::read(file)
     };
     found.map_err(|error| {
-        let code = if error.kind() == ErrorKind::NotFound { crate::INVALID } else { crate::FAILED };
-        Failure::new(code, "", format!("cannot read {}: {error}", file.display()))
+        Failure::new(crate::FAILED, "", format!("cannot read {}: {error}", file.display()))
     })
 }

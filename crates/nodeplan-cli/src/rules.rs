@@ -24,7 +24,36 @@ fn invalid(flag: &str, text: &str, expected: &str) -> Failure {
 
 /// A share below 1 or a factor, to a thousandth.
 pub fn factor(flag: &str, text: &str) -> Result<PerMille, Failure> {
-    quantity::factor(text).map_err(|error| Failure::usage(format!("--{flag} {text}: {error}")))
+    quantity::factor(text).map_err(|error| {
+        let message = format!("--{flag}: `{text}` is not a number or a percentage: {error}");
+        Failure::usage(message)
+    })
+}
+
+/// Why the reservation model `measured` cannot serve.
+pub fn not_measured(what: &str) -> Failure {
+    let message = format!("--overhead measured: no measured allocatable {what}is known");
+    Failure::usage(message).help(
+        "write it into nodeplan.yaml, for example \
+         `measured: {D4s_v3: {cpu: 3860m, memory: 11820Mi, pods: 250}}`",
+    )
+}
+
+/// Leaves the sizes out whose allocatable was not measured, where the plan rests on nothing else.
+pub fn only_measured(
+    cluster: &Cluster,
+    catalog: &Catalog,
+    filter: &mut Filter,
+) -> Result<(), Failure> {
+    if cluster.reservation != ReservationModel::Measured {
+        return Ok(());
+    }
+    if catalog.skus.iter().all(|sku| sku.measured.is_none()) {
+        return Err(not_measured(""));
+    }
+    let unknown = catalog.skus.iter().filter(|sku| sku.measured.is_none());
+    filter.deny.extend(unknown.map(|sku| Pattern::new(&sku.name)));
+    Ok(())
 }
 
 /// A region's catalog with the allocatable measured; the flag tells that nobody named the region.
@@ -36,7 +65,10 @@ pub fn market(args: &MarketArgs, config: &Config) -> Result<(Catalog, bool), Fai
             return Failure::new(crate::INVALID, error.code(), error.to_string());
         };
         let help = match nearest.as_slice() {
-            [] => "`nodeplan catalog list` shows sizes; regions are named as in `az`".to_owned(),
+            [] => {
+                let known: Vec<String> = catalog::regions().into_iter().map(|r| r.name).collect();
+                format!("known regions: {}", known.join(", "))
+            }
             some => format!("did you mean {}?", some.join(", ")),
         };
         Failure::new(crate::INVALID, error.code(), error.to_string()).help(help)
@@ -121,7 +153,7 @@ pub fn cluster(
     let mut addons = addons(&node.addons, config.addons.as_deref())?;
     addons.extend(config.daemonsets.iter().cloned());
     addons.extend(own);
-    let headroom = rules.headroom.as_deref().map(|text| factor("headroom", text)).transpose()?;
+    let headroom = rules.headroom.as_deref().map(headroom).transpose()?;
     let burst = rules.burst.as_deref().map(burst).transpose()?.or(config.burst);
     let overcommit = rules.max_overcommit.as_deref().map(overcommit).transpose()?;
     let max_pods = match node.max_pods.as_deref() {
@@ -156,7 +188,7 @@ fn max_pods(text: Option<&str>) -> Result<Vec<u32>, Failure> {
 /// DaemonSets of the presets named, else of those configured, else of the base set.
 fn addons(names: &[String], configured: Option<&[Preset]>) -> Result<Vec<AddOn>, Failure> {
     if let (true, Some(presets)) = (names.is_empty(), configured) {
-        return Ok(presets.iter().flat_map(|preset| daemonsets(*preset)).collect());
+        return Ok(with_base(presets.to_vec()));
     }
     let mut presets = Vec::new();
     for name in names {
@@ -170,11 +202,18 @@ fn addons(names: &[String], configured: Option<&[Preset]>) -> Result<Vec<AddOn>,
             })?),
         }
     }
-    // The base set runs on every cluster; naming another adds to it.
     presets.push(Preset::Base);
+    Ok(with_base(presets))
+}
+
+/// DaemonSets of some presets. The base set runs on every cluster: naming another adds to it.
+fn with_base(mut presets: Vec<Preset>) -> Vec<AddOn> {
+    if !presets.is_empty() {
+        presets.push(Preset::Base);
+    }
     presets.sort_unstable();
     presets.dedup();
-    Ok(presets.into_iter().flat_map(daemonsets).collect())
+    presets.into_iter().flat_map(daemonsets).collect()
 }
 
 /// `25%`, or `burstable=25%,guaranteed=0%,best-effort=0%`.
@@ -196,6 +235,14 @@ fn burst(text: &str) -> Result<Burst, Failure> {
         }
     }
     Ok(burst)
+}
+
+fn headroom(text: &str) -> Result<PerMille, Failure> {
+    let share = factor("headroom", text)?;
+    if share.0 >= 1000 {
+        return Err(invalid("headroom", text, "below 100%: write 15% or 0.15"));
+    }
+    Ok(share)
 }
 
 fn share(flag: &str, text: &str) -> Result<PerMille, Failure> {
@@ -243,7 +290,10 @@ pub fn sizing(rules: &RuleArgs, config: &Config) -> Result<Sizing, Failure> {
         Some(text) => return Err(invalid("size-for", text, "max, min or both")),
     };
     let Some(text) = rules.peak_hours.as_deref() else {
-        return Ok(Sizing { size_for, ..Sizing::default() });
+        return Ok(match config.peak_millis {
+            Some(peak_millis) => Sizing { size_for, peak_millis, peak_assumed: false },
+            None => Sizing { size_for, ..Sizing::default() },
+        });
     };
     let hours = factor("peak-hours", text)?;
     let peak_millis = u64::from(hours.0) * 3600;
@@ -297,6 +347,19 @@ pub fn time_limit(text: Option<&str>) -> Result<Option<Duration>, Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn settings_hold_where_no_option_is_given() {
+        let text = b"peak_hours: 12\nsize_for: both\nheadroom: 10%\nmax_pools: 2\n";
+        let config = nodeplan::io::yaml::config("nodeplan.yaml", text).unwrap();
+        let none = RuleArgs::default();
+        let found = sizing(&none, &config).unwrap();
+        assert_eq!((found.peak_millis, found.peak_assumed), (12 * 3_600_000, false));
+        let asked = RuleArgs { peak_hours: Some("6".to_owned()), ..RuleArgs::default() };
+        assert_eq!(sizing(&asked, &config).unwrap().peak_millis, 6 * 3_600_000);
+        let cluster = cluster(&NodeArgs::default(), &none, &config, Vec::new()).unwrap();
+        assert_eq!((cluster.headroom, cluster.max_pools), (PerMille(100), Some(2)));
+    }
 
     #[test]
     fn options_read_as_written() {

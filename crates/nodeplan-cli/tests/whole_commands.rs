@@ -62,6 +62,12 @@ fn assert_recorded(cases: &[(&str, Vec<&str>)]) {
     assert!(faults.is_empty(), "{}", faults.join("\n"));
 }
 
+/// A file with something in every column that a row may have.
+fn every_column(sizes: &str) -> Vec<&str> {
+    let file = ["optimize", "-w", "columns.csv", "--region", "westeurope", "--plan-only"];
+    [&file[..], &["--skus", sizes]].concat()
+}
+
 #[test]
 fn answers_are_as_recorded() {
     let small = ["optimize", "-w", "small.csv", "--region", "koreacentral", "--skus", SIZES];
@@ -73,6 +79,9 @@ fn answers_are_as_recorded() {
         ("optimize_csv", with(&["-f", "csv", "--plan-only"])),
         ("optimize_compare", with(&["--plan-only", "--compare", "design.yaml"])),
         ("optimize_strict", with(&["--plan-only", "--strict", "-f", "csv"])),
+        ("optimize_max_pods", with(&["--max-pods", "auto"])),
+        ("optimize_system_dedicated", with(&["--plan-only", "--system-pool", "dedicated"])),
+        ("optimize_columns", every_column("D4s_v5,D2pls_v6,NC4as_T4_v3")),
         ("infeasible", vec!["optimize", "-w", "huge.csv", "--skus", SIZES]),
     ]);
 }

@@ -15,6 +15,9 @@ pub struct Detail {
     pub verbose: bool,
 }
 
+/// Most warnings shown.
+const SHOWN: usize = 20;
+
 /// Lays out `answer`.
 #[must_use]
 pub fn document(answer: &Answer, detail: Detail) -> Document {
@@ -29,6 +32,10 @@ pub fn document(answer: &Answer, detail: Detail) -> Document {
             blocks.push(Block::Table(pools_table(answer)));
             blocks.push(Block::Facts(facts(answer, detail)));
             blocks.push(Block::Table(why_table(answer)));
+            let notes = pool_notes(answer);
+            if !notes.is_empty() {
+                blocks.push(Block::List(notes));
+            }
             if detail.verbose {
                 blocks.push(Block::Table(points_table(answer)));
             }
@@ -40,7 +47,18 @@ pub fn document(answer: &Answer, detail: Detail) -> Document {
     }
     pool_counts(answer, &mut blocks);
     if !answer.warnings.is_empty() {
-        blocks.push(Block::Remarks(remarks("warning", &answer.warnings)));
+        let mut shown = remarks("warning", &answer.warnings);
+        if shown.len() > SHOWN {
+            let more = shown.len() - SHOWN;
+            shown.truncate(SHOWN);
+            shown.push(Remark {
+                severity: "warning".to_owned(),
+                code: String::new(),
+                place: String::new(),
+                text: format!("and {more} more; `-f json` has them all"),
+            });
+        }
+        blocks.push(Block::Remarks(shown));
     }
     if !answer.assumptions.is_empty() {
         blocks.push(Block::Heading("Assumptions (*)".to_owned()));
@@ -200,7 +218,9 @@ fn facts(answer: &Answer, detail: Detail) -> Vec<Fact> {
         facts.push(isolated(answer, isolation));
     }
     if let Some(fixed) = &answer.one_max_pods {
-        facts.push(saving(answer, "Max pods", fixed));
+        let mut fact = saving(answer, "Max pods", fixed);
+        fact.text.insert_str(0, "a choice for each pool saves ");
+        facts.push(fact);
     }
     facts
 }
@@ -285,6 +305,12 @@ fn saving(answer: &Answer, label: &str, other: &Alternative) -> Fact {
 
 fn isolated(answer: &Answer, isolation: &Alternative) -> Fact {
     let text = match (isolation.month, isolation.saving) {
+        (Some(month), Some(extra)) if extra.0 == 0 => format!(
+            "a pool of its own for every workload would cost the same, {} {}/month ({})",
+            number::money(month),
+            answer.currency,
+            isolation.note,
+        ),
         (Some(month), Some(extra)) => format!(
             "a pool of its own for every workload would cost {} {}/month, {} more ({})",
             number::money(month),
@@ -339,6 +365,28 @@ fn holds(pool: &PoolAnswer) -> String {
     }
     parts.join(", ")
 }
+
+/// What to set on a pool beyond its size and counts.
+fn pool_notes(answer: &Answer) -> Vec<String> {
+    let usual = answer.pools.iter().all(|pool| pool.max_pods == USUAL_MAX_PODS);
+    let note = |pool: &PoolAnswer| {
+        let mut parts = Vec::new();
+        if !usual {
+            parts.push(format!("at most {} pods a node", pool.max_pods));
+        }
+        if !pool.labels.is_empty() {
+            parts.push(format!("its nodes carry {}", pool.labels.join(", ")));
+        }
+        if pool.exclusive {
+            parts.push("a taint keeps all other workloads out".to_owned());
+        }
+        (!parts.is_empty()).then(|| format!("{}: {}", pool.name, parts.join("; ")))
+    };
+    answer.pools.iter().filter_map(note).collect()
+}
+
+/// Max pods per node that need no mention.
+const USUAL_MAX_PODS: u32 = 250;
 
 /// What keeps another pod out.
 pub(crate) fn binds(pool: &PoolAnswer) -> String {
@@ -430,7 +478,9 @@ fn design_blocks(answer: &Answer, design: &DesignAnswer, blocks: &mut Vec<Block>
         .collect();
     let mut facts = vec![Fact::plain("Cost", rates.join("; "))];
     if let (Some(saving), Some(share)) = (design.saving, design.saving_per_mille) {
-        let text = if saving.0 >= 0 {
+        let text = if saving.0 == 0 {
+            "it costs the same as the plan above".to_owned()
+        } else if saving.0 > 0 {
             format!(
                 "the plan above saves {} {}/month ({}) against it",
                 number::money(saving),
@@ -451,7 +501,8 @@ fn design_blocks(answer: &Answer, design: &DesignAnswer, blocks: &mut Vec<Block>
     if design.breaches.is_empty() {
         facts.push(Fact::plain("Rules", "it keeps every rule"));
     } else {
-        let text = format!("it breaks them, see {} below", design.breaches.len());
+        let count = number::count(design.breaches.len() as u64, "kind");
+        let text = format!("it breaks them; {count} of breach below");
         facts.push(Fact { label: "Rules".to_owned(), text, tone: Tone::Mind });
     }
     blocks.push(Block::Facts(facts));

@@ -4,7 +4,9 @@ use crate::document::{Block, Cell, Document, Fact, Table};
 use crate::number;
 use nodeplan_model::catalog::{QuotedRate, Sku};
 use nodeplan_model::overhead::NodeAnatomy;
+use nodeplan_model::problem::AddOn;
 use nodeplan_model::resources::Resources;
+use nodeplan_model::units::{Bytes, MilliCpu};
 
 /// Where and when the rates hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,19 +68,28 @@ fn notes(sku: &Sku) -> String {
     notes.join(", ")
 }
 
-/// One node taken apart; `addons` are the names of the DaemonSets on it.
+/// One node taken apart; `addons` are the DaemonSets on it.
 #[must_use]
-pub fn show(market: &Market<'_>, sku: &Sku, anatomy: &NodeAnatomy, addons: &[&str]) -> Document {
+pub fn show(market: &Market<'_>, sku: &Sku, anatomy: &NodeAnatomy, addons: &[&AddOn]) -> Document {
     let mut facts = vec![
         Fact::plain("Family", sku.family.clone()),
         Fact::plain("Architecture", sku.arch.label()),
         Fact::plain("Rates", rates(market, sku)),
     ];
     if !addons.is_empty() {
-        facts.push(Fact::plain("Add-ons", addons.join(", ")));
+        let names: Vec<&str> = addons.iter().map(|addon| addon.name.as_str()).collect();
+        facts.push(Fact::plain("Add-ons", names.join(", ")));
     }
     if let Some(sustained) = anatomy.usable_sustained {
-        let text = format!("{} for workloads, after the add-ons' mean use", number::cpu(sustained));
+        let text = if addons.iter().any(|addon| addon.measured_mean.is_none()) {
+            format!(
+                "{} * for workloads, after the add-ons' mean use (* 20 % of the request where it \
+                 is not measured)",
+                number::cpu(sustained)
+            )
+        } else {
+            format!("{} for workloads, after the add-ons' mean use", number::cpu(sustained))
+        };
         facts.push(Fact::plain("Sustained CPU", text));
     }
     if sku.gpus > 0 {
@@ -89,28 +100,30 @@ pub fn show(market: &Market<'_>, sku: &Sku, anatomy: &NodeAnatomy, addons: &[&st
         facts.push(Fact::plain("Notes", also));
     }
     let head = format!("{} in {}, prices of {}", sku.name, market.region, market.date);
-    let blocks = vec![Block::Line(head), Block::Table(bands(anatomy)), Block::Facts(facts)];
+    let blocks = vec![Block::Line(head), Block::Table(bands(sku, anatomy)), Block::Facts(facts)];
     Document { blocks }
 }
 
 /// The bands from the nominal size down to what workloads get.
-fn bands(node: &NodeAnatomy) -> Table {
+fn bands(sku: &Sku, node: &NodeAnatomy) -> Table {
     let star = if node.os_extrapolated { " *" } else { "" };
     let whole = |name: &str, amount: &Resources| {
         (format!("{name}{star}"), Some(amount.cpu), Some(amount.memory), Some(amount.pods))
     };
-    let mut rows = vec![
-        ("nominal".to_owned(), Some(node.nominal_cpu), Some(node.nominal_memory), None),
-        (format!("- operating system{star}"), None, Some(node.os_memory), None),
-        (
-            "- kubelet reservation".to_owned(),
-            Some(node.reserved_cpu),
-            Some(node.reserved_memory),
-            None,
-        ),
-        ("- eviction threshold".to_owned(), None, Some(node.eviction_memory), None),
-        whole("= allocatable", &node.allocatable),
-    ];
+    let mut rows =
+        vec![("nominal".to_owned(), Some(node.nominal_cpu), Some(node.nominal_memory), None)];
+    if sku.measured.is_some() {
+        let cpu = node.nominal_cpu.0.saturating_sub(node.allocatable.cpu.0);
+        let memory = node.nominal_memory.0.saturating_sub(node.allocatable.memory.0);
+        let kept = (Some(MilliCpu(cpu)), Some(Bytes(memory)));
+        rows.push(("- kept back, as measured".to_owned(), kept.0, kept.1, None));
+    } else {
+        let reserved = (Some(node.reserved_cpu), Some(node.reserved_memory));
+        rows.push((format!("- operating system{star}"), None, Some(node.os_memory), None));
+        rows.push(("- kubelet reservation".to_owned(), reserved.0, reserved.1, None));
+        rows.push(("- eviction threshold".to_owned(), None, Some(node.eviction_memory), None));
+    }
+    rows.push(whole("= allocatable", &node.allocatable));
     if node.headroom_cpu.0 > 0 || node.headroom_memory.0 > 0 {
         let (cpu, memory) = (Some(node.headroom_cpu), Some(node.headroom_memory));
         rows.push(("- head-room".to_owned(), cpu, memory, None));

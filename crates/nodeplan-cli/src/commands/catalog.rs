@@ -7,19 +7,27 @@ use nodeplan::model::catalog::{Catalog, Sku};
 use nodeplan::model::eligibility::{Pattern, eligible};
 use nodeplan::model::ids::{GroupId, SkuId};
 use nodeplan::model::overhead::anatomy;
-use nodeplan::model::problem::{AddOn, PoolKind};
+use nodeplan::model::problem::{AddOn, PoolKind, ReservationModel};
 use nodeplan::report;
 use nodeplan::report::catalog::Market;
 
+/// Columns of a list, so that each size keeps to one line.
+const LIST_WIDTH: usize = 160;
+
 /// Runs the command.
 pub fn run(global: &Global, args: &CatalogArgs) -> Done {
+    let mut style = output::style(global);
     let shown = match &args.command {
-        CatalogCommand::List { market, all } => list(global, market, *all)?,
+        CatalogCommand::List { market, all } => {
+            // People search the list line by line.
+            style.width = LIST_WIDTH;
+            list(global, market, *all)?
+        }
         CatalogCommand::Show { sku, market, node, headroom } => {
             show(global, sku, market, node, headroom.clone())?
         }
     };
-    output::print(&report::terminal(&shown, &output::style(global)))?;
+    output::print(&report::terminal(&shown, &style))?;
     Ok(crate::DONE)
 }
 
@@ -63,10 +71,12 @@ fn show(
     };
     let rules = RuleArgs { headroom, ..RuleArgs::default() };
     let cluster = rules::cluster(node, &rules, &config, Vec::new())?;
+    if cluster.reservation == ReservationModel::Measured && sku.measured.is_none() {
+        return Err(rules::not_measured(&format!("of {} ", sku.name)));
+    }
     let addons: Vec<&AddOn> = cluster.addons.iter().collect();
-    let names: Vec<&str> = addons.iter().map(|addon| addon.name.as_str()).collect();
     let max_pods = cluster.max_pods.last().copied().unwrap_or(1);
     let kind = PoolKind { group: GroupId(0), sku: SkuId(0), max_pods };
     let found = anatomy(&cluster, sku, kind, &addons);
-    Ok(report::catalog::show(&market(&catalog), sku, &found, &names))
+    Ok(report::catalog::show(&market(&catalog), sku, &found, &addons))
 }

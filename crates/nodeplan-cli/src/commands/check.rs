@@ -1,7 +1,7 @@
 //! `check`: reads a workloads file and solves nothing.
 
 use crate::args::{CheckArgs, Global};
-use crate::diagnose::{Failure, warning};
+use crate::diagnose::{Failure, SHOWN, warning};
 use crate::{Done, output};
 use nodeplan::io::csv::{WorkloadFile, WorkloadOptions, workloads_csv};
 use nodeplan::model::catalog::Arch;
@@ -26,10 +26,15 @@ pub fn workloads(
 
 /// Runs the command.
 pub fn run(global: &Global, args: &CheckArgs) -> Done {
-    let (file, _) = workloads(&args.workloads, &args.ignore, vec![Arch::Amd64])?;
+    let (config, _) = crate::config::find(global)?;
+    let ignore: Vec<String> = args.ignore.iter().chain(&config.ignore).cloned().collect();
+    let (file, _) = workloads(&args.workloads, &ignore, vec![Arch::Amd64])?;
     let color = output::stderr_color(global);
-    for one in &file.warnings {
+    for one in file.warnings.iter().take(SHOWN) {
         eprint!("{}", warning(one, color));
+    }
+    if file.warnings.len() > SHOWN {
+        eprintln!("… and {} more.", file.warnings.len() - SHOWN);
     }
     let pods: u64 = file.high.iter().map(|pods| u64::from(*pods)).sum();
     output::print(&format!(

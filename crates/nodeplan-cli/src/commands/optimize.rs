@@ -12,6 +12,7 @@ use nodeplan::io::document::{
 use nodeplan::io::yaml::Config;
 use nodeplan::model::answer::{Answer, InputFile, Notice};
 use nodeplan::model::catalog::Catalog;
+use nodeplan::model::eligibility::eligible;
 use nodeplan::model::plan::Status;
 use nodeplan::report;
 use nodeplan::solve::Control;
@@ -93,6 +94,7 @@ fn read(global: &Global, args: &OptimizeArgs) -> Result<Read, Failure> {
     filter.arches.dedup();
     let own = file.daemonsets.clone();
     let cluster = rules::cluster(&args.node, &args.rules, &config, own)?;
+    rules::only_measured(&cluster, &catalog, &mut filter)?;
     let options = rules::options(&args.search)?;
     let sizing = rules::sizing(&args.rules, &config)?;
     let mut assumptions = Vec::new();
@@ -102,6 +104,10 @@ fn read(global: &Global, args: &OptimizeArgs) -> Result<Read, Failure> {
     }
     assumptions.extend(file.assumptions.iter().map(|one| one.text.clone()));
     assumptions.push(PLATFORM.to_owned());
+    let burstable = eligible(&catalog, &filter).skus.iter().any(|sku| sku.sustained.is_some());
+    if burstable && cluster.sustained_cpu {
+        assumptions.push(MEAN_USE.to_owned());
+    }
     let mut warnings: Vec<Notice> = file.warnings.iter().map(notice).collect();
     let setup = Setup { cluster, sizing, assumptions, ..Setup::new(&catalog, &filter, file) };
     let prepared = nodeplan::problem_from(setup)?;
@@ -132,6 +138,10 @@ fn stated(args: &OptimizeArgs) -> BTreeMap<String, String> {
 /// Where the figures of the platform come from.
 const PLATFORM: &str = "add-on DaemonSets and the platform's own Deployments request what they \
                         did on AKS with Kubernetes 1.30";
+
+/// What a burstable node must sustain where nothing was measured.
+const MEAN_USE: &str = "mean CPU use on burstable nodes: cpu_mean of a row, else its request x CPU \
+                        target, else its request; of an add-on 20 % of its request, not measured";
 
 fn notice(one: &Warning) -> Notice {
     let mut text = one.message.clone();

@@ -11,6 +11,7 @@ use nodeplan::model::plan::Status;
 use nodeplan::pack::{Packed, pack};
 use nodeplan::solve::Control;
 use nodeplan::{Options, io::catalog};
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::Duration;
 
@@ -37,6 +38,7 @@ pub fn run(global: &Global, args: &PackArgs) -> Done {
     }
     output::print(HEADER)?;
     let mut worst = crate::DONE;
+    let mut plans = BTreeSet::new();
     let color = output::stderr_color(global);
     for path in &args.files {
         let begun = clock::cpu_time();
@@ -47,12 +49,17 @@ pub fn run(global: &Global, args: &PackArgs) -> Done {
                 // Reading a file is charged to its instances in equal parts.
                 let share = reading / u32::try_from(instances.len().max(1)).unwrap_or(u32::MAX);
                 for instance in instances {
-                    worst = worst.max(solve(args, path, &file, instance, share, &options)?);
+                    let from = (path.as_path(), &file);
+                    let (code, found) = solve(args, from, instance, share, &options)?;
+                    worst = worst.max(code);
+                    if let (Some(folder), Some((name, text))) = (&args.plans, found) {
+                        output::write(&text, Some(&folder.join(free(&mut plans, &name))))?;
+                    }
                 }
             }
             Err(failure) => {
                 eprint!("{}", failure.text(color));
-                worst = worst.max(crate::INVALID);
+                worst = worst.max(failure.code);
             }
         }
     }
@@ -78,15 +85,25 @@ fn instances(path: &Path, sizes: &PackSizes) -> Result<(Vec<PackProblem>, InputF
     Ok((found, input(&name, &bytes)))
 }
 
-/// Solves one instance and prints its line.
+/// A file name for a plan that no other instance of this run has.
+fn free(taken: &mut BTreeSet<String>, name: &str) -> String {
+    let mut free = name.to_owned();
+    let mut more = 2_u64;
+    while !taken.insert(free.clone()) {
+        free = format!("{name}-{more}");
+        more += 1;
+    }
+    format!("{free}.json")
+}
+
+/// Solves one instance and prints its line; its plan file, named, if one is asked for.
 fn solve(
     args: &PackArgs,
-    path: &Path,
-    file: &InputFile,
+    (path, file): (&Path, &InputFile),
     instance: PackProblem,
     reading: Duration,
     options: &Options,
-) -> Result<u8, Failure> {
+) -> Result<(u8, Option<(String, String)>), Failure> {
     let begun = clock::cpu_time();
     let name = instance.instance.clone();
     let interrupt = crate::progress::stopped;
@@ -100,7 +117,7 @@ fn solve(
         Status::OutOfWork => crate::OUT_OF_WORK,
         Status::Optimal | Status::Feasible => crate::DONE,
     };
-    if let (Some(folder), Some(found)) = (&args.plans, packed.found) {
+    if let (Some(_), Some(found)) = (&args.plans, packed.found) {
         let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned());
         let stem = stem.unwrap_or_default();
         let both = if stem == name { name } else { format!("{stem}-{name}") };
@@ -108,11 +125,11 @@ fn solve(
             if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '_' }
         };
         let plan: String = both.chars().map(safe).collect();
-        let stated = std::collections::BTreeMap::new();
+        let stated = BTreeMap::new();
         let document = super::optimize::document(vec![file.clone()], stated, found, None);
-        output::write(&write(&document), Some(&folder.join(format!("{plan}.json"))))?;
+        return Ok((code, Some((plan, write(&document)))));
     }
-    Ok(code)
+    Ok((code, None))
 }
 
 fn line(path: &Path, name: &str, packed: &Packed, spent: Duration) -> String {

@@ -45,6 +45,9 @@ pub fn run(global: &Global, args: &VerifyArgs) -> Done {
     for file in &files {
         text.push_str(&format!("  {} is the file the plan was made from\n", visible(&file.path)));
     }
+    for note in &found.notes {
+        text.push_str(&format!("  note: {}\n", visible(note)));
+    }
     for one in &wrong {
         text.push_str(&format!(
             "false[{}]: {}: {}\n",

@@ -118,9 +118,10 @@ impl<'r, 'a> Row<'r, 'a> {
             && bytes.0 > 0
         {
             let message = format!(
-                "{} `{}` is in parts of a byte: {bytes} bytes in all",
+                "{} `{}` is in parts of a byte: {bytes} {} in all",
                 column.name(),
-                clip(&text.value)
+                clip(&text.value),
+                if bytes.0 == 1 { "byte" } else { "bytes" }
             );
             let number = text.value.trim_end_matches(['m', 'u', 'n']).to_owned();
             let fault = self.fault("NP1033", &text, message);

@@ -510,7 +510,7 @@ fn parts_of_a_byte_warn() {
     assert_eq!(file.workloads[0].request.memory, Bytes(1));
     assert_eq!(
         file.warnings[0].to_string(),
-        "NP1033: w.csv:2:7: memory_request `128m` is in parts of a byte: 1 bytes in all"
+        "NP1033: w.csv:2:7: memory_request `128m` is in parts of a byte: 1 byte in all"
     );
 }
 

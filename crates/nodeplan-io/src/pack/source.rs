@@ -54,6 +54,10 @@ impl<'a> Line<'a> {
     }
 }
 
+/// Some published triplets were made as the rest of two other items, and fall below zero.
+const BELOW_ZERO: &str = "an item below zero would give room back to its bin, which no pod does to \
+                          its node; such an instance is not solved";
+
 impl<'a> Source<'a> {
     /// Takes the bytes as UTF-8; a byte-order mark is dropped.
     pub fn new(name: &'a str, bytes: &'a [u8]) -> Result<Self, ImportErrors> {
@@ -143,8 +147,11 @@ impl<'a> Source<'a> {
             let below = word.text.strip_prefix('-').is_some_and(digits);
             let wrong = if below { "below zero" } else { "not a whole number" };
             let message = format!("`{}` is {wrong}", word.text);
-            self.fault_at(word, "NP1006", message).expected =
-                Some(format!("{what}, a whole number"));
+            let fault = self.fault_at(word, "NP1006", message);
+            fault.expected = Some(format!("{what}, a whole number of at least 0"));
+            if below {
+                fault.help = Some(BELOW_ZERO.to_owned());
+            }
             return None;
         }
         match word.text.parse().ok().filter(|number| *number <= most) {
