@@ -168,9 +168,9 @@ fn run<const D: usize>(task: &Task, dims: &[usize]) -> Priced {
         && task.joint.is_empty()
         && task.items.iter().all(|item| item.steps.is_empty());
     let start = if plain { greedy(task, &sets[0], &sizes, &capacity) } else { task.limit };
-    // Just below the greedy content, so that it is found again; lower where the search may miss
-    // it because lists are cut.
-    let margin = if task.label_limit < EXACT_FROM { start / 64 } else { 1 };
+    // Below the greedy content by more than floats lose, so that it is found again; lower where
+    // the search may miss it because lists are cut.
+    let margin = if task.label_limit < EXACT_FROM { start / 64 } else { (start >> 46).max(1) };
     Search::<D> {
         task,
         capacity,

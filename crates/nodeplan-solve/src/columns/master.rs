@@ -456,8 +456,9 @@ impl<'a> Master<'a> {
 
     /// Makes artificial columns dearer; false where that would overflow the duals.
     pub fn raise_penalty(&mut self) -> Result<bool, SolveError> {
-        let next = self.penalty * 64.0;
-        if next * self.scale.norm * self.scale.factor() > self.scale.most(None) as f64 {
+        let most = self.scale.most(None) as f64 / self.scale.factor() / self.scale.norm;
+        let next = (self.penalty * 64.0).min(most);
+        if next < self.penalty * 2.0 {
             return Ok(false);
         }
         self.penalty = next;
