@@ -9,7 +9,7 @@ use nodeplan_model::answer::{
     mean_rate,
 };
 use nodeplan_model::plan::Unplaceable;
-use nodeplan_model::problem::Problem;
+use nodeplan_model::problem::{Problem, ReservationModel};
 use nodeplan_model::workload::Workload;
 
 /// What an answer holds besides the plan itself.
@@ -122,7 +122,14 @@ fn assumptions(found: &Optimized) -> Vec<String> {
     let mut all: Vec<String> =
         problem.parts().assumptions.iter().map(|one| one.text.clone()).collect();
     all.push("a month has 730 hours; on-demand list prices, no discounts".to_owned());
-    if problem.cluster().os_overhead {
+    let cluster = problem.cluster();
+    if cluster.os_overhead && cluster.reservation == ReservationModel::NodeAutoProvisioning {
+        all.push(
+            "memory the operating system keeps: 7.5 % of the nominal size, as node \
+             auto-provisioning reckons"
+                .to_owned(),
+        );
+    } else if cluster.os_overhead {
         all.push(
             "memory the operating system keeps: 112 MiB + 17.5 MiB per GiB, measured up to 32 GiB; \
              larger sizes are marked *"

@@ -87,7 +87,7 @@ mod tests {
     use super::*;
     use crate::setup::{Setup, problem_from};
     use nodeplan_io::csv::workloads_csv;
-    use nodeplan_model::eligibility::Filter;
+    use nodeplan_model::eligibility::{Filter, Pattern};
 
     #[test]
     fn requested_cores_raise_coredns_before_any_plan() {
@@ -105,5 +105,19 @@ mod tests {
             let problem = raised.unwrap_or(problem);
             assert_eq!(problem.demand()[[0, coredns.index()]], replicas);
         }
+    }
+
+    #[test]
+    fn a_plan_of_more_nodes_than_its_problem_reckoned_with_is_short_of_coredns() {
+        let csv = "name,replicas,cpu_request,memory_request,max_per_node\na,20,1,1Gi,1\n";
+        let file = workloads_csv("w.csv", csv.as_bytes(), &Default::default()).unwrap();
+        let catalog = nodeplan_io::catalog::catalog("koreacentral").unwrap();
+        let mut filter = Filter::new(catalog.date);
+        filter.allow = vec![Pattern::new("D4s_v3")];
+        let asked = problem_from(Setup::new(&catalog, &filter, file)).unwrap().problem;
+        let found = crate::optimize(&asked, &crate::Options::default()).unwrap();
+        let plan = found.plan.unwrap();
+        assert_eq!(short(&found.problem, &plan), []);
+        assert_eq!(short(&asked, &plan), [("steady", 2, 4)], "20 nodes call for 4");
     }
 }
