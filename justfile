@@ -25,7 +25,8 @@ bench *ARGS:
 
 # Fuzz one target for SECONDS (needs a nightly toolchain and cargo-fuzz).
 fuzz TARGET SECONDS="1800":
-    cargo +nightly fuzz run --fuzz-dir fuzz {{TARGET}} -- -max_total_time={{SECONDS}}
+    mkdir -p fuzz/corpus/{{TARGET}}
+    cargo +nightly fuzz run --fuzz-dir fuzz {{TARGET}} fuzz/corpus/{{TARGET}} fuzz/regressions/{{TARGET}} -- -max_total_time={{SECONDS}}
 
 # Follow README in a fresh clone of HEAD.
 fresh-clone:
