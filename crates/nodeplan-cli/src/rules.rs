@@ -297,8 +297,10 @@ pub fn sizing(rules: &RuleArgs, config: &Config) -> Result<Sizing, Failure> {
     };
     let hours = factor("peak-hours", text)?;
     let peak_millis = u64::from(hours.0) * 3600;
-    if text.contains('%') || peak_millis > DAY_MILLIS {
-        return Err(invalid("peak-hours", text, "a number of hours from 0 to 24"));
+    if text.contains('%') || peak_millis == 0 || peak_millis > DAY_MILLIS {
+        let hours = "a number of hours above 0, at most 24";
+        return Err(invalid("peak-hours", text, hours)
+            .help("`--size-for min` plans the low load point alone"));
     }
     Ok(Sizing { size_for, peak_millis, peak_assumed: false })
 }

@@ -51,6 +51,7 @@ fn exit_codes_tell_how_it_went() {
         (2, vec!["optimize", "-w", "empty.csv"]),
         (2, plan(&["--headroom", "15"])),
         (2, plan(&["--overhead", "measured"])),
+        (2, plan(&["--peak-hours", "0"])),
         (2, vec!["verify", "w.csv"]),
         (3, vec!["optimize", "-w", "whale.csv", "--skus", "D4s_v3"]),
         (4, vec!["check", "-w", "warns.csv", "--strict"]),
