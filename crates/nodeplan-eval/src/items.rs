@@ -190,11 +190,13 @@ impl Task {
         (i128::from(worth) << self.shift).checked_add(self.constant)
     }
 
-    /// Is a content worth more than `allowed`, which is at least the limit? A `tolerant` search
-    /// may lose a little more of what is lost anyway.
-    pub(crate) fn price(&self, allowed: i128, quota: u64, tolerant: bool) -> Option<Priced> {
-        let lost = allowed.saturating_sub(self.limit) >> self.shift >> TOLERANCE;
-        let tolerance = if tolerant { lost.clamp(0, 1 << 58) as i64 } else { 0 };
+    /// Is a content worth more than `allowed`, which is at least the limit? With
+    /// `near` the search may lose that share, a power of two, or a little more of what is lost
+    /// anyway.
+    pub(crate) fn price(&self, allowed: i128, quota: u64, near: Option<u32>) -> Option<Priced> {
+        let lost = allowed.saturating_sub(self.limit) >> TOLERANCE;
+        let may_go = |near: u32| (lost.max(allowed >> near) >> self.shift).clamp(0, 1 << 58) as i64;
+        let tolerance = near.map_or(0, may_go);
         let room = allowed.checked_sub(self.constant)? >> self.shift;
         let room = room.clamp(-1, 1 << 60) as i64;
         let outcome = self.ready.search(room, quota, tolerance);

@@ -30,8 +30,11 @@ pub(crate) struct LeafBound {
 
 /// First knapsack quota; each further round has eight times more.
 const FIRST_QUOTA: u64 = 2_048;
-/// Beyond this quota a search is tolerant.
-const EXACT_QUOTA: u64 = 131_072;
+/// How near to the truth a search must come, by round, as powers of two: what many labels do not
+/// settle may lose a ten-millionth of the bound, then a millionth.
+const NEAR: [Option<u32>; 4] = [None, None, Some(23), Some(20)];
+/// From the fifth round on.
+const NEAR_ENOUGH: Option<u32> = Some(17);
 
 /// Multipliers found for each kind and load point, for the next leaf to start from.
 pub(crate) type Hints = BTreeMap<(u32, usize), Vec<i64>>;
@@ -178,14 +181,14 @@ fn price_all(
         pending.push((task, upper));
     }
     let mut quota = FIRST_QUOTA;
-    loop {
+    for rounds in 0.. {
         pending.retain(|(task, upper)| *upper > factor.allows(task.limit));
         if pending.is_empty() {
             break;
         }
         let share = budget.saturating_sub(out.work) / pending.len() as u64;
-        let effort =
-            Effort { quota: quota.min(share), tolerant: quota > EXACT_QUOTA, last: quota >= share };
+        let near = NEAR.get(rounds).copied().unwrap_or(NEAR_ENOUGH);
+        let effort = Effort { quota: quota.min(share), near, last: quota >= share };
         pending = round(pending, effort, &mut factor, out)?;
         if effort.last {
             break;
@@ -200,7 +203,7 @@ fn price_all(
 #[derive(Clone, Copy)]
 struct Effort {
     quota: u64,
-    tolerant: bool,
+    near: Option<u32>,
     last: bool,
 }
 
@@ -213,9 +216,8 @@ fn round(
     out: &mut LeafBound,
 ) -> Option<Vec<(Task, i128)>> {
     let start = *factor;
-    let price = |(task, _): &(Task, i128)| {
-        task.price(start.allows(task.limit), effort.quota, effort.tolerant)
-    };
+    let price =
+        |(task, _): &(Task, i128)| task.price(start.allows(task.limit), effort.quota, effort.near);
     let searched: Vec<Option<Priced>> = pending.par_iter().map(price).collect();
     let mut again = Vec::new();
     for ((task, upper), priced) in pending.into_iter().zip(searched) {

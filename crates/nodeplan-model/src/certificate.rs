@@ -19,9 +19,10 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Certificate {
-    /// Duals are in 1/`scale` of the problem's spend unit divided by `unit`.
+    /// Duals are in 1/`scale` of `unit`: small costs are told apart by a large scale, …
     pub scale: u64,
-    /// A common divisor of all load-point weights; spend is counted in multiples of it.
+    /// … and huge ones leave room for duals many times as large by a large unit of spend. A
+    /// common divisor of all load-point weights loses nothing by rounding; none is needed.
     pub unit: u64,
     /// The tree; entry 0 is its root. Children have larger indices than their parent and each
     /// entry but the root is the child of exactly one.
@@ -82,14 +83,14 @@ pub struct Condition {
     pub at_least: u32,
 }
 
-/// Duals of one leaf, all in units of 1/scale.
+/// Duals of one leaf, all in units of unit/scale of spend.
 ///
 /// With `sense` −1 for ≤ rows and +1 for ≥ rows on the path, a content a of kind j at point s
 /// is legal for the bound iff
 ///
 /// Σ_i demand\[s\]\[i\]·a_i + Σ_{rows r on the path with point s, j ∈ r, a meets r's conditions}
 /// sense_r·path\[r\] + system\[s\]·[j serves the system pool]
-/// − Σ_{t: (s,t) coupled} μ_{j,s,t} + Σ_{r: (r,s) coupled} μ_{j,r,s}  ≤  scale·(w_s/unit)·c_j
+/// − Σ_{t: (s,t) coupled} μ_{j,s,t} + Σ_{r: (r,s) coupled} μ_{j,r,s}  ≤  ⌊scale·w_s·c_j / unit⌋
 ///
 /// for every content that fits, the empty one included (N_{j,s} − N_{j,t} ≤ 0 has dual −μ).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

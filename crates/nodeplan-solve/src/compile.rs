@@ -87,6 +87,17 @@ pub fn gcd(a: u64, b: u64) -> u64 {
     if b == 0 { a } else { gcd(b, a % b) }
 }
 
+/// Greatest common divisor of costs; at least 1.
+pub fn step_of(costs: impl Iterator<Item = i128>) -> i128 {
+    let step = costs.fold(0, |mut a: i128, mut b| {
+        while b != 0 {
+            (a, b) = (b, a % b);
+        }
+        a
+    });
+    step.max(1)
+}
+
 /// Size of one pod over all rows: request plus its burst share, then sustained CPU and limits.
 fn size_of(problem: &Problem, workload: &Workload) -> (Vec<u64>, [bool; 2]) {
     let share = problem.cluster().burst.of(workload.qos);
@@ -319,9 +330,8 @@ impl Compiled {
     }
 
     /// What one node of `kind` at `point` adds to the objective: weight / unit × rate.
-    pub fn cost(&self, kind: usize, point: usize) -> i64 {
-        i64::try_from(u128::from(self.weights[point]) * u128::from(self.kinds[kind].rate))
-            .unwrap_or(i64::MAX)
+    pub fn cost(&self, kind: usize, point: usize) -> i128 {
+        i128::from(self.weights[point]) * i128::from(self.kinds[kind].rate)
     }
 
     fn stands_in(&self, k: usize, j: usize) -> bool {

@@ -8,7 +8,7 @@
 use crate::columns::knapsack::{Item, Task, price};
 use crate::columns::pool::Column;
 use crate::columns::target::Target;
-use crate::compile::{Compiled, gcd};
+use crate::compile::{Compiled, step_of};
 use crate::integer::below;
 use crate::packed::Packed;
 use crate::volume;
@@ -121,20 +121,19 @@ fn choose(
 ) -> Option<Vec<Vec<u32>>> {
     let points = target.demand.len();
     let mut rows = rows(compiled, target, layers, extra)?;
-    let mut cost: Vec<i64> = target
+    let mut cost: Vec<i128> = target
         .kinds
         .iter()
         .flat_map(|&kind| (0..points).map(move |point| compiled.cost(kind, point)))
         .collect();
-    let step = cost.iter().fold(0, |step, c| gcd(step, *c as u64)).max(1) as i64;
+    let step = step_of(cost.iter().copied());
     cost.iter_mut().for_each(|c| *c /= step);
     let mut upper = vec![f64::INFINITY; cost.len()];
     if let Some(most) = compiled.max_pools {
         // One binary per kind; no cheaper plan has more nodes than the cutoff pays for.
         let (counts, kinds) = (cost.len(), target.kinds.len());
-        let budget = cutoff.min(i128::from(i64::MAX));
         for (at, cost) in cost.iter().enumerate() {
-            let nodes = (budget / i128::from((cost * step).max(1))) as f64;
+            let nodes = (cutoff / (cost * step).max(1)) as f64;
             let entries = [(at, 1.0), (counts + at / points, -nodes.clamp(1.0, 1e6))];
             rows.push(f64::NEG_INFINITY, 0.0, &entries).ok()?;
         }

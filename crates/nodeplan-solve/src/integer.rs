@@ -10,7 +10,7 @@ use crate::columns::generate::{self, Effort, Pricing, Relaxed, Start};
 use crate::columns::master::{Duals, Scale};
 use crate::columns::pool::{Column, Pool};
 use crate::columns::target::Target;
-use crate::compile::{Compiled, gcd};
+use crate::compile::{Compiled, step_of};
 use crate::packed::Packed;
 use crate::work::Meter;
 use nodeplan_lp::{MipLimits, MipModel, MipStatus, Rows, solve_mip};
@@ -33,7 +33,7 @@ pub fn restricted(
     let Some(rows) = master_rows(compiled, target, &columns)? else { return Ok(None) };
     // Whole numbers: HiGHS then knows that the objective is one.
     let cost = |column: &Column| compiled.cost(column.kind, column.point);
-    let step = columns.iter().fold(0, |step, c| gcd(step, cost(c) as u64)).max(1) as i64;
+    let step = step_of(columns.iter().map(|c| cost(c)));
     let model = MipModel {
         cost: columns.iter().map(|c| (cost(c) / step) as f64).collect(),
         lower: vec![0.0; columns.len()],
@@ -123,8 +123,8 @@ fn lp_error(error: nodeplan_lp::LpError) -> SolveError {
 
 /// An objective cutoff for HiGHS in steps: only what is cheaper than `cutoff`; none where the
 /// number is beyond what HiGHS takes.
-pub fn below(cutoff: i128, step: i64) -> Option<f64> {
-    let steps = (cutoff - 1).div_euclid(i128::from(step));
+pub fn below(cutoff: i128, step: i128) -> Option<f64> {
+    let steps = (cutoff - 1).div_euclid(step);
     (steps < 1 << 50).then_some(steps as f64 + 0.1)
 }
 

@@ -116,13 +116,10 @@ impl<'a> Tree<'a> {
     /// still allowed.
     fn rounded(&self, target: &Target, bound: i128) -> i128 {
         let cost = self.scale.to_cost(bound);
-        let mut step = 0_u64;
-        for &kind in &target.kinds {
-            for point in 0..self.compiled.weights.len() {
-                step = crate::compile::gcd(step, self.compiled.cost(kind, point) as u64);
-            }
-        }
-        let step = i128::from(step.max(1));
+        let points = 0..self.compiled.weights.len();
+        let of = |kind: usize, point: usize| self.compiled.cost(kind, point);
+        let costs = target.kinds.iter().flat_map(|&k| points.clone().map(move |p| of(k, p)));
+        let step = crate::compile::step_of(costs);
         (cost + step - 1) / step * step
     }
 
@@ -348,7 +345,8 @@ impl<'a> Tree<'a> {
                 },
             })
             .collect();
-        Certificate { scale: self.scale.certified(), unit: self.compiled.unit, tree }
+        let (scale, unit) = self.scale.certified(self.compiled);
+        Certificate { scale, unit, tree }
     }
 
     /// The kinds with all they stand in for.
@@ -383,7 +381,7 @@ impl<'a> Tree<'a> {
                 let mut row = vec![0; workloads];
                 for (class, dual) in self.compiled.classes.iter().zip(duals) {
                     for member in &class.members {
-                        row[member.index()] = self.scale.stated(*dual);
+                        row[member.index()] = *dual;
                     }
                 }
                 row
@@ -395,18 +393,12 @@ impl<'a> Tree<'a> {
                 if dual > 0 {
                     // The judge may let another of equal kinds stand in for the rest.
                     for kind in self.with_dominated(&[front]) {
-                        coupling.push((kind, small as u32, large as u32, self.scale.stated(dual)));
+                        coupling.push((kind, small as u32, large as u32, dual));
                     }
                 }
             }
         }
         coupling.sort_unstable();
-        let stated = |duals: &[i64]| duals.iter().map(|dual| self.scale.stated(*dual)).collect();
-        Leaf {
-            demand,
-            system: stated(&node.duals.system),
-            coupling,
-            path: stated(&node.duals.path),
-        }
+        Leaf { demand, system: node.duals.system.clone(), coupling, path: node.duals.path.clone() }
     }
 }

@@ -231,7 +231,7 @@ fn thinned(compiled: &Compiled, packed: &Packed, most: usize) -> Option<Vec<usiz
     let mut kinds = packed.kinds();
     let spent = |kind: usize| -> i128 {
         let own = packed.nodes.iter().filter(|(column, _)| column.kind == kind);
-        own.map(|(c, nodes)| i128::from(compiled.cost(kind, c.point)) * i128::from(*nodes)).sum()
+        own.map(|(c, nodes)| compiled.cost(kind, c.point) * i128::from(*nodes)).sum()
     };
     let mut order = kinds.clone();
     order.sort_by_key(|&kind| (spent(kind), kind));

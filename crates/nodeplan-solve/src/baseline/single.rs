@@ -126,8 +126,8 @@ fn least_cost(
                 nodes = nodes.max((left + i128::from(room) - 1) / i128::from(room));
             }
         }
-        cost += nodes * i128::from(compiled.cost(least, point));
-        cost += seed.map_or(0, |kind| i128::from(compiled.cost(kind, point)));
+        cost += nodes * compiled.cost(least, point);
+        cost += seed.map_or(0, |kind| compiled.cost(kind, point));
     }
     cost
 }

@@ -168,7 +168,7 @@ const HEADROOM: i64 = 200;
 impl Scale {
     /// Chosen so that the costs of all front kinds and the worth of all contents fit.
     pub fn of(compiled: &Compiled) -> Self {
-        let mut dearest: i64 = 1;
+        let mut dearest: i128 = 1;
         let mut copies = vec![1_i64; compiled.classes.len()];
         for &kind in &compiled.front {
             for point in 0..compiled.weights.len() {
@@ -179,12 +179,13 @@ impl Scale {
             }
         }
         let together = (1_i64 << WORTH_BITS) / (copies.len() as i64 + 4);
+        let room = i128::from(together / HEADROOM);
         let mut scale = 1000;
-        while scale > 1 && dearest.saturating_mul(scale).saturating_mul(HEADROOM) > together {
+        while scale > 1 && dearest.saturating_mul(i128::from(scale)) > room {
             scale /= 10;
         }
         let mut coarse = 1;
-        while (dearest / coarse).saturating_mul(HEADROOM) > together {
+        while dearest / i128::from(coarse) > room && coarse < i64::MAX / 2 {
             coarse *= 2;
         }
         Self { norm: dearest as f64 / 16.0, fine: scale, coarse, together, copies }
@@ -192,7 +193,8 @@ impl Scale {
 
     /// Cost of a node in dual units, rounded down.
     pub fn cost(&self, compiled: &Compiled, kind: usize, point: usize) -> i64 {
-        (compiled.cost(kind, point) / self.coarse).saturating_mul(self.fine)
+        let cost = compiled.cost(kind, point) / i128::from(self.coarse);
+        i64::try_from(cost).unwrap_or(i64::MAX).saturating_mul(self.fine)
     }
 
     /// Dual units of one cost unit.
@@ -207,14 +209,9 @@ impl Scale {
         amount / fine + i128::from(amount % fine != 0)
     }
 
-    /// A dual as the certificate states it, in 1/[`Scale::certified`] of a cost unit.
-    pub fn stated(&self, dual: i64) -> i64 {
-        dual.saturating_mul(self.coarse)
-    }
-
-    /// The scale of the certificate.
-    pub fn certified(&self) -> u64 {
-        self.fine as u64
+    /// Scale and unit of a certificate with these duals.
+    pub fn certified(&self, compiled: &Compiled) -> (u64, u64) {
+        (self.fine.unsigned_abs(), compiled.unit.saturating_mul(self.coarse.unsigned_abs()))
     }
 
     /// Largest dual of a class; of a row that counts nodes, with `None`.
