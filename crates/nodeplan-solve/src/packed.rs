@@ -56,13 +56,8 @@ impl Packed {
         }
         let counts = self.counts(compiled);
         left.is_met()
-            && compiled
-                .coupled
-                .iter()
-                .all(|&(s, t)| counts.iter().all(|c| c[s] <= c[t]))
-            && compiled
-                .max_pools
-                .is_none_or(|most| self.kinds().len() <= most)
+            && compiled.coupled.iter().all(|&(s, t)| counts.iter().all(|c| c[s] <= c[t]))
+            && compiled.max_pools.is_none_or(|most| self.kinds().len() <= most)
     }
 
     /// The inverse of [`Packed::decode`].
@@ -75,11 +70,7 @@ impl Packed {
         }
         let mut packed = Self::default();
         for pool in &plan.pools {
-            let Some(kind) = compiled
-                .kinds
-                .iter()
-                .position(|kind| kind.pool == pool.kind)
-            else {
+            let Some(kind) = compiled.kinds.iter().position(|kind| kind.pool == pool.kind) else {
                 continue;
             };
             for (point, packings) in pool.packings.iter().enumerate() {
@@ -89,14 +80,7 @@ impl Packed {
                         *content.entry(class_of[workload.index()]).or_insert(0) += pods;
                     }
                     let content = content.into_iter().collect();
-                    packed.push(
-                        Column {
-                            kind,
-                            point,
-                            content,
-                        },
-                        packing.nodes,
-                    );
+                    packed.push(Column { kind, point, content }, packing.nodes);
                 }
             }
         }
@@ -115,11 +99,8 @@ impl Packed {
                 .iter()
                 .map(|class| Supply::new(problem, &class.members, point))
                 .collect();
-            let mut nodes: Vec<&(Column, u32)> = self
-                .nodes
-                .iter()
-                .filter(|(column, _)| column.point == point)
-                .collect();
+            let mut nodes: Vec<&(Column, u32)> =
+                self.nodes.iter().filter(|(column, _)| column.point == point).collect();
             nodes.sort();
             for (column, count) in nodes {
                 let packings = &mut pools
@@ -166,10 +147,7 @@ struct Supply {
 
 impl Supply {
     fn new(problem: &Problem, members: &[WorkloadId], point: usize) -> Self {
-        let left = members
-            .iter()
-            .map(|w| (*w, problem.demand()[(point, w.index())]))
-            .collect();
+        let left = members.iter().map(|w| (*w, problem.demand()[(point, w.index())])).collect();
         Self { left, at: 0 }
     }
 
@@ -215,10 +193,6 @@ fn name_pools(problem: &Problem, plan: &mut Plan) {
         short.truncate(9);
         let seen = used.entry(short.clone()).or_insert(0);
         *seen += 1;
-        pool.name = if *seen == 1 {
-            short
-        } else {
-            format!("{short}x{seen}")
-        };
+        pool.name = if *seen == 1 { short } else { format!("{short}x{seen}") };
     }
 }
