@@ -6,7 +6,9 @@
 mod instance;
 mod ratio;
 mod row;
+mod usage;
 
 pub use instance::{Instance, data, instances};
 pub use ratio::{Ratio, ratio, wants_ratios};
-pub use row::{Row, baselines, hourly, percent_of_e8, row};
+pub use row::{Row, baselines, gap_e8, hourly, percent_of_e8, row};
+pub use usage::{cpu_time, peak_mib, reset_peak, timed};

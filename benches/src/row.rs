@@ -96,7 +96,9 @@ pub fn row(instance: &Instance) -> Result<Row, String> {
     })
 }
 
-fn gap_e8(found: &Optimized) -> Option<u64> {
+/// (cost − bound) / cost in 1e-8, rounded up; `None` without a plan.
+#[must_use]
+pub fn gap_e8(found: &Optimized) -> Option<u64> {
     let cost = found.cost()?.0;
     let gap = cost.saturating_sub(found.verdict.bound.0);
     u64::try_from(gap.saturating_mul(100_000_000).div_ceil(cost.max(1))).ok()

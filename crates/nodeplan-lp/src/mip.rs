@@ -152,6 +152,8 @@ fn set_limits(highs: &mut Highs, limits: &MipLimits) -> Result<(), LpError> {
     highs.set_double(c"primal_feasibility_tolerance", TOLERANCE)?;
     highs.set_double(c"dual_feasibility_tolerance", TOLERANCE)?;
     highs.set_string(c"mip_lp_solver", c"simplex")?;
+    // It ignores the cutoff, and costs more than all else where models are small.
+    highs.set_bool(c"mip_heuristic_run_feasibility_jump", false)?;
     highs.set_int(c"mip_max_nodes", count(limits.nodes))?;
     highs.set_int(c"mip_max_stall_nodes", count(limits.stall_nodes))?;
     if let Some(cutoff) = limits.objective_cutoff.filter(|cutoff| !beyond_highs(*cutoff)) {

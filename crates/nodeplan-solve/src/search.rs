@@ -19,6 +19,14 @@ const LEAVES: usize = 400;
 /// The same where the shapes are many and each leaf is dear.
 const LEAVES_OF_MANY: usize = 240;
 
+/// Leaves of the tree before any MIP, where pods and shapes are few.
+const FIRST_LEAVES: usize = 60;
+/// Thousandths of the work they may take.
+const FIRST_SHARE: u64 = 500;
+/// Pods and shapes up to which they are few.
+const FEW_PODS: u64 = 120;
+const FEW_CLASSES: usize = 16;
+
 /// Pods per node from which on node counts alone make good plans.
 const MANY_PODS: u64 = 25;
 
@@ -87,8 +95,9 @@ impl Search<'_> {
         let root = self.columns(&mut pool, center)?;
         let mut tree = Tree::new(self.compiled, self.scale, self.meter, &self.whole, &root);
         self.raise(tree.bound().unwrap_or(0));
-        let exhausted = if self.done() {
-            false
+        let closed = self.few(&pool, &root) && self.first(&mut tree, &mut pool)?;
+        let exhausted = if closed || self.done() {
+            closed
         } else {
             self.integers(&mut pool, &root)?;
             self.branch(&mut tree, &mut pool, &root)?
@@ -230,13 +239,13 @@ impl Search<'_> {
         if relaxed.reduced.is_empty() {
             return Ok(());
         }
+        let iterations = 2_000 + 100 * relaxed.values.len() as u64;
         let finisher = Finisher {
             compiled: self.compiled,
             scale: self.scale,
             meter: self.meter,
             until: self.meter.share(920),
         };
-        let iterations = 2_000 + 100 * relaxed.values.len() as u64;
         if let Some(packed) = finisher.master(&target, pool, &relaxed, self.cost(), iterations)? {
             self.offer(packed);
         }
@@ -329,12 +338,8 @@ impl Search<'_> {
         while !self.done() && !self.meter.stop() {
             self.tell("branch");
             let before = tree.leaves();
-            let mut best = self.best.take();
-            tree.search(pool, &mut best, leaves.min(most), self.options.gap_ppm)?;
-            self.best = best;
-            match tree.bound() {
-                None => return Ok(true),
-                Some(bound) => self.raise(bound.min(self.cost())),
+            if self.climb(tree, pool, leaves.min(most))? {
+                return Ok(true);
             }
             if self.done() || (tree.leaves() == before && !improvable) {
                 break;
@@ -351,6 +356,47 @@ impl Search<'_> {
             leaves *= 2;
         }
         Ok(false)
+    }
+
+    /// The tree up to so many leaves; true where it is exhausted.
+    fn climb(
+        &mut self,
+        tree: &mut Tree<'_>,
+        pool: &mut Pool,
+        leaves: usize,
+    ) -> Result<bool, SolveError> {
+        let mut best = self.best.take();
+        let searched = tree.search(pool, &mut best, leaves, self.options.gap_ppm);
+        self.best = best;
+        searched?;
+        let Some(bound) = tree.bound() else { return Ok(true) };
+        self.raise(bound.min(self.cost()));
+        Ok(false)
+    }
+
+    /// The tree before any MIP, within a share of the work; true where it is exhausted.
+    fn first(&mut self, tree: &mut Tree<'_>, pool: &mut Pool) -> Result<bool, SolveError> {
+        let until = self.meter.share(FIRST_SHARE);
+        let mut leaves = 0;
+        while leaves < FIRST_LEAVES && !self.done() && !self.meter.stop_at(until) {
+            leaves += 6;
+            if self.climb(tree, pool, leaves)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Whether a few dozen branches settle the problem sooner than one MIP does: few pods and
+    /// shapes, and no more kinds in use than there may be pools.
+    fn few(&self, pool: &Pool, root: &Relaxed) -> bool {
+        let mut kinds: Vec<usize> =
+            root.values.iter().map(|&(index, _)| pool.columns()[index].kind).collect();
+        kinds.sort_unstable();
+        kinds.dedup();
+        self.whole.pods() <= FEW_PODS
+            && self.compiled.classes.len() <= FEW_CLASSES
+            && self.compiled.max_pools.is_none_or(|most| kinds.len() <= most)
     }
 
     /// The restricted master again, now that the branches have made more columns.

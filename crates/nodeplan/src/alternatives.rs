@@ -13,13 +13,15 @@ use std::collections::BTreeMap;
 
 /// Work units for each plan that only serves a comparison.
 pub const COMPARISON_WORK: u64 = 1_000_000;
+/// Work units for a plan of a variant of the problem: no bound of it is shown.
+const VARIANT_WORK: u64 = 300_000;
 /// Most user workloads for which isolation and the table of pool counts are computed unasked.
 pub const UNASKED_WORKLOADS: usize = 12;
 
 /// Limits for plans that only serve a comparison.
-fn small(options: &Options) -> Options {
+fn small(options: &Options, work: u64) -> Options {
     let mut small = options.clone();
-    small.solve.work_limit = small.solve.work_limit.min(COMPARISON_WORK);
+    small.solve.work_limit = small.solve.work_limit.min(work);
     small
 }
 
@@ -152,7 +154,7 @@ fn variant(
         return Ok(None);
     }
     let problem = Problem::new(parts).map_err(crate::Error::Problem)?;
-    let other = optimize_with(&problem, &small(options), control)?;
+    let other = optimize_with(&problem, &small(options, VARIANT_WORK), control)?;
     let (Some(plan), Some(cost)) = (&other.plan, other.cost()) else {
         let note = match other.status {
             Status::Infeasible => "none exists",
@@ -183,7 +185,8 @@ pub fn pool_counts(
         let mut parts = ours.problem.parts().clone();
         parts.cluster.max_pools = Some(pools);
         let problem = Problem::new(parts).map_err(crate::Error::Problem)?;
-        found.push(Counted::of(pools, &optimize_with(&problem, &small(options), control)?));
+        let limits = small(options, COMPARISON_WORK);
+        found.push(Counted::of(pools, &optimize_with(&problem, &limits, control)?));
     }
     found.push(Counted::of(used, ours));
     if let Some(most) = most.filter(|most| *most > used) {

@@ -5,6 +5,7 @@
 
 mod autoscaler;
 mod karpenter;
+pub mod peers;
 mod points;
 mod shelves;
 mod single;
@@ -41,19 +42,8 @@ pub struct Baseline {
 #[must_use]
 pub fn all(problem: &Problem) -> Vec<Baseline> {
     let compiled = Compiled::new(problem);
-    let whole = Target::whole(&compiled);
     let finish = |name, rule, make: &dyn Fn() -> Result<Packed, String>| {
-        let packed = homes(problem, &compiled).and_then(|()| make()).and_then(|packed| {
-            let legal = packed.is_legal(&compiled, &whole);
-            legal.then_some(packed).ok_or_else(|| "its plan breaks a rule".to_owned())
-        });
-        match packed {
-            Ok(packed) => {
-                let plan = Some(packed.decode(problem, &compiled));
-                Baseline { name, rule, plan, why_not: None }
-            }
-            Err(why) => Baseline { name, rule, plan: None, why_not: Some(why) },
-        }
+        finished(problem, &compiled, name, rule, make)
     };
     let facts = autoscaler::Facts::new(problem, &compiled);
     let queue = karpenter::queue(problem, &compiled);
@@ -71,6 +61,28 @@ pub fn all(problem: &Problem) -> Vec<Baseline> {
             })
         }),
     ]
+}
+
+/// What a method makes, as a plan, where it is legal.
+fn finished(
+    problem: &Problem,
+    compiled: &Compiled,
+    name: &'static str,
+    rule: &'static str,
+    make: &dyn Fn() -> Result<Packed, String>,
+) -> Baseline {
+    let whole = Target::whole(compiled);
+    let packed = homes(problem, compiled).and_then(|()| make()).and_then(|packed| {
+        let legal = packed.is_legal(compiled, &whole);
+        legal.then_some(packed).ok_or_else(|| "its plan breaks a rule".to_owned())
+    });
+    match packed {
+        Ok(packed) => {
+            let plan = Some(packed.decode(problem, compiled));
+            Baseline { name, rule, plan, why_not: None }
+        }
+        Err(why) => Baseline { name, rule, plan: None, why_not: Some(why) },
+    }
 }
 
 const SINGLE: &str = "First-fit decreasing with one VM size in all pools, the cheapest size that \

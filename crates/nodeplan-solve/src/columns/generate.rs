@@ -26,6 +26,9 @@ pub struct Effort {
     pub until: u64,
 }
 
+/// Knapsacks × items of a round up to which threads cost more than they save.
+const SMALL_ROUND: usize = 1_000;
+
 /// Ladder to the end: the last rung is exact.
 pub const EXACT: &[usize] = &[24, 160, 1_500, 20_000, 4_000_000];
 /// Of a branch: most columns are there already.
@@ -139,13 +142,14 @@ impl Pricing<'_> {
         let pairs: Vec<(usize, usize)> = (0..self.target.kinds.len())
             .flat_map(|place| (0..points).map(move |point| (place, point)))
             .collect();
-        pairs
-            .into_par_iter()
-            .map(|(place, point)| {
-                let task = self.task(duals, place, point, keep, labels);
-                (place, point, knapsack::price(&task))
-            })
-            .collect()
+        let price = |(place, point)| {
+            let task = self.task(duals, place, point, keep, labels);
+            (place, point, knapsack::price(&task))
+        };
+        if pairs.len() * duals.demand.iter().map(Vec::len).sum::<usize>() <= SMALL_ROUND {
+            return pairs.into_iter().map(price).collect();
+        }
+        pairs.into_par_iter().map(price).collect()
     }
 
     /// The bound that these duals prove, given upper bounds on the worth of every content.
