@@ -323,19 +323,26 @@ impl<const D: usize> Search<'_, D> {
         let item = &self.task.items[stage.item];
         let floor = self.floor as f64;
         let finishing = self.joint_at(s);
-        for label in labels {
-            let mut used = label.used;
-            for steps in 0..=stage.steps {
-                if steps > 0 {
-                    used.iter_mut().zip(&stage.size).for_each(|(used, size)| *used += size);
-                    if (0..D).any(|d| used[d] > self.capacity[d]) {
-                        break;
-                    }
+        // Copies outside, labels inside: the labels come sorted, so that every number of copies
+        // makes one sorted run, and sorting them all is but merging.
+        let mut size = [0; D];
+        for steps in 0..=stage.steps {
+            let copies = steps * stage.chunk;
+            let n = i64::from(copies);
+            let worth = if item.steps.is_empty() { item.value * n } else { item.worth(copies) };
+            if steps > 0 {
+                size.iter_mut().zip(&stage.size).for_each(|(size, more)| *size += more);
+                if (0..D).any(|d| size[d] > self.capacity[d]) {
+                    break;
                 }
-                let copies = steps * stage.chunk;
-                let n = i64::from(copies);
-                let mut value = label.value
-                    + if item.steps.is_empty() { item.value * n } else { item.worth(copies) };
+            }
+            for label in labels {
+                let mut used = label.used;
+                used.iter_mut().zip(&size).for_each(|(used, size)| *used += size);
+                if (0..D).any(|d| used[d] > self.capacity[d]) {
+                    continue;
+                }
+                let mut value = label.value + worth;
                 let mut mask = label.mask;
                 if let Some(rows) = &finishing {
                     for &(row, at_least, last) in rows {
@@ -393,7 +400,7 @@ impl<const D: usize> Search<'_, D> {
 
     /// Removes labels that another one beats: uses no more, worth no less, same mask.
     fn dominate(&self, labels: &mut Vec<Label<D>>) {
-        labels.sort_unstable_by(|a, b| {
+        labels.sort_by(|a, b| {
             a.mask
                 .cmp(&b.mask)
                 .then(a.used.cmp(&b.used))
