@@ -3,6 +3,7 @@
 use super::{Bug, Case};
 use crate::worlds::Draw;
 use nodeplan_model::certificate::{Branch, Leaf};
+use nodeplan_model::ids::WorkloadId;
 use nodeplan_model::units::Spend;
 
 /// All of them, by name.
@@ -30,6 +31,11 @@ pub const BUGS: &[(&str, Bug)] = &[
     ("right-hand side down", rhs_down),
     ("row of all kinds", row_of_all_kinds),
     ("condition dropped", condition_dropped),
+    ("condition of one pod more", condition_of_one_pod_more),
+    ("condition on another workload", condition_on_another_workload),
+    ("row of another load point", row_of_another_load_point),
+    ("leaves of two sides swapped", leaves_of_two_sides_swapped),
+    ("one pool more may be used", one_pool_more),
     ("pool branch of another kind", pool_branch_of_another_kind),
     ("unit doubled", unit_doubled),
     ("scale halved", scale_halved),
@@ -51,6 +57,8 @@ pub const LIARS: &[&str] = &[
     "wrong weight",
     "rate of an unused size missed",
     "a pod too many in demand",
+    "one pool more may be used",
+    "one child for two",
 ];
 
 /// What the certificate claims if its duals are not checked: the least leaf value.
@@ -289,6 +297,60 @@ fn condition_dropped(case: &mut Case, _: &mut Draw) -> Option<()> {
         Branch::Count { row, .. } => row.conditions.pop().map(|_| ()),
         Branch::Leaf(_) | Branch::Pool { .. } => None,
     })
+}
+
+fn condition_of_one_pod_more(case: &mut Case, _: &mut Draw) -> Option<()> {
+    case.certificate.tree.iter_mut().find_map(|branch| match branch {
+        Branch::Count { row, .. } => row.conditions.first_mut().map(|one| one.at_least += 1),
+        Branch::Leaf(_) | Branch::Pool { .. } => None,
+    })
+}
+
+fn condition_on_another_workload(case: &mut Case, _: &mut Draw) -> Option<()> {
+    let ids = (0..case.problem.workloads().len() as u32).map(WorkloadId);
+    case.certificate.tree.iter_mut().find_map(|branch| match branch {
+        Branch::Count { row, .. } => {
+            let one = row.conditions.first_mut()?;
+            one.workloads = vec![ids.clone().find(|id| !one.workloads.contains(id))?];
+            Some(())
+        }
+        Branch::Leaf(_) | Branch::Pool { .. } => None,
+    })
+}
+
+fn row_of_another_load_point(case: &mut Case, _: &mut Draw) -> Option<()> {
+    let points = case.problem.points().len() as u32;
+    case.certificate.tree.iter_mut().find_map(|branch| match branch {
+        Branch::Count { row, .. } if points > 1 => {
+            row.point = (row.point + 1) % points;
+            Some(())
+        }
+        _ => None,
+    })
+}
+
+/// Each leaf keeps its dual but finds the row with the other sign.
+fn leaves_of_two_sides_swapped(case: &mut Case, _: &mut Draw) -> Option<()> {
+    let sides = case.certificate.tree.iter().find_map(|branch| match branch {
+        Branch::Count { at_most, at_least, .. } => Some((*at_most as usize, *at_least as usize)),
+        Branch::Leaf(_) | Branch::Pool { .. } => None,
+    })?;
+    let tree = &mut case.certificate.tree;
+    let (Branch::Leaf(low), Branch::Leaf(high)) = (tree.get(sides.0)?, tree.get(sides.1)?) else {
+        return None;
+    };
+    let (low, high) = (low.clone(), high.clone());
+    (low != high).then_some(())?;
+    tree[sides.0] = Branch::Leaf(high);
+    tree[sides.1] = Branch::Leaf(low);
+    Some(())
+}
+
+fn one_pool_more(case: &mut Case, _: &mut Draw) -> Option<()> {
+    let branched = |branch: &Branch| matches!(branch, Branch::Pool { .. });
+    let most = case.problem.cluster().max_pools?;
+    case.certificate.tree.iter().any(branched).then_some(())?;
+    case.mistake(|parts| parts.cluster.max_pools = Some(most + 1))
 }
 
 fn pool_branch_of_another_kind(case: &mut Case, _: &mut Draw) -> Option<()> {
