@@ -114,7 +114,7 @@ pub(crate) fn spare(knapsack: &Knapsack, d: usize, bar: i64, upper: i64) -> bool
     };
     let mut lambdas = vec![0; dims - 1];
     TILTS.iter().any(|tilt| {
-        let each = u128::from((upper - bar).max(1).unsigned_abs()) * tilt >> FINE;
+        let each = (u128::from((upper - bar).max(1).unsigned_abs()) * tilt) >> FINE;
         let each = each.max(1);
         if capacity == 0 || each * (load + (1 << FINE)) > u128::from(MOST.unsigned_abs()) {
             return false;
