@@ -6,8 +6,10 @@
 
 pub mod config;
 pub mod design;
+pub mod draw;
 pub mod mutate;
 pub mod pack;
+mod plain;
 pub mod plan_document;
 mod problem;
 pub mod quantity;

@@ -1,30 +1,7 @@
 //! Changes to inputs: the text-shaped ones that libFuzzer does not make by itself. Stable tests
 //! use the same, so that they reach as deep without an engine.
 
-/// A stream of random numbers: splitmix64 (Steele, Lea & Flood 2014).
-pub struct Draw(u64);
-
-impl Draw {
-    /// The stream of `seed`.
-    #[must_use]
-    pub fn new(seed: u64) -> Self {
-        Self(seed)
-    }
-
-    /// 64 random bits.
-    pub fn bits(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ (z >> 31)
-    }
-
-    /// One of 0, …, `n` − 1; 0 where `n` is 0.
-    pub fn below(&mut self, n: usize) -> usize {
-        (self.bits() % (n.max(1) as u64)) as usize
-    }
-}
+use super::draw::Draw;
 
 /// Numbers at the ends of ranges.
 const NUMBERS: [&str; 20] = [
@@ -59,16 +36,16 @@ const PIECES: [&str; 28] = [
 /// One random change; `other` is an input to cross with.
 pub fn change(data: &mut Vec<u8>, other: &[u8], draw: &mut Draw) {
     let range = |len: usize, draw: &mut Draw| {
-        let from = draw.below(len + 1);
-        let most = if draw.below(4) == 0 { len - from } else { (len - from).min(12) };
-        from..from + draw.below(most + 1)
+        let from = draw.index(len + 1);
+        let most = if draw.index(4) == 0 { len - from } else { (len - from).min(12) };
+        from..from + draw.index(most + 1)
     };
-    let at = draw.below(data.len() + 1);
-    match draw.below(10) {
+    let at = draw.index(data.len() + 1);
+    match draw.index(10) {
         0 | 1 => number(data, draw),
-        2 if at < data.len() => data[at] ^= 1 << draw.below(8),
+        2 if at < data.len() => data[at] ^= 1 << draw.index(8),
         3 if at < data.len() => data[at] = draw.bits() as u8,
-        4 => insert(data, at, PIECES[draw.below(PIECES.len())].as_bytes()),
+        4 => insert(data, at, PIECES[draw.index(PIECES.len())].as_bytes()),
         5 => drop(data.drain(range(data.len(), draw))),
         6 => {
             let piece = data[range(data.len(), draw)].to_vec();
@@ -78,7 +55,7 @@ pub fn change(data: &mut Vec<u8>, other: &[u8], draw: &mut Draw) {
         8 => lines(data, draw),
         _ => {
             data.truncate(at);
-            data.extend_from_slice(&other[draw.below(other.len() + 1)..]);
+            data.extend_from_slice(&other[draw.index(other.len() + 1)..]);
         }
     }
 }
@@ -96,15 +73,15 @@ fn number(data: &mut Vec<u8>, draw: &mut Draw) {
     if starts.is_empty() {
         return;
     }
-    let from = starts[draw.below(starts.len())];
+    let from = starts[draw.index(starts.len())];
     let length = data[from..].iter().take_while(|byte| digit(byte)).count();
-    let new = match draw.below(3) {
-        0 => NUMBERS[draw.below(NUMBERS.len())].to_owned(),
-        1 => draw.below(40).to_string(),
+    let new = match draw.index(3) {
+        0 => NUMBERS[draw.index(NUMBERS.len())].to_owned(),
+        1 => draw.index(40).to_string(),
         _ => {
             let old = std::str::from_utf8(&data[from..from + length]).unwrap_or("0");
             let old: u64 = old.parse().unwrap_or(0);
-            old.wrapping_add(draw.below(5) as u64).wrapping_sub(2).to_string()
+            old.wrapping_add(draw.below(5)).wrapping_sub(2).to_string()
         }
     };
     drop(data.splice(from..from + length, new.bytes()));
@@ -113,8 +90,8 @@ fn number(data: &mut Vec<u8>, draw: &mut Draw) {
 /// Copies one line over another.
 fn lines(data: &mut Vec<u8>, draw: &mut Draw) {
     let mut all: Vec<Vec<u8>> = data.split(|byte| *byte == b'\n').map(<[u8]>::to_vec).collect();
-    let (from, to) = (draw.below(all.len()), draw.below(all.len()));
-    if draw.below(2) == 0 {
+    let (from, to) = (draw.index(all.len()), draw.index(all.len()));
+    if draw.index(2) == 0 {
         all.swap(from, to);
     } else {
         all[to] = all[from].clone();
@@ -132,7 +109,7 @@ pub fn in_place(
     engine: impl Fn(&mut [u8], usize, usize) -> usize,
 ) -> usize {
     let mut draw = Draw::new(u64::from(seed));
-    if draw.below(2) == 0 {
+    if draw.index(2) == 0 {
         return engine(data, size, most);
     }
     let mut text = data[..size].to_vec();

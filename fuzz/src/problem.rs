@@ -1,15 +1,15 @@
 //! Bytes to a small problem. Every byte string is one: fields are read in turn, missing bytes
 //! count as zero, and every value is folded into its range.
 
+use super::plain;
 use ndarray::Array2;
-use nodeplan::model::catalog::{Arch, Rates, Sku};
+use nodeplan::model::catalog::{Arch, Sku};
 use nodeplan::model::problem::{
-    AddOn, Burst, Cluster, LoadPoint, Overcommit, Problem, ProblemParts, ReservationModel,
-    SystemPool,
+    AddOn, Burst, Cluster, LoadPoint, Overcommit, Problem, ReservationModel, SystemPool,
 };
 use nodeplan::model::resources::Resources;
-use nodeplan::model::units::{Bytes, DAY_MILLIS, Date, GIB, MIB, MilliCpu, PerMille, UsdPerHour};
-use nodeplan::model::workload::{MeanSource, QosClass, Scaling, Workload, WorkloadKind};
+use nodeplan::model::units::{Bytes, DAY_MILLIS, GIB, MIB, MilliCpu, PerMille};
+use nodeplan::model::workload::{QosClass, Workload};
 
 /// A problem, and whether the ILP is asked as well.
 pub struct Case {
@@ -52,25 +52,13 @@ pub fn decode(data: &[u8]) -> Case {
     let points = 1 + tape.byte() % 3;
     let cluster = any_cluster(&mut tape);
     let workloads: Vec<Workload> = (0..count).map(|at| any_workload(&mut tape, at)).collect();
-    let skus = (0..sizes).map(|at| any_size(&mut tape, at)).collect();
+    let skus: Vec<Sku> = (0..sizes).map(|at| any_size(&mut tape, at)).collect();
     let points: Vec<LoadPoint> = (0..points).map(|at| any_point(&mut tape, at)).collect();
     let demand = Array2::from_shape_fn((points.len(), workloads.len()), |_| {
         let pods = u32::from(tape.byte());
         if pods > 250 { (pods - 250) * 40 } else { pods % 7 }
     });
-    let parts = ProblemParts {
-        region: "koreacentral".to_owned(),
-        currency: "USD".to_owned(),
-        catalog_date: Date::parse("2026-01-01").expect("a day"),
-        skus,
-        excluded: Vec::new(),
-        cluster,
-        workloads,
-        points,
-        demand,
-        extended: Vec::new(),
-        assumptions: Vec::new(),
-    };
+    let parts = plain::parts(skus, cluster, workloads, points, demand);
     let problem = Problem::new(parts).expect("every value is folded into its range");
     Case { problem, oracle }
 }
@@ -123,31 +111,6 @@ fn any_addon(tape: &mut Tape<'_>, at: u8) -> AddOn {
     }
 }
 
-/// A size of plain kind.
-pub fn size(name: &str, vcpus: u32, gib: u64, rate: u64) -> Sku {
-    Sku {
-        name: name.to_owned(),
-        family: "family".to_owned(),
-        vcpus,
-        memory: Bytes(gib * GIB),
-        gpus: 0,
-        arch: Arch::Amd64,
-        sustained: None,
-        constrained: false,
-        confidential: false,
-        max_data_disks: 4,
-        retires: None,
-        rates: Rates {
-            on_demand: UsdPerHour(rate),
-            spot: None,
-            reserved_1y: None,
-            reserved_3y: None,
-            savings_plan_1y: None,
-        },
-        measured: None,
-    }
-}
-
 fn any_size(tape: &mut Tape<'_>, at: u8) -> Sku {
     let vcpus: u32 = tape.pick(&[4, 2, 8, 16, 1]);
     let gib = u64::from(vcpus) * tape.pick(&[4, 2, 8, 1]);
@@ -157,7 +120,7 @@ fn any_size(tape: &mut Tape<'_>, at: u8) -> Sku {
         2 => tape.word(),
         _ => 1_000_000 * (1 + tape.word() % 2000),
     };
-    let mut size = size(&format!("Standard_T{at}"), vcpus, gib, rate);
+    let mut size = plain::sku(&format!("Standard_T{at}"), vcpus, gib, rate);
     if tape.one_in(5) {
         size.arch = Arch::Arm64;
     }
@@ -190,33 +153,27 @@ fn any_workload(tape: &mut Tape<'_>, at: u8) -> Workload {
     let pool = tape.pick(&[None, None, None, Some("data"), Some("edge")]);
     let isolate = pool.is_some() && tape.one_in(2);
     let system = tape.one_in(6);
+    let name = if system && tape.one_in(2) { format!("coredns{at}") } else { format!("w{at}") };
+    let mut workload = plain::workload(&name, cpu, memory, u32::from(at) + 2);
+    let request = &mut workload.request;
+    request.gpus = tape.pick(&[0, 0, 0, 0, 1]);
+    request.data_disks = tape.pick(&[0, 0, 0, 1, 2]);
+    request.ephemeral = Bytes(tape.pick(&[0, 0, 0, 20, 70]) * GIB);
+    if system {
+        workload.namespace = "kube-system".to_owned();
+    }
     Workload {
-        namespace: if system { "kube-system" } else { "default" }.to_owned(),
-        name: if system && tape.one_in(2) { format!("coredns{at}") } else { format!("w{at}") },
-        kind: WorkloadKind::Deployment,
-        request: Resources {
-            cpu: MilliCpu(cpu),
-            memory: Bytes(memory),
-            pods: 1,
-            gpus: tape.pick(&[0, 0, 0, 0, 1]),
-            data_disks: tape.pick(&[0, 0, 0, 1, 2]),
-            ephemeral: Bytes(tape.pick(&[0, 0, 0, 20, 70]) * GIB),
-            extended: Vec::new(),
-        },
         cpu_limit,
         memory_limit,
         cpu_mean: MilliCpu(cpu * u64::from(tape.byte()) / 255),
-        cpu_mean_source: MeanSource::Measured,
         max_per_node: tape.pick(&[None, None, None, Some(1), Some(2), Some(0)]),
         arches: tape.pick(&[vec![Arch::Amd64], vec![Arch::Amd64, Arch::Arm64], vec![Arch::Arm64]]),
         node_selector: selector(tape),
         pool: pool.map(str::to_owned),
         isolate,
         qos: tape.pick(&[QosClass::Burstable, QosClass::Guaranteed, QosClass::BestEffort]),
-        declared_qos: None,
         system,
-        scaling: Scaling::default(),
-        line: u32::from(at) + 2,
+        ..workload
     }
 }
 

@@ -1,7 +1,7 @@
 //! Workload files: what is accepted is complete, and makes a problem or one whose faults can be
 //! told.
 
-use super::problem::size;
+use super::plain::sku;
 use nodeplan::io::csv::{RULES, WorkloadFile, WorkloadOptions, workloads_csv};
 use nodeplan::model::catalog::{Arch, Catalog};
 use nodeplan::model::eligibility::Filter;
@@ -46,10 +46,7 @@ fn problem(file: WorkloadFile) {
         date,
         region: "koreacentral".to_owned(),
         currency: "USD".to_owned(),
-        skus: vec![
-            size("Standard_A4", 4, 16, 200_000_000),
-            size("Standard_B8", 8, 64, 500_000_000),
-        ],
+        skus: vec![sku("Standard_A4", 4, 16, 200_000_000), sku("Standard_B8", 8, 64, 500_000_000)],
         unusable: Vec::new(),
     };
     let filter = Filter::new(date);

@@ -5,7 +5,8 @@
 mod fuzz;
 mod worlds;
 
-use fuzz::mutate::{Draw, change, in_place};
+use fuzz::draw::Draw;
+use fuzz::mutate::{change, in_place};
 use fuzz::{Body, TARGETS};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -57,9 +58,9 @@ fn kept_inputs_are_no_findings() {
 /// One to four changes of one kept input, crossed with another.
 fn changed(inputs: &[Kept], seed: u64) -> Vec<u8> {
     let mut draw = Draw::new(seed);
-    let mut input = inputs[draw.below(inputs.len())].1.clone();
-    let other = &inputs[draw.below(inputs.len())].1;
-    for _ in 0..=draw.below(4) {
+    let mut input = inputs[draw.index(inputs.len())].1.clone();
+    let other = &inputs[draw.index(inputs.len())].1;
+    for _ in 0..=draw.index(4) {
         change(&mut input, other, &mut draw);
     }
     input

@@ -11,7 +11,7 @@ use nodeplan_model::problem::{PoolKind, Problem};
 use nodeplan_model::resources::Resources;
 use nodeplan_model::units::{Bytes, MilliCpu, PerMille, Spend};
 use nodeplan_model::workload::Workload;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Pods per workload.
 pub type Content = Vec<u32>;
@@ -125,9 +125,8 @@ fn limits_fit<'a>(
 /// The componentwise smallest node counts that hold exactly `demand`.
 fn smallest_counts(problem: &Problem, demand: &[u32]) -> Vec<Counts> {
     let kinds = problem.pool_kinds();
-    let mut ways: BTreeMap<Content, Vec<Counts>> = BTreeMap::new();
-    // Which kinds can be a node of this content.
-    let homes: Vec<(Content, Vec<usize>)> = contents_within(demand)
+    // Which kinds can be a node of this content. In this order whatever is less comes earlier.
+    let homes: BTreeMap<Content, BTreeSet<usize>> = contents_within(demand)
         .into_iter()
         .map(|content| {
             let able = (0..kinds.len()).filter(|&j| is_legal(problem, kinds[j], &content));
@@ -135,31 +134,48 @@ fn smallest_counts(problem: &Problem, demand: &[u32]) -> Vec<Counts> {
             (content, able)
         })
         .collect();
-    // In this order whatever is less comes earlier.
-    for (pods, _) in &homes {
+    let mut ways: BTreeMap<&Content, Vec<Counts>> = BTreeMap::new();
+    for pods in homes.keys() {
         let Some(first) = pods.iter().position(|&count| count > 0) else {
-            ways.insert(pods.clone(), vec![vec![0; kinds.len()]]);
+            ways.insert(pods, vec![vec![0; kinds.len()]]);
             continue;
         };
         let mut found: Vec<Counts> = Vec::new();
-        for (content, able) in &homes {
+        for content in homes.keys() {
             // The node that holds a pod of the first workload, and ways for the rest.
             let within = content.iter().zip(pods).all(|(a, b)| a <= b);
-            if able.is_empty() || content[first] == 0 || !within {
+            if content[first] == 0 || !within {
                 continue;
             }
             let rest: Content = pods.iter().zip(content).map(|(b, a)| b - a).collect();
-            for counts in &ways[&rest] {
-                for &kind in able {
+            for kind in full_at(&homes, content, pods) {
+                for counts in &ways[&rest] {
                     let mut counts = counts.clone();
                     counts[kind] += 1;
                     keep_if_smallest(&mut found, counts);
                 }
             }
         }
-        ways.insert(pods.clone(), found);
+        ways.insert(pods, found);
     }
-    ways.remove(demand).unwrap_or_default()
+    ways.remove(&demand.to_vec()).unwrap_or_default()
+}
+
+/// The kinds whose node can hold `content` and no further one of `pods`. Whatever fits on a node
+/// fits without one of its pods too, so pods can move to the first node until it is full, and
+/// that takes no more nodes.
+fn full_at(
+    homes: &BTreeMap<Content, BTreeSet<usize>>,
+    content: &Content,
+    pods: &Content,
+) -> BTreeSet<usize> {
+    let mut full = homes[content].clone();
+    for (i, _) in content.iter().zip(pods).enumerate().filter(|(_, (a, b))| a < b) {
+        let mut more = content.clone();
+        more[i] += 1;
+        full.retain(|kind| !homes[&more].contains(kind));
+    }
+    full
 }
 
 fn keep_if_smallest(found: &mut Vec<Counts>, counts: Counts) {

@@ -1,66 +1,34 @@
 //! Small random problems that mix every rule at once, and what is true of them.
 //!
-//! One seed, one problem: every draw comes from splitmix64 (Steele, Lea & Flood 2014), so a
-//! failing seed alone replays its problem. The sizes are such that [`brute`] finds the optimum
-//! by looking at everything, and such that the rules bite: few pods per node, prices close to
-//! each other, limits on the edge of what is possible.
+//! One seed, one problem: every draw comes from the stream of the seed, so a failing seed alone
+//! replays its problem. The sizes are such that [`brute`] finds the optimum by looking at
+//! everything, and such that the rules bite: few pods per node, prices close to each other,
+//! limits on the edge of what is possible.
 //!
 //! Invariant: nothing here uses the solver or the judge.
 
 #![allow(dead_code, reason = "each test file compiles this module anew and uses a part of it")]
 
 pub mod brute;
+#[path = "../../../../fuzz/src/draw.rs"]
+mod draw;
+#[path = "../../../../fuzz/src/plain.rs"]
+mod plain;
+pub mod rules;
 pub mod seeds;
 pub mod yardsticks;
 
+pub use draw::Draw;
+
 use ndarray::Array2;
-use nodeplan_model::catalog::{Arch, Rates, Sku};
+use nodeplan_model::catalog::{Arch, Sku};
 use nodeplan_model::problem::{
     AddOn, Burst, Cluster, LoadPoint, Overcommit, Problem, ProblemParts, ReservationModel,
     SystemPool,
 };
 use nodeplan_model::resources::Resources;
-use nodeplan_model::units::{Bytes, DAY_MILLIS, Date, GIB, MIB, MilliCpu, PerMille, UsdPerHour};
-use nodeplan_model::workload::{MeanSource, QosClass, Scaling, Workload, WorkloadKind};
-
-/// A stream of random numbers.
-pub struct Draw(u64);
-
-impl Draw {
-    /// The stream of `seed`.
-    pub fn new(seed: u64) -> Self {
-        Self(seed)
-    }
-
-    /// 64 random bits.
-    pub fn bits(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ (z >> 31)
-    }
-
-    /// One of 0, …, `n` − 1.
-    pub fn below(&mut self, n: u64) -> u64 {
-        self.bits() % n
-    }
-
-    /// One of `from`, …, `to`.
-    pub fn within(&mut self, from: u64, to: u64) -> u64 {
-        from + self.below(to - from + 1)
-    }
-
-    /// True in `percent` of 100 cases.
-    pub fn chance(&mut self, percent: u64) -> bool {
-        self.below(100) < percent
-    }
-
-    /// One of `choices`.
-    pub fn pick<T: Clone>(&mut self, choices: &[T]) -> T {
-        choices[self.below(choices.len() as u64) as usize].clone()
-    }
-}
+use nodeplan_model::units::{Bytes, DAY_MILLIS, GIB, MIB, MilliCpu, PerMille};
+use nodeplan_model::workload::{QosClass, Workload};
 
 /// Most pods at one load point, the platform's own included.
 pub const MOST_PODS: u32 = 8;
@@ -80,7 +48,7 @@ pub fn small_problem(seed: u64) -> Problem {
 }
 
 fn small_parts(draw: &mut Draw) -> ProblemParts {
-    let extended = if draw.chance(12) { vec!["example.com/slot".to_owned()] } else { Vec::new() };
+    let extended = if draw.chance(20) { vec!["example.com/slot".to_owned()] } else { Vec::new() };
     let skus = skus(draw, extended.len());
     let mut cluster = cluster(draw);
     let mut workloads = workloads(draw, &skus, extended.len());
@@ -97,19 +65,8 @@ fn small_parts(draw: &mut Draw) -> ProblemParts {
     }
     let demand = demand(draw, workloads.len());
     let points = points(draw, demand.nrows());
-    ProblemParts {
-        region: "koreacentral".to_owned(),
-        currency: "USD".to_owned(),
-        catalog_date: Date::parse("2026-01-01").expect("a day"),
-        skus,
-        excluded: Vec::new(),
-        cluster,
-        workloads,
-        points,
-        demand,
-        extended,
-        assumptions: Vec::new(),
-    }
+    let parts = plain::parts(skus, cluster, workloads, points, demand);
+    ProblemParts { extended, ..parts }
 }
 
 fn skus(draw: &mut Draw, extended: usize) -> Vec<Sku> {
@@ -117,7 +74,15 @@ fn skus(draw: &mut Draw, extended: usize) -> Vec<Sku> {
     // On a lattice the rates are per vCPU and per GiB and many mixes cost the same; off it
     // every mix has a cost of its own.
     let lattice = draw.chance(40);
-    (0..count).map(|index| sku(draw, index, lattice, extended)).collect()
+    let mut skus: Vec<Sku> = (0..count).map(|index| sku(draw, index, lattice, extended)).collect();
+    // Sometimes two sizes differ by name alone, and sometimes one is free.
+    if count > 1 && draw.chance(5) {
+        skus[1] = Sku { name: skus[1].name.clone(), ..skus[0].clone() };
+    }
+    if draw.chance(2) {
+        skus[0].rates.on_demand.0 = 0;
+    }
+    skus
 }
 
 fn sku(draw: &mut Draw, index: usize, lattice: bool, extended: usize) -> Sku {
@@ -134,7 +99,7 @@ fn sku(draw: &mut Draw, index: usize, lattice: bool, extended: usize) -> Sku {
         // Billed in hundredths of a cent, up to a fifth off the lattice.
         hundredths * draw.within(80, 120) * 100_000 + draw.below(50) * 100_000
     };
-    let measured = draw.chance(if extended > 0 { 60 } else { 12 }).then(|| Resources {
+    let measured = draw.chance(if extended > 0 { 80 } else { 12 }).then(|| Resources {
         cpu: MilliCpu(vcpus * draw.within(850, 1000)),
         memory: Bytes(memory * draw.within(700, 1000) * MIB),
         pods: draw.pick(&[3, 5, 30]),
@@ -143,26 +108,14 @@ fn sku(draw: &mut Draw, index: usize, lattice: bool, extended: usize) -> Sku {
         ephemeral: Bytes(draw.within(20, 100) * GIB),
         extended: (0..extended).map(|_| draw.within(0, 3)).collect(),
     });
+    let name = format!("Standard_T{index}s_v1");
     Sku {
-        name: format!("Standard_T{index}s_v1"),
-        family: "standardTSv1Family".to_owned(),
-        vcpus: vcpus as u32,
-        memory: Bytes(memory * GIB),
         gpus: gpus as u32,
         arch,
         sustained,
-        constrained: false,
-        confidential: false,
         max_data_disks: draw.within(1, 4) as u32,
-        retires: None,
-        rates: Rates {
-            on_demand: UsdPerHour(rate),
-            spot: None,
-            reserved_1y: None,
-            reserved_3y: None,
-            savings_plan_1y: None,
-        },
         measured,
+        ..plain::sku(&name, vcpus as u32, memory, rate)
     }
 }
 
@@ -175,7 +128,15 @@ fn cluster(draw: &mut Draw) -> Cluster {
     Cluster {
         reservation: draw.pick(&[Aks, Aks, Aks, AksLegacy, NodeAutoProvisioning, Measured]),
         os_overhead: draw.chance(70),
-        max_pods: draw.pick(&[vec![5], vec![30], vec![30], vec![110], vec![4, 30], vec![30, 110]]),
+        max_pods: draw.pick(&[
+            vec![5],
+            vec![30],
+            vec![30],
+            vec![110],
+            vec![4, 30],
+            vec![30, 110],
+            vec![3, 5, 30],
+        ]),
         addons: (0..addons).map(|index| addon(draw, index)).collect(),
         system_pool: draw.pick(&[
             SystemPool::Shared,
@@ -184,14 +145,26 @@ fn cluster(draw: &mut Draw) -> Cluster {
             SystemPool::None,
             SystemPool::None,
         ]),
-        max_pools: draw.pick(&[None, None, Some(1), Some(2), Some(2), Some(3)]),
+        max_pools: draw.pick(&[
+            None,
+            None,
+            None,
+            Some(1),
+            Some(2),
+            Some(2),
+            Some(2),
+            Some(3),
+            Some(4),
+            Some(5),
+            Some(6),
+        ]),
         burst: Burst {
             guaranteed: share(draw, 15),
             burstable: share(draw, 30),
             best_effort: share(draw, 20),
         },
         overcommit: Overcommit {
-            cpu: draw.chance(12).then(|| PerMille(draw.pick(&[1500, 2000, 3000]))),
+            cpu: draw.chance(12).then(|| PerMille(draw.pick(&[900, 1500, 2000, 3000]))),
             memory: draw.chance(12).then(|| PerMille(draw.pick(&[1250, 1500, 2500]))),
         },
         headroom: PerMille(draw.pick(&[0, 0, 0, 50, 100, 155])),
@@ -249,39 +222,27 @@ fn workload(draw: &mut Draw, index: usize, millis: u64, mib: u64) -> Workload {
     let memory_limit = draw.chance(65).then(|| memory * draw.pick(&[10, 12, 15, 20]) / 10);
     let best_effort = draw.chance(5);
     let guaranteed = cpu_limit == Some(cpu) && memory_limit == Some(memory);
+    let (cpu, memory) = if best_effort { (0, 0) } else { (cpu, memory) };
+    let mut workload = plain::workload(&format!("w{index}"), cpu, memory * MIB, index as u32 + 2);
+    workload.request.ephemeral = Bytes(if draw.chance(12) { draw.within(5, 60) * GIB } else { 0 });
     Workload {
-        namespace: "default".to_owned(),
-        name: format!("w{index}"),
-        kind: WorkloadKind::Deployment,
-        request: Resources {
-            cpu: MilliCpu(if best_effort { 0 } else { cpu }),
-            memory: Bytes(if best_effort { 0 } else { memory * MIB }),
-            pods: 1,
-            ephemeral: Bytes(if draw.chance(12) { draw.within(5, 60) * GIB } else { 0 }),
-            ..Resources::default()
-        },
         cpu_limit: cpu_limit.filter(|_| !best_effort).map(MilliCpu),
         memory_limit: memory_limit.filter(|_| !best_effort).map(|mib| Bytes(mib * MIB)),
         cpu_mean: MilliCpu(if best_effort { 30 } else { cpu * draw.within(5, 50) / 100 }),
-        cpu_mean_source: MeanSource::Measured,
         max_per_node: draw.chance(15).then(|| draw.within(1, 2) as u32),
         arches: draw.pick(&[
             vec![Arch::Amd64],
+            vec![Arch::Amd64],
+            vec![Arch::Amd64, Arch::Arm64],
             vec![Arch::Amd64, Arch::Arm64],
             vec![Arch::Amd64, Arch::Arm64],
         ]),
-        node_selector: Vec::new(),
-        pool: None,
-        isolate: false,
         qos: match (best_effort, guaranteed) {
             (true, _) => QosClass::BestEffort,
             (_, true) => QosClass::Guaranteed,
             _ => QosClass::Burstable,
         },
-        declared_qos: None,
-        system: false,
-        scaling: Scaling::default(),
-        line: index as u32 + 2,
+        ..workload
     }
 }
 
@@ -310,7 +271,7 @@ fn give_devices(draw: &mut Draw, skus: &[Sku], extended: usize, workload: &mut W
     if draw.chance(12) {
         workload.request.data_disks = draw.within(1, 2);
     }
-    if draw.chance(20) {
+    if draw.chance(30) {
         workload.request.extended = (0..extended).map(|_| draw.within(0, 1)).collect();
     }
 }
@@ -334,14 +295,14 @@ fn system_workload(draw: &mut Draw) -> Workload {
 
 /// Load points × workloads; in most cases two points, coupled or not.
 fn demand(draw: &mut Draw, workloads: usize) -> Array2<u32> {
-    let points = draw.pick(&[1, 1, 1, 2, 2, 2, 2, 2, 2, 3]);
-    let budget = if points == 3 { MOST_PODS - 2 } else { MOST_PODS };
+    let points: u32 = draw.pick(&[1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 3, 3, 3, 4]);
+    let budget = MOST_PODS.min(12 - 2 * points);
     let mut high = vec![1u32; workloads];
     let further = u64::from(budget).saturating_sub(workloads as u64);
     for _ in 0..draw.within(further.min(2), further) {
-        high[draw.below(workloads as u64) as usize] += 1;
+        high[draw.index(workloads)] += 1;
     }
-    let mut demand = Array2::zeros((points, workloads));
+    let mut demand = Array2::zeros((points as usize, workloads));
     for mut row in demand.rows_mut() {
         // The first pods stay at most points: an empty load point teaches little.
         let low = |draw: &mut Draw, most: u32| {
@@ -353,8 +314,8 @@ fn demand(draw: &mut Draw, workloads: usize) -> Array2<u32> {
         }
     }
     // One point has it all, else the points are likely incomparable.
-    if points == 1 || draw.chance(70) {
-        let full = draw.below(points as u64) as usize;
+    if points == 1 || draw.chance(60) {
+        let full = draw.index(points as usize);
         for (i, &most) in high.iter().enumerate() {
             demand[[full, i]] = most;
         }

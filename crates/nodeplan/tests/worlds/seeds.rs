@@ -1,4 +1,5 @@
-//! Which seeds a test runs: `NODEPLAN_CASES` of them, or the one in `NODEPLAN_SEED`.
+//! Which seeds a test runs: `NODEPLAN_CASES` of them, or the one in `NODEPLAN_SEED`, or with both
+//! as many from that one on.
 
 use rayon::prelude::*;
 use std::ops::Range;
@@ -16,9 +17,10 @@ pub fn count(default: u64) -> u64 {
 
 /// The seeds to run.
 pub fn range(default: u64) -> Range<u64> {
+    let cases = number("NODEPLAN_CASES");
     match number("NODEPLAN_SEED") {
-        Some(seed) => seed..seed + 1,
-        None => 0..number("NODEPLAN_CASES").unwrap_or(default),
+        Some(first) => first..first.saturating_add(cases.unwrap_or(1)),
+        None => 0..cases.unwrap_or(default),
     }
 }
 
