@@ -98,6 +98,11 @@ pub fn step_of(costs: impl Iterator<Item = i128>) -> i128 {
     step.max(1)
 }
 
+/// What costs are divided by for a MIP: their step, or more where floats could not hold them.
+pub fn mip_step(costs: impl Iterator<Item = i128> + Clone) -> i128 {
+    step_of(costs.clone()).max(costs.max().unwrap_or(0) >> f64::MANTISSA_DIGITS)
+}
+
 /// Size of one pod over all rows: request plus its burst share, then sustained CPU and limits.
 fn size_of(problem: &Problem, workload: &Workload) -> (Vec<u64>, [bool; 2]) {
     let share = problem.cluster().burst.of(workload.qos);

@@ -8,7 +8,7 @@
 use crate::columns::knapsack::{Item, Task, price};
 use crate::columns::pool::Column;
 use crate::columns::target::Target;
-use crate::compile::{Compiled, step_of};
+use crate::compile::{Compiled, mip_step};
 use crate::integer::below;
 use crate::packed::Packed;
 use crate::volume;
@@ -126,7 +126,7 @@ fn choose(
         .iter()
         .flat_map(|&kind| (0..points).map(move |point| compiled.cost(kind, point)))
         .collect();
-    let step = step_of(cost.iter().copied());
+    let step = mip_step(cost.iter().copied());
     cost.iter_mut().for_each(|c| *c /= step);
     let mut upper = vec![f64::INFINITY; cost.len()];
     if let Some(most) = compiled.max_pools {

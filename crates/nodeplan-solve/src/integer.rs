@@ -10,7 +10,7 @@ use crate::columns::generate::{self, Effort, Pricing, Relaxed, Start};
 use crate::columns::master::{Duals, Scale};
 use crate::columns::pool::{Column, Pool};
 use crate::columns::target::Target;
-use crate::compile::{Compiled, step_of};
+use crate::compile::{Compiled, mip_step};
 use crate::packed::Packed;
 use crate::work::Meter;
 use nodeplan_lp::{MipLimits, MipModel, MipStatus, Rows, solve_mip};
@@ -33,7 +33,7 @@ pub fn restricted(
     let Some(rows) = master_rows(compiled, target, &columns)? else { return Ok(None) };
     // Whole numbers: HiGHS then knows that the objective is one.
     let cost = |column: &Column| compiled.cost(column.kind, column.point);
-    let step = step_of(columns.iter().map(|c| cost(c)));
+    let step = mip_step(columns.iter().map(|c| cost(c)));
     let model = MipModel {
         cost: columns.iter().map(|c| (cost(c) / step) as f64).collect(),
         lower: vec![0.0; columns.len()],
