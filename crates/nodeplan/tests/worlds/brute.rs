@@ -40,8 +40,9 @@ pub fn brute_force(problem: &Problem) -> Option<Spend> {
         .collect();
     let least = |choices: &Vec<Choice>| choices.first().map(|choice| choice.0);
     let least: Vec<u128> = choices.iter().map(least).collect::<Option<_>>()?;
-    let mut search = Search { problem, kinds, choices, least, best: None };
-    search.choose(&mut Vec::new(), 0);
+    let coupled = problem.coupled_points();
+    let mut search = Search { problem, kinds, choices, least, coupled, best: None };
+    search.choose(&mut Vec::new());
     search.best.map(Spend)
 }
 
@@ -218,17 +219,28 @@ struct Search<'a> {
     choices: Vec<Vec<Choice>>,
     /// Cost of the cheapest choice per load point.
     least: Vec<u128>,
+    /// Of [`Problem::coupled_points`].
+    coupled: Vec<(usize, usize)>,
     best: Option<u128>,
 }
 
 impl Search<'_> {
-    /// Tries every choice for the load points from `chosen.len()` on; `so_far` is the cost of
-    /// the chosen ones, which coupling can only raise. Choices come by cost, so the first that
+    /// Tries every choice for the load points from `chosen.len()` on. More load points never
+    /// lower the cost or the pools of the chosen ones; choices come by cost, so the first that
     /// is too dear ends the turn.
-    fn choose(&mut self, chosen: &mut Vec<Counts>, so_far: u128) {
+    fn choose(&mut self, chosen: &mut Vec<Counts>) {
+        let raised = self.raised(chosen);
+        let points = raised.iter().enumerate();
+        let so_far: u128 =
+            points.map(|(s, counts)| cost(self.problem, &self.kinds, s, counts)).sum();
+        if self.too_many_pools(&raised) {
+            return;
+        }
         let point = chosen.len();
         if point == self.choices.len() {
-            self.finish(chosen.clone());
+            if self.is_served(&raised) && self.best.is_none_or(|best| so_far < best) {
+                self.best = Some(so_far);
+            }
             return;
         }
         let rest: u128 = self.least[point + 1..].iter().sum();
@@ -238,34 +250,37 @@ impl Search<'_> {
                 return;
             }
             chosen.push(counts);
-            self.choose(chosen, so_far + own);
+            self.choose(chosen);
             chosen.pop();
         }
     }
 
-    /// Adds the empty nodes that coupling asks for and checks the rules over all load points.
-    fn finish(&mut self, mut counts: Vec<Counts>) {
-        let coupled = self.problem.coupled_points();
+    /// With the empty nodes that coupling asks for between the chosen load points.
+    fn raised(&self, chosen: &[Counts]) -> Vec<Counts> {
+        let mut counts = chosen.to_vec();
         for _ in 0..counts.len() {
-            for &(small, large) in &coupled {
-                let fewest = counts[small].clone();
-                for (nodes, least) in counts[large].iter_mut().zip(fewest) {
-                    *nodes = (*nodes).max(least);
+            for &(small, large) in &self.coupled {
+                if small.max(large) < counts.len() {
+                    let fewest = counts[small].clone();
+                    for (nodes, least) in counts[large].iter_mut().zip(fewest) {
+                        *nodes = (*nodes).max(least);
+                    }
                 }
             }
         }
-        let used = |kind: usize| counts.iter().any(|counts| counts[kind] > 0);
-        let pools = (0..self.kinds.len()).filter(|&kind| used(kind)).count();
+        counts
+    }
+
+    fn too_many_pools(&self, counts: &[Counts]) -> bool {
+        let used = |kind: &usize| counts.iter().any(|counts| counts[*kind] > 0);
+        let pools = (0..self.kinds.len()).filter(used).count();
+        self.problem.cluster().max_pools.is_some_and(|most| pools > most as usize)
+    }
+
+    /// Whether every load point has a node that serves the system pool, where one must be.
+    fn is_served(&self, counts: &[Counts]) -> bool {
         let serves = |kind: usize| placement::serves_system(self.problem, self.kinds[kind]);
         let served = |counts: &Counts| (0..self.kinds.len()).any(|k| counts[k] > 0 && serves(k));
-        if self.problem.needs_system_node() && !counts.iter().all(served) {
-            return;
-        }
-        if self.problem.cluster().max_pools.is_some_and(|most| pools > most as usize) {
-            return;
-        }
-        let points = counts.iter().enumerate();
-        let cost = points.map(|(s, counts)| cost(self.problem, &self.kinds, s, counts)).sum();
-        self.best = Some(self.best.map_or(cost, |best| best.min(cost)));
+        !self.problem.needs_system_node() || counts.iter().all(served)
     }
 }
