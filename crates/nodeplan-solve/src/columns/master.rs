@@ -163,7 +163,7 @@ pub struct Scale {
 /// Bits of the worth of a content.
 const WORTH_BITS: u32 = 60;
 /// How much dearer than the dearest node an artificial column may become.
-const HEADROOM: i64 = 200;
+const HEADROOM: i64 = 4_000;
 
 impl Scale {
     /// Chosen so that the costs of all front kinds and the worth of all contents fit.
@@ -454,7 +454,9 @@ impl<'a> Master<'a> {
     /// Makes artificial columns dearer; false where that would overflow the duals.
     pub fn raise_penalty(&mut self) -> Result<bool, SolveError> {
         let most = self.scale.most(None) as f64 / self.scale.factor() / self.scale.norm;
-        let next = (self.penalty * 64.0).min(most);
+        // In small steps: a branch on nodes of coupled points earns many penalties at once, and
+        // duals that have to be cut prove nothing.
+        let next = (self.penalty * 8.0).min(most);
         if next < self.penalty * 2.0 {
             return Ok(false);
         }
