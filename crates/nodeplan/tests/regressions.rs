@@ -3,14 +3,14 @@
 
 #[path = "../../../fuzz/src/lib.rs"]
 mod fuzz;
-mod worlds;
+#[path = "worlds/seeds.rs"]
+mod seeds;
 
 use fuzz::draw::Draw;
 use fuzz::mutate::{change, in_place};
 use fuzz::{Body, TARGETS};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use worlds::seeds;
 
 /// An input with the name of its file.
 type Kept = (String, Vec<u8>);

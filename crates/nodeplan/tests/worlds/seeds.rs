@@ -1,6 +1,8 @@
 //! Which seeds a test runs: `NODEPLAN_CASES` of them, or the one in `NODEPLAN_SEED`, or with both
 //! as many from that one on.
 
+#![allow(dead_code, reason = "each test file compiles this module anew and uses a part of it")]
+
 use rayon::prelude::*;
 use std::ops::Range;
 
