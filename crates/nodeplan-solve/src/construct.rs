@@ -149,12 +149,17 @@ pub fn cover(compiled: &Compiled, target: &Target, values: &[f64]) -> Option<Pac
         let mut limits: Vec<u32> = target
             .kinds
             .iter()
-            .map(|&kind| {
+            .enumerate()
+            .map(|(place, &kind)| {
                 compiled
                     .coupled
                     .iter()
-                    .filter(|(small, _)| *small == point)
-                    .map(|&(_, large)| counts[kind][large])
+                    .zip(&target.slack)
+                    .filter(|((small, _), _)| *small == point)
+                    .map(|(&(_, large), slack)| {
+                        let room = slack[place] + i64::from(counts[kind][large]);
+                        u32::try_from(room.max(0)).unwrap_or(u32::MAX)
+                    })
                     .min()
                     .unwrap_or(u32::MAX)
             })

@@ -138,7 +138,7 @@ pub fn meets(compiled: &Compiled, target: &Target, packed: &Packed) -> bool {
 }
 
 /// Columns cut down to what a target still needs, those of small reduced cost first.
-fn shrunk(target: &Target, pool: &Pool, reduced: &[(usize, f64)], most: usize) -> Pool {
+pub fn shrunk(target: &Target, pool: &Pool, reduced: &[(usize, f64)], most: usize) -> Pool {
     let mut order: Vec<(f64, usize)> = reduced.iter().map(|&(i, r)| (r, i)).collect();
     order.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
     let mut kept = Pool::default();
@@ -171,7 +171,7 @@ pub struct Finisher<'a> {
 
 impl Finisher<'_> {
     fn quick(&self, rounds: usize) -> Effort {
-        Effort { ladder: generate::QUICK, tolerance: 1e-7, rounds, until: self.until }
+        Effort { ladder: generate::QUICK, tolerance: 1e-7, rounds, until: self.until, hold: false }
     }
 
     /// Rounds the LP down, prices what is left anew, and so on; the rest goes to a restricted

@@ -9,7 +9,10 @@ use crate::integer::Finisher;
 use crate::packed::Packed;
 use crate::tree::Tree;
 use crate::work::Meter;
-use crate::{Control, Options, Progress, SolveError, baseline, construct, counts, reasons, volume};
+use crate::{
+    Control, Options, Progress, SolveError, baseline, construct, counts, kinds, reasons, rounding,
+    volume,
+};
 use nodeplan_model::plan::{Solution, Status};
 use nodeplan_model::problem::Problem;
 use nodeplan_model::units::Spend;
@@ -18,6 +21,10 @@ use nodeplan_model::units::Spend;
 const LEAVES: usize = 400;
 /// The same where the shapes are many and each leaf is dear.
 const LEAVES_OF_MANY: usize = 240;
+
+/// Columns in the LP's solution beyond which a MIP over them, or a dive one by one, takes longer
+/// than it is worth where pools are limited.
+const MANY_VALUES: usize = 150;
 
 /// Leaves of the tree before any MIP, where pods and shapes are few.
 const FIRST_LEAVES: usize = 60;
@@ -78,12 +85,13 @@ pub fn solve(
 impl Search<'_> {
     fn run(&mut self) -> Result<Solution, SolveError> {
         let mut pool = Pool::default();
-        self.construct(&mut pool);
         let center = volume::bound(self.compiled, &self.whole, self.scale, self.meter);
+        self.construct(&mut pool, center.as_ref().map(|center| &center.1));
         if let Some((bound, _)) = &center {
             self.raise(self.scale.to_cost(*bound) - 1);
         }
-        if self.pods_per_node() >= MANY_PODS
+        if self.compiled.max_pools.is_none()
+            && self.pods_per_node() >= MANY_PODS
             && let Some(packed) = counts::plan(self.compiled, &self.whole, self.cost(), self.meter)
         {
             for (column, _) in &packed.nodes {
@@ -95,8 +103,9 @@ impl Search<'_> {
         let root = self.columns(&mut pool, center)?;
         let mut tree = Tree::new(self.compiled, self.scale, self.meter, &self.whole, &root);
         self.raise(tree.bound().unwrap_or(0));
-        let closed = self.few(&pool, &root) && self.first(&mut tree, &mut pool)?;
-        let exhausted = if closed || self.done() {
+        let solved = root.complete || !root.reduced.is_empty();
+        let closed = solved && self.few(&pool, &root) && self.first(&mut tree, &mut pool)?;
+        let exhausted = if closed || self.done() || !solved {
             closed
         } else {
             self.integers(&mut pool, &root)?;
@@ -128,25 +137,34 @@ impl Search<'_> {
         })
     }
 
-    /// A first plan and the first columns.
-    fn construct(&mut self, pool: &mut Pool) {
+    /// First plans and the first columns.
+    fn construct(&mut self, pool: &mut Pool, duals: Option<&Duals>) {
         self.tell("construct");
-        let values = construct::fair_values(self.compiled, &self.whole);
-        let plans = [
-            construct::cover(self.compiled, &self.whole, &values),
-            construct::constant(self.compiled, &self.whole, &values),
-        ];
-        for packed in plans.into_iter().flatten() {
+        let fair = construct::fair_values(self.compiled, &self.whole);
+        let mut plans: Vec<Packed> = [
+            construct::cover(self.compiled, &self.whole, &fair),
+            construct::constant(self.compiled, &self.whole, &fair),
+        ]
+        .into_iter()
+        .flatten()
+        .collect();
+        let until = self.meter.share(if self.meter.affords_master() { 100 } else { 600 });
+        let values = duals.map_or(fair, |duals| duals.values(self.scale));
+        if self.compiled.max_pools.is_some() {
+            plans.extend(kinds::plans(self.compiled, &self.whole, &values, self.meter, until));
+        }
+        for packed in plans {
             for (column, _) in &packed.nodes {
                 pool.add_everywhere(self.compiled, column);
             }
             self.offer(packed);
         }
-        if self.best.is_none() {
-            // Too many pools: the plain methods know how to do with fewer.
-            for plan in baseline::all(self.problem).into_iter().filter_map(|b| b.plan) {
-                self.offer(Packed::encode(&plan, self.problem, self.compiled));
-            }
+        // The plain methods know how to do with few pools, and are what a plan has to beat.
+        if self.compiled.max_pools.is_none() && self.best.is_some() {
+            return;
+        }
+        for plan in baseline::all(self.problem).into_iter().filter_map(|b| b.plan) {
+            self.offer(Packed::encode(&plan, self.problem, self.compiled));
         }
     }
 
@@ -205,11 +223,15 @@ impl Search<'_> {
         center: Option<(i128, Duals)>,
     ) -> Result<Relaxed, SolveError> {
         let fallback = center.clone();
+        if !self.meter.affords_master() {
+            return Ok(self.unsolved(fallback));
+        }
         let effort = Effort {
             ladder: generate::EXACT,
             tolerance: 1e-9,
             rounds: 2_000,
-            until: self.meter.share(500),
+            until: self.meter.share(if self.compiled.max_pools.is_some() { 350 } else { 500 }),
+            hold: self.compiled.max_pools.is_some(),
         };
         let solved = generate::generate(
             self.compiled,
@@ -220,11 +242,13 @@ impl Search<'_> {
             &effort,
             self.meter,
         )?;
-        Ok(solved.unwrap_or_else(|| {
-            let (bound, duals) =
-                fallback.unwrap_or_else(|| (0, Duals::zero(self.compiled, &self.whole)));
-            Relaxed { bound, duals, ..Relaxed::default() }
-        }))
+        Ok(solved.unwrap_or_else(|| self.unsolved(fallback)))
+    }
+
+    /// The bound at hand, where the LP is too large to be solved.
+    fn unsolved(&self, center: Option<(i128, Duals)>) -> Relaxed {
+        let (bound, duals) = center.unwrap_or_else(|| (0, Duals::zero(self.compiled, &self.whole)));
+        Relaxed { bound, duals, ..Relaxed::default() }
     }
 
     /// Restricted master, dive, neighbourhoods.
@@ -246,6 +270,24 @@ impl Search<'_> {
             meter: self.meter,
             until: self.meter.share(920),
         };
+        if self.compiled.max_pools.is_some() {
+            let until = self.meter.share(900);
+            let rounded = rounding::round(
+                self.compiled,
+                self.scale,
+                self.meter,
+                until,
+                &target,
+                pool,
+                &relaxed,
+            )?;
+            if let Some(packed) = rounded {
+                self.offer(packed);
+            }
+            if relaxed.values.len() > MANY_VALUES {
+                return Ok(());
+            }
+        }
         if let Some(packed) = finisher.master(&target, pool, &relaxed, self.cost(), iterations)? {
             self.offer(packed);
         }
@@ -257,72 +299,61 @@ impl Search<'_> {
         Ok(())
     }
 
-    /// Where the LP uses more kinds than there may be pools: the best few of them, by dropping
-    /// the one that carries least and solving again.
+    /// Where the LP uses more kinds than there may be pools: those of the best plan and the
+    /// LP's weightiest, less one after another, always the one that carries least.
     fn fewer_kinds(
         &self,
         pool: &mut Pool,
         root: &Relaxed,
     ) -> Result<Option<(Target, Relaxed)>, SolveError> {
         let Some(most) = self.compiled.max_pools else { return Ok(None) };
+        let shares = self.shares(pool, root);
+        if shares.len() <= most && root.shortage < 1e-6 && !root.values.is_empty() {
+            return Ok(None);
+        }
+        let mut keep = self.best.as_ref().map_or_else(Vec::new, Packed::kinds);
+        keep.extend(shares.iter().take(most + 2).map(|share| share.1));
         let mut target = self.whole.clone();
-        let mut relaxed = root.clone();
-        let mut kept: Vec<usize> = Vec::new();
-        let mut bulk = true;
+        target.keep_kinds(|kind| keep.contains(&kind));
+        let solve = |target: &Target, pool: &mut Pool, rounds: usize| {
+            let mut duals = root.duals.clone();
+            duals.keep_kinds(&self.whole, target);
+            let center = (root.bound > 0).then_some((root.bound, duals));
+            let until = self.meter.share(600);
+            let effort =
+                Effort { ladder: generate::QUICK, tolerance: 1e-5, rounds, until, hold: true };
+            let start = Start { center, parent: None };
+            generate::generate(self.compiled, target, self.scale, pool, start, &effort, self.meter)
+        };
+        let Some(mut relaxed) = solve(&target, pool, 10)? else { return Ok(None) };
         loop {
-            let mut share: Vec<(f64, usize)> = Vec::new();
-            for &(index, x) in &relaxed.values {
-                let column = &pool.columns()[index];
-                let cost = x * self.compiled.cost(column.kind, column.point) as f64;
-                match share.iter_mut().find(|entry| entry.1 == column.kind) {
-                    Some(entry) => entry.0 += cost,
-                    None => share.push((cost, column.kind)),
-                }
+            let shares = self.shares(pool, &relaxed);
+            if shares.len() <= most {
+                target.keep_kinds(|kind| shares.iter().any(|share| share.1 == kind));
+                let last = solve(&target, pool, 10)?.unwrap_or(relaxed);
+                return Ok((last.shortage < 1e-6).then_some((target, last)));
             }
-            if share.len() <= most {
-                return Ok(
-                    (target.kinds.len() < self.whole.kinds.len()).then_some((target, relaxed))
-                );
-            }
-            share.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
-            let Some(&(_, drop)) = share.iter().find(|entry| !kept.contains(&entry.1)) else {
-                return Ok(None);
-            };
-            // Far too many: all but twice as many as there may be go at once, the cheapest first.
-            let surplus = share.len().saturating_sub(2 * most).max(1);
-            let gone: Vec<usize> = share
-                .iter()
-                .map(|entry| entry.1)
-                .filter(|kind| !kept.contains(kind))
-                .take(if bulk { surplus } else { 1 })
-                .collect();
-            let used: Vec<usize> = share.iter().map(|entry| entry.1).collect();
-            // With few to go only the kinds in use stay, else the LP finds another small one.
-            let close = bulk || share.len() <= most + 2;
+            let drop = shares.last().map_or(usize::MAX, |share| share.1);
             let mut next = target.clone();
-            next.keep_kinds(|kind| !gone.contains(&kind) && (!close || used.contains(&kind)));
-            let effort = Effort {
-                ladder: generate::QUICK,
-                tolerance: 1e-6,
-                rounds: 12,
-                until: self.meter.share(850),
-            };
-            let solved = generate::generate(
-                self.compiled,
-                &next,
-                self.scale,
-                pool,
-                Start::default(),
-                &effort,
-                self.meter,
-            )?;
-            match solved {
-                Some(solved) if solved.shortage < 1e-6 => (target, relaxed) = (next, solved),
-                Some(_) if bulk => bulk = false,
-                Some(_) => kept.push(drop),
-                None => return Ok(None),
+            next.keep_kinds(|kind| kind != drop && shares.iter().any(|share| share.1 == kind));
+            let Some(solved) = solve(&next, pool, 4)? else { return Ok(None) };
+            (target, relaxed) = (next, solved);
+        }
+    }
+
+    /// (cost that the LP spends on it, kind), dearest first.
+    fn shares(&self, pool: &Pool, relaxed: &Relaxed) -> Vec<(f64, usize)> {
+        let mut share: Vec<(f64, usize)> = Vec::new();
+        for &(index, x) in &relaxed.values {
+            let column = &pool.columns()[index];
+            let cost = x * self.compiled.cost(column.kind, column.point) as f64;
+            match share.iter_mut().find(|entry| entry.1 == column.kind) {
+                Some(entry) => entry.0 += cost,
+                None => share.push((cost, column.kind)),
             }
         }
+        share.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+        share
     }
 
     /// Tree and neighbourhoods in turn, while work lasts; true where the tree is exhausted.

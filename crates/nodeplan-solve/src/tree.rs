@@ -188,8 +188,13 @@ impl<'a> Tree<'a> {
         if target.kinds.is_empty() {
             return Ok(None);
         }
-        let effort =
-            Effort { ladder: generate::BRANCH, tolerance: 1e-9, rounds: 400, until: u64::MAX };
+        let effort = Effort {
+            ladder: generate::BRANCH,
+            tolerance: 1e-9,
+            rounds: 400,
+            until: u64::MAX,
+            hold: false,
+        };
         let parent = self.nodes[index].warm.clone();
         let duals = self.nodes[index].duals.clone();
         let start = Start { center: None, parent: parent.as_deref().map(|warm| (warm, &duals)) };

@@ -9,18 +9,25 @@ use std::cell::Cell;
 
 /// Units of one pricing label.
 const LABEL: u64 = 1;
-/// Units of one simplex iteration, and more for every demand row of the problem.
+/// Units of one simplex iteration, and more for every demand row of the problem: at first the
+/// dense part of a basis grows with the rows, beyond some hundreds it does not.
 const ITERATION: u64 = 100;
 const ITERATION_ROW: u64 = 4;
+const DENSE_ROWS: u64 = 400;
+
+/// Units of one simplex iteration with so many demand rows.
+fn iteration(rows: u64) -> u64 {
+    ITERATION + ITERATION_ROW * rows.min(DENSE_ROWS) + rows.saturating_sub(DENSE_ROWS) / 2
+}
+
 /// Units of one branch of the search tree.
 const BRANCH: u64 = 2_000;
 
 /// Units of a piece of work.
 fn units(work: &Work, rows: u64) -> u64 {
-    let iteration = ITERATION + ITERATION_ROW * rows;
     work.labels
         .saturating_mul(LABEL)
-        .saturating_add(work.iterations.saturating_mul(iteration))
+        .saturating_add(work.iterations.saturating_mul(iteration(rows)))
         .saturating_add(work.branches.saturating_mul(BRANCH))
 }
 
@@ -64,7 +71,12 @@ impl<'a> Meter<'a> {
 
     /// Simplex iterations that what is left pays for.
     pub fn iterations_left(&self) -> u64 {
-        self.left() / (ITERATION + ITERATION_ROW * self.rows) + 1
+        self.left() / iteration(self.rows) + 1
+    }
+
+    /// Whether half of what is left pays for the first solution of a master LP.
+    pub fn affords_master(&self) -> bool {
+        self.iterations_left() / 2 >= self.rows * 12
     }
 
     /// Counts pricing labels.

@@ -56,7 +56,8 @@ fn rounded(
             pool.add_everywhere(compiled, column);
         }
     }
-    let effort = Effort { ladder: EXACT, tolerance: 1e-9, rounds: 2_000, until: meter.share(500) };
+    let until = meter.share(500);
+    let effort = Effort { ladder: EXACT, tolerance: 1e-9, rounds: 2_000, until, hold: false };
     let scale = Scale::of(compiled);
     let start = Start::default();
     generate::generate(compiled, &target, &scale, &mut pool, start, &effort, meter)?;

@@ -10,6 +10,7 @@ use super::pool::{Column, Pool};
 use super::target::Target;
 use crate::SolveError;
 use crate::compile::Compiled;
+use crate::construct;
 use crate::work::Meter;
 use rayon::prelude::*;
 
@@ -24,6 +25,9 @@ pub struct Effort {
     pub rounds: usize,
     /// Work units (absolute) at which to stop.
     pub until: u64,
+    /// Keep duals near a centre at first and price only kinds that lately had a column to give:
+    /// good columns early, where the LP is not going to be solved to its end.
+    pub hold: bool,
 }
 
 /// Knapsacks × items of a round up to which threads cost more than they save.
@@ -136,20 +140,57 @@ impl Pricing<'_> {
         }
     }
 
-    /// Prices every kind at every load point, in that order.
-    fn all(&self, duals: &Duals, keep: usize, labels: usize) -> Vec<(usize, usize, Priced)> {
+    /// Every (place, load point), in order.
+    fn pairs(&self) -> Vec<(usize, usize)> {
         let points = self.target.demand.len();
-        let pairs: Vec<(usize, usize)> = (0..self.target.kinds.len())
+        (0..self.target.kinds.len())
             .flat_map(|place| (0..points).map(move |point| (place, point)))
-            .collect();
-        let price = |(place, point)| {
+            .collect()
+    }
+
+    /// Prices some kinds at some load points, in that order.
+    fn price(
+        &self,
+        duals: &Duals,
+        pairs: &[(usize, usize)],
+        keep: usize,
+        labels: usize,
+    ) -> Vec<(usize, usize, Priced)> {
+        let price = |&(place, point): &(usize, usize)| {
             let task = self.task(duals, place, point, keep, labels);
             (place, point, knapsack::price(&task))
         };
         if pairs.len() * duals.demand.iter().map(Vec::len).sum::<usize>() <= SMALL_ROUND {
-            return pairs.into_iter().map(price).collect();
+            return pairs.iter().map(price).collect();
         }
-        pairs.into_par_iter().map(price).collect()
+        pairs.par_iter().map(price).collect()
+    }
+
+    /// Moves rate between two coupled load points, kind by kind, to where the larger of the two
+    /// worths per cost is least. A kind the LP has no columns of leaves its dual undecided.
+    fn balance(&self, duals: &mut Duals, priced: &[(usize, usize, Priced)]) {
+        let &[(small, large)] = self.compiled.coupled.as_slice() else { return };
+        let points = self.target.demand.len();
+        for (place, &kind) in self.target.kinds.iter().enumerate() {
+            if self.target.slack[0][place] != 0 {
+                continue;
+            }
+            let mu = i128::from(duals.coupling[0][place]);
+            let side = |point: usize, mu: i128| {
+                let any = duals.of_any_node(self.compiled, self.target, place, point);
+                let contents = priced[place * points + point].2.upper;
+                let cost = self.scale.cost(self.compiled, kind, point);
+                (i128::from(contents.max(0)) + i128::from(any) + mu, i128::from(cost))
+            };
+            let ((low, low_cost), (high, high_cost)) = (side(small, mu), side(large, -mu));
+            let parts = low.checked_mul(high_cost).zip(high.checked_mul(low_cost));
+            let Some(excess) = parts.and_then(|(low, high)| low.checked_sub(high)) else {
+                continue;
+            };
+            let even = excess / (low_cost + high_cost).max(1);
+            let most = i128::from(self.scale.most(None));
+            duals.coupling[0][place] = even.clamp(0, most) as i64;
+        }
     }
 
     /// The bound that these duals prove, given upper bounds on the worth of every content.
@@ -188,7 +229,7 @@ pub fn enrich(
     labels: usize,
     meter: &Meter<'_>,
 ) -> Vec<(usize, f64)> {
-    let priced = pricing.all(duals, keep, labels);
+    let priced = pricing.price(duals, &pricing.pairs(), keep, labels);
     meter.labels(priced.iter().map(|p| p.2.labels).sum());
     for (place, point, answer) in priced {
         let kind = pricing.target.kinds[place];
@@ -219,6 +260,9 @@ pub fn generate(
     meter: &Meter<'_>,
 ) -> Result<Option<Relaxed>, SolveError> {
     let mut master = Master::new(compiled, target, scale)?;
+    if let (Some((bound, duals)), None, true) = (&start.center, start.parent, effort.hold) {
+        master.hold(&duals.scaled(*bound, duals.total(target).max(1)), HELD_WIDTH)?;
+    }
     load(&mut master, compiled, target, scale, pool, &start)?;
     if !master.solve(meter)? {
         return Ok(None);
@@ -227,66 +271,236 @@ pub fn generate(
     let tasks = (target.kinds.len() * target.demand.len()).max(1) as u64;
     let budget = (meter.left().min(effort.until.saturating_sub(meter.used())) / tasks).max(2_000);
     let pricing = Pricing { compiled, target, scale, slack_ppm: 0, budget };
-    let mut best = start.center;
-    let mut rung = 0;
-    let mut complete = false;
-    for _ in 0..effort.rounds {
+    let mut state = State::new(&pricing, start.center);
+    for round in 0..effort.rounds {
         if meter.stop_at(effort.until) {
             break;
         }
         if start.parent.is_some() && !scan(&mut master, compiled, target, scale, pool, meter)? {
             return Ok(None);
         }
-        let current = master.duals();
-        let smooth = rung + 1 < effort.ladder.len();
-        let asked = match &best {
-            Some((_, center)) if smooth => center.mixed(&current, 600),
-            _ => current.clone(),
-        };
-        let mut ask = |duals: &Duals| {
-            let priced = pricing.all(duals, 3, effort.ladder[rung]);
-            meter.labels(priced.iter().map(|p| p.2.labels).sum());
-            let bound = pricing.bound(duals, &priced);
-            if best.as_ref().is_none_or(|b| bound > b.0) {
-                best = Some((bound, duals.clone()));
-            }
-            collect(&pricing, &current, &priced, pool)
-        };
-        let mut improving = ask(&asked);
-        if improving == 0 && asked != current {
-            // The smoothed duals mispriced: ask again at the LP's own.
-            improving = ask(&current);
+        if !effort.hold || round % EVERY_KIND == 0 {
+            state.active = pricing.pairs();
         }
+        if master.is_held() && round % COVER_ROUNDS == 0 {
+            cover(compiled, target, scale, &master, pool, meter);
+        }
+        let labels = effort.ladder[state.rung];
+        let smooth = state.rung + 1 < effort.ladder.len();
+        let improving = state.ask(&pricing, &master.duals(), smooth, labels, pool, meter);
         let objective = master.objective() * scale.factor();
-        let gap = objective - best.as_ref().map_or(0, |b| b.0) as f64;
-        let closed = gap <= effort.tolerance * objective;
-        if closed || (improving == 0 && rung + 1 == effort.ladder.len()) {
-            if master.shortage() > 1e-7 && master.raise_penalty()? && master.solve(meter)? {
+        let gap = objective - state.best.as_ref().map_or(0, |b| b.0) as f64;
+        let last = state.rung + 1 == effort.ladder.len();
+        let stalled = effort.hold && state.stalled(objective);
+        if master.is_held() && (gap < HELD_GAP * objective || (stalled && state.rung >= HELD_RUNG))
+        {
+            let finer = effort.ladder[(state.rung + 1).min(effort.ladder.len() - 1)];
+            state.active = pricing.pairs();
+            let current = master.duals();
+            state.price(&pricing, &current, &current, finer, pool, meter);
+            state.move_center(&mut master, objective)?;
+        } else if gap <= effort.tolerance * objective || (improving == 0 && last) {
+            if master.is_held() {
+                master.release()?;
+            } else if master.shortage() > 1e-7 && master.raise_penalty()? {
+                if !master.solve(meter)? {
+                    return Ok(None);
+                }
+                continue;
+            } else {
+                state.complete = true;
+                break;
+            }
+        } else if improving == 0 || (stalled && !last && state.rung < HELD_RUNG) {
+            state.rung += 1;
+            if improving == 0 {
                 continue;
             }
-            complete = true;
-            break;
-        }
-        if improving == 0 {
-            rung += 1;
-            continue;
         }
         master.take(pool, |_, _| start.parent.is_none())?;
         if start.parent.is_none() && !master.solve(meter)? {
             return Ok(None);
         }
     }
-    let (bound, duals) = best.unwrap_or_else(|| (0, Duals::zero(compiled, target)));
-    Ok(Some(Relaxed {
-        objective: master.objective(),
-        values: master.values(),
-        duals,
-        bound,
-        shortage: master.shortage(),
-        complete,
-        reduced: master.reduced_costs(),
-        warm: master.warm(),
-    }))
+    state.end(master, pricing, meter)
+}
+
+/// Rounds between two covers in a held LP.
+const COVER_ROUNDS: usize = 3;
+
+/// Columns that complete each other: the contents of a greedy cover by the LP's kinds and duals.
+fn cover(
+    compiled: &Compiled,
+    target: &Target,
+    scale: &Scale,
+    master: &Master<'_>,
+    pool: &mut Pool,
+    meter: &Meter<'_>,
+) {
+    let used: Vec<usize> =
+        master.values().iter().map(|&(index, _)| pool.columns()[index].kind).collect();
+    let mut few = target.clone();
+    few.keep_kinds(|kind| used.contains(&kind));
+    let values = master.duals().values(scale);
+    let Some(packed) = construct::cover(compiled, &few, &values) else { return };
+    let looks = packed.nodes.len() * few.kinds.len() * compiled.classes.len();
+    meter.labels(looks as u64 / 16);
+    for (column, _) in &packed.nodes {
+        pool.add_everywhere(compiled, column);
+    }
+}
+
+/// Rounds between two that price every kind, whether or not it lately had a column to give.
+const EVERY_KIND: usize = 12;
+/// Thousandths by which the LP's duals may leave their centre at first.
+const HELD_WIDTH: i64 = 30;
+/// Rung of the ladder up to which a held LP is priced before its centre moves.
+const HELD_RUNG: usize = 1;
+/// Relative gap within the held LP from which on its centre moves.
+const HELD_GAP: f64 = 5e-4;
+/// Most moves of the centre.
+const MOVES: usize = 8;
+/// Rounds in which the objective must fall, and by which part, lest it counts as stalled.
+const STALL_ROUNDS: usize = 6;
+const STALL_PART: f64 = 1e-4;
+
+/// What a generation remembers from round to round.
+struct State {
+    /// The best bound and its duals.
+    best: Option<(i128, Duals)>,
+    rung: usize,
+    complete: bool,
+    /// Which (place, load point) to price.
+    active: Vec<(usize, usize)>,
+    /// Moves of the centre, and the objective of the held LP before the last.
+    moves: usize,
+    held: f64,
+    /// The objective some rounds ago, and how many.
+    mark: (f64, usize),
+}
+
+impl State {
+    fn new(pricing: &Pricing<'_>, center: Option<(i128, Duals)>) -> Self {
+        let active = pricing.pairs();
+        Self {
+            best: center,
+            rung: 0,
+            complete: false,
+            active,
+            moves: 0,
+            held: 0.0,
+            mark: (f64::INFINITY, 0),
+        }
+    }
+
+    /// The relaxation as it stands, its duals no longer held.
+    fn end(
+        self,
+        mut master: Master<'_>,
+        pricing: Pricing<'_>,
+        meter: &Meter<'_>,
+    ) -> Result<Option<Relaxed>, SolveError> {
+        if master.is_held() {
+            master.release()?;
+            if !master.solve(meter)? {
+                return Ok(None);
+            }
+        }
+        let none = || (0, Duals::zero(pricing.compiled, pricing.target));
+        let (bound, duals) = self.best.unwrap_or_else(none);
+        Ok(Some(Relaxed {
+            objective: master.objective(),
+            values: master.values(),
+            duals,
+            bound,
+            shortage: master.shortage(),
+            complete: self.complete,
+            reduced: master.reduced_costs(),
+            warm: master.warm(),
+        }))
+    }
+
+    /// Prices at smoothed duals, then at the LP's own, then every kind; returns how many
+    /// columns improve the LP.
+    fn ask(
+        &mut self,
+        pricing: &Pricing<'_>,
+        current: &Duals,
+        smooth: bool,
+        labels: usize,
+        pool: &mut Pool,
+        meter: &Meter<'_>,
+    ) -> usize {
+        let asked = match &self.best {
+            Some((_, center)) if smooth => center.mixed(current, 600),
+            _ => current.clone(),
+        };
+        let mut improving = self.price(pricing, &asked, current, labels, pool, meter);
+        if improving == 0 && asked != *current {
+            // The smoothed duals mispriced.
+            improving = self.price(pricing, current, current, labels, pool, meter);
+        }
+        let every = pricing.pairs();
+        if improving == 0 && self.active.len() < every.len() {
+            self.active = every;
+            improving = self.price(pricing, current, current, labels, pool, meter);
+        }
+        improving
+    }
+
+    /// One pricing of the active kinds; those without a column to give retire.
+    fn price(
+        &mut self,
+        pricing: &Pricing<'_>,
+        duals: &Duals,
+        current: &Duals,
+        labels: usize,
+        pool: &mut Pool,
+        meter: &Meter<'_>,
+    ) -> usize {
+        let priced = pricing.price(duals, &self.active, 3, labels);
+        meter.labels(priced.iter().map(|p| p.2.labels).sum());
+        if self.active.len() == pricing.target.kinds.len() * pricing.target.demand.len() {
+            let mut duals = duals.clone();
+            pricing.balance(&mut duals, &priced);
+            let bound = pricing.bound(&duals, &priced);
+            if self.best.as_ref().is_none_or(|b| bound > b.0) {
+                self.best = Some((bound, duals));
+            }
+        }
+        self.active = priced
+            .iter()
+            .filter(|(_, _, answer)| !answer.contents.is_empty())
+            .map(|&(place, point, _)| (place, point))
+            .collect();
+        collect(pricing, current, &priced, pool)
+    }
+
+    /// Whether the objective hardly fell over some rounds.
+    fn stalled(&mut self, objective: f64) -> bool {
+        self.mark.1 += 1;
+        if self.mark.1 < STALL_ROUNDS {
+            return false;
+        }
+        let stalled = self.mark.0 - objective < STALL_PART * objective;
+        self.mark = (objective, 0);
+        stalled
+    }
+
+    /// Puts the centre where the held LP's duals are, or ends the holding where that has
+    /// stopped to lift its objective.
+    fn move_center(&mut self, master: &mut Master<'_>, objective: f64) -> Result<(), SolveError> {
+        let lifted = objective - self.held > STALL_PART * objective;
+        self.mark = (f64::INFINITY, 0);
+        self.rung = 0;
+        if self.moves == MOVES || !lifted {
+            return master.release();
+        }
+        self.moves += 1;
+        self.held = objective;
+        let center = master.duals();
+        master.hold(&center, HELD_WIDTH)
+    }
 }
 
 /// Whether a column's reduced cost at `duals` is below so many millionths of its cost.

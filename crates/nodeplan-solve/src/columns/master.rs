@@ -67,6 +67,37 @@ impl Duals {
         }
     }
 
+    /// Worth of one pod per class in cost units, over all load points.
+    pub fn values(&self, scale: &Scale) -> Vec<f64> {
+        let classes = self.demand.first().map_or(0, Vec::len);
+        (0..classes)
+            .map(|class| self.demand.iter().map(|row| row[class] as f64 / scale.factor()).sum())
+            .collect()
+    }
+
+    /// Of `from`'s shape, made to that of `to`, which has fewer kinds.
+    pub fn keep_kinds(&mut self, from: &Target, to: &Target) {
+        for row in &mut self.coupling {
+            *row = to
+                .kinds
+                .iter()
+                .map(|kind| from.kinds.binary_search(kind).map_or(0, |place| row[place]))
+                .collect();
+        }
+    }
+
+    /// All multiplied by numerator / denominator.
+    pub fn scaled(&self, numerator: i128, denominator: i128) -> Self {
+        let one = |dual: &i64| (i128::from(*dual) * numerator / denominator) as i64;
+        let row = |duals: &Vec<i64>| duals.iter().map(one).collect();
+        Self {
+            demand: self.demand.iter().map(row).collect(),
+            system: row(&self.system),
+            coupling: self.coupling.iter().map(row).collect(),
+            path: row(&self.path),
+        }
+    }
+
     /// Σ dual × right-hand side: the bound where no content is worth more than its node.
     pub fn total(&self, target: &Target) -> i128 {
         let mut total: i128 = 0;
@@ -240,8 +271,12 @@ pub struct Master<'a> {
     system_row: usize,
     coupling_row: usize,
     path_row: usize,
+    /// Columns that cover what no content covers.
     artificials: usize,
+    /// Columns before the first of the pool: artificial ones and those that bound duals below.
+    offset: usize,
     penalty: f64,
+    held: bool,
     strategy: Simplex,
     /// Pool index of every LP column after the artificials.
     members: Vec<usize>,
@@ -317,7 +352,9 @@ impl<'a> Master<'a> {
             coupling_row,
             path_row,
             artificials: covering.len() + owing.len(),
+            offset: covering.len() + owing.len(),
             penalty,
+            held: false,
             strategy: Simplex::Primal,
             members: Vec::new(),
             inside: Vec::new(),
@@ -363,7 +400,7 @@ impl<'a> Master<'a> {
         }
         for (place, index) in self.members.iter().enumerate() {
             if warm.columns.binary_search(index).is_ok() {
-                statuses[self.artificials + place] = BasisStatus::Basic;
+                statuses[self.offset + place] = BasisStatus::Basic;
             }
         }
         let mut row_statuses = warm.rows.clone();
@@ -381,7 +418,7 @@ impl<'a> Master<'a> {
     pub fn warm(&self) -> Warm {
         let Ok(basis) = self.lp.basis() else { return Warm::default() };
         let is_basic = |status: &BasisStatus| *status == BasisStatus::Basic;
-        let (artificials, members) = basis.columns.split_at(self.artificials);
+        let (artificials, members) = basis.columns.split_at(self.offset);
         let mut columns: Vec<usize> = members
             .iter()
             .zip(&self.members)
@@ -432,13 +469,69 @@ impl<'a> Master<'a> {
             strategy: std::mem::replace(&mut self.strategy, Simplex::Primal),
         };
         let interrupt = meter.control().interrupt;
-        let status = self.lp.solve(limits, &interrupt).map_err(lp_error)?;
+        let mut status = self.lp.solve(limits, &interrupt).map_err(lp_error)?;
+        if status == LpStatus::Unbounded && self.held {
+            // The centre was less feasible than it seemed: no lower limits.
+            let free = self.artificials..self.offset;
+            let changes: Vec<(usize, f64)> = free.map(|c| (c, self.penalty)).collect();
+            self.lp.set_column_costs(&changes).map_err(lp_error)?;
+            status = self.lp.solve(limits, &interrupt).map_err(lp_error)?;
+        }
         meter.iterations(self.lp.iterations() - before);
         match status {
             LpStatus::Optimal => Ok(true),
             LpStatus::Limit | LpStatus::Interrupted => Ok(false),
             other => Err(SolveError::Lp { reason: format!("the master ended {other:?}") }),
         }
+    }
+
+    /// Keeps the duals of demand within so many thousandths of `center`, which must be feasible:
+    /// pods may stay out, and surplus ones may be paid back, at prices near it. Called before
+    /// columns are taken in, or again after. The objective is then no cost of a plan's
+    /// relaxation, but it is the bound once no column improves it.
+    pub fn hold(&mut self, center: &Duals, width: i64) -> Result<(), SolveError> {
+        let rows: Vec<(usize, f64)> = self
+            .demand_rows
+            .iter()
+            .zip(&center.demand)
+            .flat_map(|(rows, duals)| rows.iter().zip(duals))
+            .filter_map(|(row, dual)| Some(((*row)?, *dual as f64)))
+            .collect();
+        if self.offset == self.artificials {
+            if !self.members.is_empty() {
+                return Ok(());
+            }
+            let mut columns = Columns::default();
+            for &(row, _) in &rows {
+                columns.push(self.penalty, 0.0, f64::INFINITY, &[(row, -1.0)]).map_err(lp_error)?;
+            }
+            self.lp.add_columns(&columns).map_err(lp_error)?;
+            self.offset += rows.len();
+        }
+        let unit = self.scale.norm * self.scale.factor();
+        let share = width as f64 / 1000.0;
+        // A value of nothing may still rise: to a small part of the dearest node.
+        let above = |dual: f64| (dual / unit * (1.0 + share)).max(1e-3).min(self.penalty);
+        let below = |dual: f64| -(dual / unit * (1.0 - share)).max(0.0);
+        let changes: Vec<(usize, f64)> = rows
+            .iter()
+            .enumerate()
+            .flat_map(|(i, &(_, dual))| [(i, above(dual)), (self.artificials + i, below(dual))])
+            .collect();
+        self.held = true;
+        self.lp.set_column_costs(&changes).map_err(lp_error)
+    }
+
+    /// Ends [`Master::hold`].
+    pub fn release(&mut self) -> Result<(), SolveError> {
+        self.held = false;
+        let changes: Vec<(usize, f64)> = (0..self.offset).map(|c| (c, self.penalty)).collect();
+        self.lp.set_column_costs(&changes).map_err(lp_error)
+    }
+
+    /// Whether duals are held near a centre.
+    pub fn is_held(&self) -> bool {
+        self.held
     }
 
     /// Objective in cost units.
@@ -470,7 +563,7 @@ impl<'a> Master<'a> {
     pub fn values(&self) -> Vec<(usize, f64)> {
         self.members
             .iter()
-            .zip(&self.lp.primal()[self.artificials..])
+            .zip(&self.lp.primal()[self.offset..])
             .filter(|(_, x)| **x > 1e-9)
             .map(|(index, x)| (*index, *x))
             .collect()
@@ -478,7 +571,7 @@ impl<'a> Master<'a> {
 
     /// Reduced costs of the pool columns in the LP.
     pub fn reduced_costs(&self) -> Vec<(usize, f64)> {
-        let reduced = &self.lp.reduced_costs()[self.artificials..];
+        let reduced = &self.lp.reduced_costs()[self.offset..];
         self.members.iter().copied().zip(reduced.iter().copied()).collect()
     }
 
