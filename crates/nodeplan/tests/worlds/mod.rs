@@ -13,7 +13,7 @@ pub mod brute;
 #[path = "../../../../fuzz/src/draw.rs"]
 mod draw;
 #[path = "../../../../fuzz/src/plain.rs"]
-mod plain;
+pub mod plain;
 pub mod rules;
 pub mod seeds;
 pub mod yardsticks;
