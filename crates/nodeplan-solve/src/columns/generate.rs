@@ -183,11 +183,15 @@ impl Pricing<'_> {
                 (i128::from(contents.max(0)) + i128::from(any) + mu, i128::from(cost))
             };
             let ((low, low_cost), (high, high_cost)) = (side(small, mu), side(large, -mu));
+            if low_cost + high_cost == 0 {
+                // A free size has no scale to be balanced by: the LP's dual is right.
+                continue;
+            }
             let parts = low.checked_mul(high_cost).zip(high.checked_mul(low_cost));
             let Some(excess) = parts.and_then(|(low, high)| low.checked_sub(high)) else {
                 continue;
             };
-            let even = excess / (low_cost + high_cost).max(1);
+            let even = excess / (low_cost + high_cost);
             let most = i128::from(self.scale.most(None));
             duals.coupling[0][place] = even.clamp(0, most) as i64;
         }
