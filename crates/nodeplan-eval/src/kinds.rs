@@ -12,6 +12,7 @@
 //! of weight × rate over them. A rule that treats sizes differently (a quota, say) would have to
 //! enter [`Kinds::covers`].
 
+use crate::attain::Attainable;
 use crate::capacity::{Needs, Room, needs, room};
 use nodeplan_model::placement;
 use nodeplan_model::problem::{PoolKind, Problem};
@@ -29,7 +30,7 @@ pub(crate) struct Kind {
     pub serves_system: bool,
     /// Bit set over placement classes it admits.
     admits: Vec<u64>,
-    /// Amounts that a covering kind must reach: what pods can make use of.
+    /// Amounts that a covering kind must reach; never more than all pods together take.
     reach: Vec<u64>,
     /// Can hold a pod that is asked for, or be a system pool that is asked for.
     pub useful: bool,
@@ -100,19 +101,20 @@ impl Kinds {
         let asked: Vec<bool> =
             problem.demand().columns().into_iter().map(|c| c.iter().any(|&d| d > 0)).collect();
         let rules = problem.cluster().overcommit;
-        let uses = uses(problem, &needs);
+        let totals = totals(problem, &needs);
         let mut row = Vec::new();
-        let all: Vec<Kind> = problem
+        let mut all: Vec<Kind> = problem
             .pool_kinds()
             .into_iter()
             .map(|pool| {
-                let mut kind = facts(problem, pool, &examples, &uses);
+                let mut kind = facts(problem, pool, &examples, &totals);
                 kind.useful = (kind.serves_system && problem.needs_system_node())
                     || (0..needs.len())
                         .any(|i| asked[i] && kind.copies(&needs[i], class[i], &mut row) > 0);
                 kind
             })
             .collect();
+        forget_unattainable(problem, &mut all, &needs, &class);
         // By rate, and a kind before those of its rate that it covers.
         let mut order: Vec<u32> =
             (0..all.len() as u32).filter(|&j| all[j as usize].useful).collect();
@@ -150,45 +152,66 @@ impl Kinds {
     }
 }
 
-/// What pods can take of one resource.
-#[derive(Clone, Copy, Default)]
-struct Use {
-    /// All of a load point together, the largest over the load points. More room than this is
-    /// of no use on any node.
-    most: u64,
-    /// Whatever a content takes is a multiple of this; 0 where no pod takes any.
-    step: u64,
-}
+/// Most kinds × workloads for which capacities are looked at.
+const LOOKED_AT: usize = 1_000_000;
 
-impl Use {
-    /// The most that a content can take of so much room.
-    fn of(self, room: u64) -> u64 {
-        let room = room.min(self.most);
-        room - room.checked_rem(self.step).unwrap_or(room)
+/// Lowers capacities to what the pods that fit can take of them.
+fn forget_unattainable(problem: &Problem, all: &mut [Kind], needs: &[Needs], class: &[u32]) {
+    if all.len() * needs.len() > LOOKED_AT {
+        return;
     }
-}
-
-/// What the pods can take: of the resources, then of the mean CPU use.
-fn uses(problem: &Problem, needs: &[Needs]) -> Vec<Use> {
-    let dims = needs.first().map_or(0, |needs| needs.size.len() + 1);
-    let mut uses = vec![Use::default(); dims];
-    for demand in problem.demand().rows() {
-        let mut sums = vec![0_u128; dims];
-        for (needs, &pods) in needs.iter().zip(demand).filter(|(_, pods)| **pods > 0) {
-            let amounts = needs.size.iter().chain([&needs.mean]);
-            for ((sum, known), &amount) in sums.iter_mut().zip(&mut uses).zip(amounts) {
-                *sum += u128::from(amount) * u128::from(pods);
-                known.step = gcd(u128::from(known.step), u128::from(amount)) as u64;
+    let most_asked: Vec<u64> = problem
+        .demand()
+        .columns()
+        .into_iter()
+        .map(|pods| u64::from(pods.iter().copied().max().unwrap_or(0)))
+        .collect();
+    let dims = needs.first().map_or(0, |needs| needs.size.len());
+    let mut row = Vec::new();
+    // Kinds by the workloads that fit them.
+    let mut groups: BTreeMap<Vec<usize>, Vec<usize>> = BTreeMap::new();
+    for (j, kind) in all.iter().enumerate() {
+        let homes = (0..needs.len())
+            .filter(|&i| most_asked[i] > 0 && kind.copies(&needs[i], class[i], &mut row) > 0);
+        groups.entry(homes.collect()).or_default().push(j);
+    }
+    for (homes, kinds) in groups {
+        for d in 0..dims {
+            let largest = kinds.iter().map(|&j| all[j].room.usable[d]).max().unwrap_or(0);
+            let pods = homes.iter().map(|&i| {
+                (needs[i].size[d], most_asked[i].min(needs[i].per_node))
+            });
+            let sums = Attainable::of(pods, largest);
+            for &j in &kinds {
+                let usable = &mut all[j].room.usable[d];
+                *usable = sums.within(*usable).min(*usable);
+                let usable = *usable;
+                all[j].reach[d] = all[j].reach[d].min(usable);
             }
         }
-        for (known, sum) in uses.iter_mut().zip(sums) {
-            known.most = u64::try_from(sum).unwrap_or(u64::MAX).max(known.most);
-        }
     }
-    uses
 }
 
-fn facts(problem: &Problem, pool: PoolKind, examples: &[usize], uses: &[Use]) -> Kind {
+/// All that the pods of a load point take together, the largest over the load points: the
+/// resources, then the mean CPU use. More room than this is of no use on any node.
+fn totals(problem: &Problem, needs: &[Needs]) -> Vec<u64> {
+    let dims = needs.first().map_or(0, |needs| needs.size.len() + 1);
+    let mut totals = vec![0_u64; dims];
+    for demand in problem.demand().rows() {
+        let mut sums = vec![0_u128; dims];
+        for (needs, &pods) in needs.iter().zip(demand) {
+            for (sum, &amount) in sums.iter_mut().zip(needs.size.iter().chain([&needs.mean])) {
+                *sum += u128::from(amount) * u128::from(pods);
+            }
+        }
+        for (total, sum) in totals.iter_mut().zip(sums) {
+            *total = u64::try_from(sum).unwrap_or(u64::MAX).max(*total);
+        }
+    }
+    totals
+}
+
+fn facts(problem: &Problem, pool: PoolKind, examples: &[usize], totals: &[u64]) -> Kind {
     let room = room(problem, pool);
     let rules = problem.cluster().overcommit;
     let mut admits = vec![0_u64; examples.len().div_ceil(64)];
@@ -199,8 +222,8 @@ fn facts(problem: &Problem, pool: PoolKind, examples: &[usize], uses: &[Use]) ->
     }
     let mut reach = room.usable.clone();
     reach.push(room.sustained.unwrap_or(u64::MAX));
-    for (reach, known) in reach.iter_mut().zip(uses) {
-        *reach = known.of(*reach);
+    for (reach, &most) in reach.iter_mut().zip(totals) {
+        *reach = most.min(*reach);
     }
     reach.extend(rules.cpu.map(|_| room.allocatable_cpu));
     reach.extend(rules.memory.map(|_| room.allocatable_memory));

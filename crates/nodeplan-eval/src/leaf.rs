@@ -32,9 +32,9 @@ pub(crate) struct LeafBound {
 const FIRST_QUOTA: u64 = 2_048;
 /// How near to the truth a search must come, by round, as powers of two: what many labels do not
 /// settle may lose a ten-millionth of the bound, then a millionth.
-const NEAR: [Option<u32>; 4] = [None, None, Some(23), Some(20)];
+const NEAR: [Option<u32>; 4] = [None, Some(23), Some(20), Some(17)];
 /// From the fifth round on.
-const NEAR_ENOUGH: Option<u32> = Some(17);
+const NEAR_ENOUGH: Option<u32> = Some(14);
 
 /// Multipliers found for each kind and load point, for the next leaf to start from.
 pub(crate) type Hints = BTreeMap<(u32, usize), Vec<i64>>;
@@ -146,15 +146,17 @@ pub(crate) fn bound_leaf(
     out.priced = tasks.len() as u64;
     out.dominated = (kinds.all.len() * points) as u64 - out.priced;
     let step = lattice(problem, kinds, |j| view.allowed[j as usize]);
-    out.bound = price_all(&pricing, &tasks, hints, budget, &mut out)
-        .zip(collected(problem, view))
-        .and_then(|(factor, sum)| raise(factor.of(sum.max(0))?, certificate, step));
+    let Some(sum) = collected(problem, view).map(|sum| sum.max(0)) else { return out };
+    let free = Factor::free(sum.unsigned_abs(), certificate, step);
+    out.bound = price_all(&pricing, &tasks, hints, (free, budget), &mut out)
+        .and_then(|factor| raise(factor.of(sum)?, certificate, step));
     out
 }
 
 /// Prices all tasks; returns what all duals are multiplied with, `None` on overflow.
 ///
-/// The least quotient of limit and worth decides for the whole leaf. So a content that is worth
+/// They start from `free`, which costs the bound nothing. The least quotient of limit and worth
+/// decides for the whole leaf. So a content that is worth
 /// too much raises what every other task may be worth, and most of them are settled by that.
 ///
 /// Rounds have growing quotas, so that one hard knapsack does not starve the rest. Quotas and
@@ -163,7 +165,7 @@ fn price_all(
     pricing: &Pricing<'_>,
     tasks: &[(u32, usize)],
     hints: &mut Hints,
-    budget: u64,
+    (free, budget): (Factor, u64),
     out: &mut LeafBound,
 ) -> Option<Factor> {
     let known: &Hints = hints;
@@ -171,7 +173,7 @@ fn price_all(
         .par_iter()
         .map(|&(j, s)| pricing.task(j, s, known.get(&(j, s)).map_or(&[], Vec::as_slice)))
         .collect();
-    let mut factor = Factor::ONE;
+    let mut factor = free;
     let mut pending = Vec::new();
     for (&place, task) in tasks.iter().zip(ready) {
         let mut task = task?;
@@ -195,7 +197,7 @@ fn price_all(
         }
         quota = quota.saturating_mul(8);
     }
-    out.scaled = factor != Factor::ONE;
+    out.scaled = factor != free;
     Some(factor)
 }
 
@@ -246,6 +248,23 @@ struct Factor {
 
 impl Factor {
     const ONE: Self = Self { above: 1, below: 1 };
+
+    /// The least that leaves the bound as it is once raised to the lattice: down to it nothing
+    /// need be proven.
+    fn free(sum: u128, certificate: &Certificate, step: u128) -> Self {
+        let found = || {
+            let bound = raise(sum, certificate, step)?;
+            // Just above the bound one step lower.
+            let spend = bound.checked_sub(step.max(1))?;
+            let least = spend.checked_mul(u128::from(certificate.scale))?;
+            let least = least / u128::from(certificate.unit) + (sum >> 56) + 2;
+            let mut factor = Self::ONE;
+            factor.meet(i128::try_from(least).ok()?, i128::try_from(sum).ok()?);
+            let kept = raise(factor.of(i128::try_from(sum).ok()?)?, certificate, step)?;
+            (kept == bound).then_some(factor)
+        };
+        found().unwrap_or(Self::ONE)
+    }
 
     /// Falls to limit / worth, rounded down, where that is less.
     fn meet(&mut self, limit: i128, worth: i128) {

@@ -35,6 +35,7 @@
 
 pub mod codes;
 
+mod attain;
 mod capacity;
 mod certificate;
 mod items;

@@ -7,8 +7,9 @@
 //! hold a given content (Vanderbeck 2000); one of these is fractional while any column is.
 
 use crate::columns::pool::{Column, Pool};
-use crate::columns::target::PathRow;
+use crate::columns::target::{PathRow, Target};
 use crate::compile::Compiled;
+use std::collections::BTreeSet;
 
 /// A fractional row: its value lies strictly between `floor` and `floor` + 1.
 #[derive(Clone, Debug, PartialEq)]
@@ -67,6 +68,52 @@ pub fn choose(compiled: &Compiled, pool: &Pool, values: &[(usize, f64)]) -> Opti
         }
     }
     weak.choice.or_else(|| whole_content(&used))
+}
+
+/// Rows for a solution in node counts (place of `kinds` × load point), the clearest fractions
+/// first: one kind, the kinds from some rate on, those from some capacity on.
+pub fn of_counts(
+    compiled: &Compiled,
+    target: &Target,
+    kinds: &[usize],
+    nodes: &[f64],
+) -> Vec<Choice> {
+    let points = compiled.weights.len();
+    let mut sets: Vec<Vec<usize>> = kinds.iter().map(|&kind| vec![kind]).collect();
+    for measure in 0..=compiled.dims {
+        let size = |kind: usize| match measure.checked_sub(1) {
+            None => i128::from(compiled.kinds[kind].rate),
+            Some(dim) => i128::from(compiled.kinds[kind].capacity[dim]),
+        };
+        let mut steps: Vec<i128> = kinds.iter().map(|&kind| size(kind)).collect();
+        steps.sort_unstable();
+        steps.dedup();
+        for step in steps {
+            sets.push(kinds.iter().copied().filter(|&kind| size(kind) >= step).collect());
+        }
+    }
+    let mut seen = BTreeSet::new();
+    let mut found: Vec<(f64, Choice)> = Vec::new();
+    for point in 0..points {
+        for set in &sets {
+            let inside = |place: &usize| set.binary_search(&kinds[*place]).is_ok();
+            let at = |place: usize| nodes[place * points + point];
+            let used: Vec<usize> =
+                (0..kinds.len()).filter(inside).filter(|&p| at(p) > WHOLE).collect();
+            let value: f64 = used.iter().map(|&place| at(place)).sum();
+            let distance = (value - value.round()).abs();
+            // The same nodes by a smaller set say the same.
+            if distance <= WHOLE || !seen.insert((point, used)) {
+                continue;
+            }
+            let open = set.iter().copied().filter(|k| target.kinds.binary_search(k).is_ok());
+            let up = value - value.floor() > 0.5;
+            let row = row(point, Some(open.collect()), Vec::new());
+            found.push((distance, Choice { row, floor: value.floor() as u32, up }));
+        }
+    }
+    found.sort_by(|a, b| b.0.total_cmp(&a.0));
+    found.into_iter().map(|(_, choice)| choice).collect()
 }
 
 fn sum(used: &[(&Column, f64)], counts: impl Fn(&Column) -> bool) -> f64 {

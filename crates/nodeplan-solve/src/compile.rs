@@ -5,6 +5,7 @@
 //! dominates are marked with it; resources no pod asks for are dropped; sizes and capacities
 //! are divided by their greatest common divisor.
 
+use crate::tighten::Sums;
 use nodeplan_model::ids::WorkloadId;
 use nodeplan_model::overhead::{NodeAnatomy, anatomy};
 use nodeplan_model::placement;
@@ -243,6 +244,7 @@ impl Compiled {
         }
         let mut compiled = Self::assemble(problem, classes, kinds, full);
         compiled.scale(&rows, &capacities, full);
+        compiled.tighten();
         compiled.find_stand_ins();
         compiled.find_front();
         compiled
@@ -337,6 +339,48 @@ impl Compiled {
     /// What one node of `kind` at `point` adds to the objective: weight / unit × rate.
     pub fn cost(&self, kind: usize, point: usize) -> i128 {
         i128::from(self.weights[point]) * i128::from(self.kinds[kind].rate)
+    }
+
+    /// Lowers every capacity to what pods can use of it.
+    fn tighten(&mut self) {
+        let largest: Vec<i64> = (0..self.dims)
+            .map(|dim| self.kinds.iter().map(|kind| kind.capacity[dim]).max().unwrap_or(0))
+            .collect();
+        let mut known: BTreeMap<(usize, Vec<usize>), Sums> = BTreeMap::new();
+        for kind in 0..self.kinds.len() {
+            let homes: Vec<usize> =
+                (0..self.classes.len()).filter(|&class| self.fits(kind, class)).collect();
+            let tight = (0..self.dims)
+                .map(|dim| {
+                    let capacity = self.kinds[kind].capacity[dim];
+                    if homes.iter().any(|&class| self.varies(class, dim)) {
+                        return capacity;
+                    }
+                    let sums = known.entry((dim, homes.clone())).or_insert_with(|| {
+                        let items: Vec<(i64, u32)> = homes
+                            .iter()
+                            .map(|&class| (self.plain_size(class, dim), self.most_ever(class)))
+                            .collect();
+                        Sums::of(&items, largest[dim])
+                    });
+                    sums.reachable(capacity)
+                })
+                .collect();
+            self.kinds[kind].capacity = tight;
+        }
+    }
+
+    /// Most pods of a class on one node at any load point.
+    fn most_ever(&self, class: usize) -> u32 {
+        let class = &self.classes[class];
+        class.demand.iter().copied().max().unwrap_or(0).min(class.per_node)
+    }
+
+    /// Whether the size depends on the node, as that of a missing limit does.
+    fn varies(&self, class: usize, dim: usize) -> bool {
+        (0..2).any(|limit| {
+            self.classes[class].unlimited[limit] && self.limit_dims[limit] == Some(dim)
+        })
     }
 
     fn stands_in(&self, k: usize, j: usize) -> bool {

@@ -1,178 +1,218 @@
 //! Plans from node counts: where pods are small beside nodes, what matters is how many nodes of
-//! which kind hold the volume, and the pods then fall into place.
+//! which kind there are, and the pods then fall into place.
 //!
-//! A small MIP chooses counts whose capacities cover the demand of every resource, layer by
-//! layer; knapsacks fill the nodes one by one; where some stay out, their volume is added to the
-//! demand and the counts are chosen again.
+//! A MIP over the compact relaxation chooses the counts. Knapsacks fill the nodes one by one; if
+//! pods stay out, a second MIP assigns all pods to the nodes at once; what still stays out gets
+//! nodes of its own.
 
 use crate::columns::knapsack::{Item, Task, price};
+use crate::columns::master::Scale;
 use crate::columns::pool::Column;
 use crate::columns::target::Target;
-use crate::compile::{Compiled, mip_step};
-use crate::integer::below;
+use crate::compact::Program;
+use crate::compile::Compiled;
+use crate::construct;
 use crate::packed::Packed;
-use crate::volume;
 use crate::work::Meter;
 use nodeplan_lp::{MipLimits, MipModel, Rows, solve_mip};
 
-/// Rounds of choosing counts.
-const ROUNDS: usize = 5;
 /// Most knapsacks of one packing.
 const FILLS: usize = 120;
+/// Most nodes × classes of an assignment.
+const LARGEST_ASSIGNMENT: usize = 1_500;
 
-/// The best plan found this way, cheaper than `cutoff`.
+/// The best plan found with so many simplex iterations, cheaper than `cutoff` where the pods
+/// fall into place.
 pub fn plan(
     compiled: &Compiled,
     target: &Target,
+    scale: &Scale,
     cutoff: i128,
+    iterations: u64,
     meter: &Meter<'_>,
 ) -> Option<Packed> {
-    let points = target.demand.len();
-    let layers = volume::layers(compiled, target);
-    let mut extra = vec![vec![0_i64; compiled.dims]; points];
-    for _ in 0..ROUNDS {
-        if meter.stop() {
-            return None;
-        }
-        let counts = choose(compiled, target, &layers, &extra, cutoff, meter)?;
-        let mut packed = Packed::default();
-        let mut fits = true;
-        for point in 0..points {
-            let here: Vec<u32> = counts.iter().map(|row| row[point]).collect();
-            let (columns, out) = pack(compiled, target, point, &here, meter)?;
-            packed.nodes.extend(columns.nodes);
-            for (class, pods) in out {
-                fits = false;
-                for (dim, more) in extra[point].iter_mut().enumerate() {
-                    *more += compiled.plain_size(class, dim) * i64::from(pods) / 16 + 1;
-                }
-            }
-        }
-        if fits {
-            return Some(packed);
-        }
-    }
-    None
+    let counts = choose(compiled, target, scale, (cutoff, iterations), meter)?;
+    hold(compiled, target, &counts, meter)
 }
 
-/// Rows of the count MIP: every layer's volume in every resource, the system pool, coupling.
-fn rows(
+/// Puts all pods on the given nodes (place of `target.kinds` × load point), and on further ones
+/// where these do not hold them.
+pub fn hold(
     compiled: &Compiled,
     target: &Target,
-    layers: &[(Vec<bool>, Vec<usize>)],
-    extra: &[Vec<i64>],
-) -> Option<Rows> {
-    let points = target.demand.len();
-    let variable = |place: usize, point: usize| place * points + point;
-    let mut rows = Rows::default();
-    for (point, demand) in target.demand.iter().enumerate() {
-        for (fits, _) in layers {
-            // Classes whose kinds are all among this layer's.
-            let inside: Vec<usize> = layers
-                .iter()
-                .filter(|(other, _)| other.iter().zip(fits).all(|(a, b)| !a | b))
-                .flat_map(|(_, classes)| classes.iter().copied())
-                .collect();
-            for (dim, extra) in extra[point].iter().enumerate() {
-                let size = |class: usize| i128::from(compiled.plain_size(class, dim));
-                let sum: i128 = inside.iter().map(|&c| size(c) * i128::from(demand[c])).sum();
-                let volume = sum + i128::from(*extra);
-                if volume <= 0 {
-                    continue;
-                }
-                let entries: Vec<(usize, f64)> = target
-                    .kinds
-                    .iter()
-                    .enumerate()
-                    .filter(|(place, _)| fits[*place])
-                    .map(|(place, &kind)| {
-                        let room = compiled.kinds[kind].capacity[dim] as f64 / volume as f64;
-                        (variable(place, point), room.clamp(1e-7, 1.0))
-                    })
-                    .collect();
-                rows.push(1.0, f64::INFINITY, &entries).ok()?;
-            }
+    counts: &[Vec<u32>],
+    meter: &Meter<'_>,
+) -> Option<Packed> {
+    let values = construct::fair_values(compiled, target);
+    let mut packed = Packed::default();
+    for point in 0..target.demand.len() {
+        let here: Vec<u32> = counts.iter().map(|row| row[point]).collect();
+        let (mut columns, fits) = pack(compiled, target, point, &here, meter)?;
+        if !fits && let Some(assigned) = assign(compiled, target, point, &here, &values, meter) {
+            columns = assigned;
         }
-        if target.system.get(point).is_some_and(|nodes| *nodes > 0) {
-            let entries: Vec<(usize, f64)> = (0..target.kinds.len())
-                .filter(|&place| compiled.kinds[target.kinds[place]].serves_system)
-                .map(|place| (variable(place, point), 1.0))
-                .collect();
-            rows.push(1.0, f64::INFINITY, &entries).ok()?;
-        }
+        packed.nodes.extend(columns.nodes);
     }
-    for &(small, large) in &compiled.coupled {
-        for place in 0..target.kinds.len() {
-            let entries = [(variable(place, small), 1.0), (variable(place, large), -1.0)];
-            rows.push(f64::NEG_INFINITY, 0.0, &entries).ok()?;
-        }
+    let mut rest = target.clone();
+    for (column, nodes) in &packed.nodes {
+        rest.subtract(compiled, column.kind, column.point, &column.content, *nodes);
     }
-    Some(rows)
+    if !rest.is_met() {
+        packed.nodes.extend(construct::cover(compiled, &rest, &values)?.nodes);
+    }
+    Some(packed)
 }
 
 /// Node counts per place of `target.kinds` × load point.
 fn choose(
     compiled: &Compiled,
     target: &Target,
-    layers: &[(Vec<bool>, Vec<usize>)],
-    extra: &[Vec<i64>],
-    cutoff: i128,
+    scale: &Scale,
+    (cutoff, iterations): (i128, u64),
     meter: &Meter<'_>,
 ) -> Option<Vec<Vec<u32>>> {
     let points = target.demand.len();
-    let mut rows = rows(compiled, target, layers, extra)?;
-    let mut cost: Vec<i128> = target
-        .kinds
-        .iter()
-        .flat_map(|&kind| (0..points).map(move |point| compiled.cost(kind, point)))
-        .collect();
-    let step = mip_step(cost.iter().copied());
-    cost.iter_mut().for_each(|c| *c /= step);
+    let nodes = target.kinds.len() * points;
+    let Program { mut cost, mut rows, .. } = Program::new(compiled, target, scale)?;
+    let mut integer = vec![true; nodes];
+    integer.resize(cost.len(), false);
     let mut upper = vec![f64::INFINITY; cost.len()];
     if let Some(most) = compiled.max_pools {
         // One binary per kind; no cheaper plan has more nodes than the cutoff pays for.
-        let (counts, kinds) = (cost.len(), target.kinds.len());
-        for (at, cost) in cost.iter().enumerate() {
-            let nodes = (cutoff / (cost * step).max(1)) as f64;
-            let entries = [(at, 1.0), (counts + at / points, -nodes.clamp(1.0, 1e6))];
+        let first = cost.len();
+        let budget = cutoff as f64 / scale.norm;
+        for at in 0..nodes {
+            let entries = [
+                (at, 1.0),
+                (first + at / points, -(budget / cost[at].max(1e-9)).clamp(1.0, 1e6)),
+            ];
             rows.push(f64::NEG_INFINITY, 0.0, &entries).ok()?;
         }
-        cost.resize(counts + kinds, 0);
-        upper.resize(counts + kinds, 1.0);
-        let entries: Vec<(usize, f64)> = (counts..counts + kinds).map(|y| (y, 1.0)).collect();
+        let entries: Vec<(usize, f64)> =
+            (0..target.kinds.len()).map(|place| (first + place, 1.0)).collect();
         rows.push(f64::NEG_INFINITY, most as f64, &entries).ok()?;
+        cost.resize(first + entries.len(), 0.0);
+        upper.resize(cost.len(), 1.0);
+        integer.resize(cost.len(), true);
     }
-    let model = MipModel {
-        lower: vec![0.0; cost.len()],
-        integer: vec![true; cost.len()],
-        cost: cost.iter().map(|c| *c as f64).collect(),
-        upper,
-        rows,
-    };
+    let model = MipModel { lower: vec![0.0; cost.len()], integer, cost, upper, rows };
     let limits = MipLimits {
-        nodes: 4_000,
-        lp_iterations: 3_000.min(meter.iterations_left()),
+        nodes: 2_000,
+        lp_iterations: iterations.min(meter.iterations_left()),
         stall_nodes: 2_000,
-        absolute_gap: 0.999,
-        objective_cutoff: below(cutoff, step),
+        absolute_gap: 1e-6,
+        objective_cutoff: Some(cutoff as f64 / scale.norm),
     };
     let answer = solve_mip(&model, None, &limits, &meter.control().interrupt).ok()?;
     meter.iterations(answer.lp_iterations);
     let x = answer.solution?;
     let count = |x: &f64| x.round().max(0.0) as u32;
-    let counts = &x[..target.kinds.len() * points];
-    Some(counts.chunks(points).map(|row| row.iter().map(count).collect()).collect())
+    Some(x[..nodes].chunks(points).map(|row| row.iter().map(count).collect()).collect())
+}
+
+/// Pods to nodes all at once, as many as find room.
+fn assign(
+    compiled: &Compiled,
+    target: &Target,
+    point: usize,
+    counts: &[u32],
+    values: &[f64],
+    meter: &Meter<'_>,
+) -> Option<Packed> {
+    let nodes: Vec<usize> = target
+        .kinds
+        .iter()
+        .zip(counts)
+        .flat_map(|(&kind, &count)| std::iter::repeat_n(kind, count.min(1_000) as usize))
+        .collect();
+    let demand = &target.demand[point];
+    let classes: Vec<usize> = (0..demand.len()).filter(|&class| demand[class] > 0).collect();
+    if nodes.len() * classes.len() > LARGEST_ASSIGNMENT {
+        return None;
+    }
+    let all: f64 = classes.iter().map(|&class| values[class] * f64::from(demand[class])).sum();
+    let (mut cost, mut upper) = (Vec::new(), Vec::new());
+    for &class in &classes {
+        for &kind in &nodes {
+            cost.push(-values[class] / all * 1000.0);
+            let most = compiled.most(kind, class, point);
+            upper.push(if compiled.fits(kind, class) { f64::from(most) } else { 0.0 });
+        }
+    }
+    let mut rows = Rows::default();
+    let column = |place: usize, node: usize| place * nodes.len() + node;
+    for (place, &class) in classes.iter().enumerate() {
+        let entries: Vec<(usize, f64)> =
+            (0..nodes.len()).map(|node| (column(place, node), 1.0)).collect();
+        rows.push(f64::NEG_INFINITY, f64::from(demand[class]), &entries).ok()?;
+    }
+    for (node, &kind) in nodes.iter().enumerate() {
+        for dim in 0..compiled.dims {
+            let entries: Vec<(usize, f64)> = classes
+                .iter()
+                .enumerate()
+                .map(|(place, &class)| {
+                    (column(place, node), compiled.size(kind, class, dim) as f64)
+                })
+                .filter(|entry| entry.1 > 0.0)
+                .collect();
+            let room = compiled.kinds[kind].capacity[dim];
+            if !entries.is_empty() && room < 1 << 50 {
+                rows.push(f64::NEG_INFINITY, room as f64, &entries).ok()?;
+            }
+        }
+    }
+    let model = MipModel {
+        lower: vec![0.0; cost.len()],
+        integer: vec![true; cost.len()],
+        cost,
+        upper,
+        rows,
+    };
+    let limits = MipLimits {
+        nodes: 200,
+        lp_iterations: 10_000.min(meter.iterations_left()),
+        stall_nodes: 200,
+        absolute_gap: 1e-6,
+        objective_cutoff: None,
+    };
+    let answer = solve_mip(&model, None, &limits, &meter.control().interrupt).ok()?;
+    meter.iterations(answer.lp_iterations);
+    let x = answer.solution?;
+    let mut packed = Packed::default();
+    for (node, &kind) in nodes.iter().enumerate() {
+        let mut room = compiled.kinds[kind].capacity.clone();
+        let mut content = Vec::new();
+        for (place, &class) in classes.iter().enumerate() {
+            let mut pods = x[column(place, node)].round().max(0.0) as u32;
+            // Rounding of floats must not overfill a node.
+            for (dim, room) in room.iter_mut().enumerate() {
+                let size = compiled.size(kind, class, dim);
+                if size > 0 {
+                    pods = pods.min(u32::try_from(*room / size).unwrap_or(u32::MAX));
+                }
+            }
+            for (dim, room) in room.iter_mut().enumerate() {
+                *room -= compiled.size(kind, class, dim) * i64::from(pods);
+            }
+            if pods > 0 {
+                content.push((class as u32, pods));
+            }
+        }
+        packed.push(Column { kind, point, content }, 1);
+    }
+    Some(packed)
 }
 
 /// Fills the given nodes one after another, each as full as a knapsack makes it, the resource
-/// that is scarce over all counting most; returns what stays out, by class.
+/// that is scarce over all counting most; returns whether all pods are in.
 fn pack(
     compiled: &Compiled,
     target: &Target,
     point: usize,
     counts: &[u32],
     meter: &Meter<'_>,
-) -> Option<(Packed, Vec<(usize, u32)>)> {
+) -> Option<(Packed, bool)> {
     let mut left = target.demand[point].clone();
     let mut nodes: Vec<(usize, u32)> =
         target.kinds.iter().copied().zip(counts.iter().copied()).filter(|n| n.1 > 0).collect();
@@ -206,8 +246,8 @@ fn pack(
         *count -= times;
         packed.push(Column { kind, point, content }, times);
     }
-    let out = left.into_iter().enumerate().filter(|(_, pods)| *pods > 0).collect();
-    Some((packed, out))
+    let fits = left.iter().all(|pods| *pods == 0);
+    Some((packed, fits))
 }
 
 /// Demand over capacity per dimension, per unit: what a unit of the resource is worth.

@@ -9,6 +9,7 @@ pub mod ilp;
 
 mod branch;
 mod columns;
+mod compact;
 mod compile;
 mod construct;
 mod counts;
@@ -18,6 +19,7 @@ mod packed;
 mod reasons;
 mod rounding;
 mod search;
+mod tighten;
 mod tree;
 mod volume;
 mod work;

@@ -4,6 +4,7 @@ use crate::columns::generate::{self, Effort, Relaxed, Start};
 use crate::columns::master::{Duals, Scale};
 use crate::columns::pool::Pool;
 use crate::columns::target::Target;
+use crate::compact::{Compact, Counted};
 use crate::compile::Compiled;
 use crate::integer::Finisher;
 use crate::packed::Packed;
@@ -33,6 +34,12 @@ const FIRST_SHARE: u64 = 500;
 /// Pods and shapes up to which they are few.
 const FEW_PODS: u64 = 120;
 const FEW_CLASSES: usize = 16;
+
+/// The same where leaves are small LPs, which the judge settles at once.
+const LEAVES_OF_COUNTS: usize = 1_000;
+
+/// Simplex iterations of the MIPs in node counts.
+const COUNT_ITERATIONS: [u64; 2] = [6_000, 16_000];
 
 /// Pods per node from which on node counts alone make good plans.
 const MANY_PODS: u64 = 25;
@@ -82,7 +89,7 @@ pub fn solve(
     search.run()
 }
 
-impl Search<'_> {
+impl<'a> Search<'a> {
     fn run(&mut self) -> Result<Solution, SolveError> {
         let mut pool = Pool::default();
         let center = volume::bound(self.compiled, &self.whole, self.scale, self.meter);
@@ -90,20 +97,25 @@ impl Search<'_> {
         if let Some((bound, _)) = &center {
             self.raise(self.scale.to_cost(*bound) - 1);
         }
-        if self.compiled.max_pools.is_none()
-            && self.pods_per_node() >= MANY_PODS
-            && let Some(packed) = counts::plan(self.compiled, &self.whole, self.cost(), self.meter)
-        {
-            for (column, _) in &packed.nodes {
-                pool.add_everywhere(self.compiled, column);
-            }
-            self.offer(packed);
-        }
+        let compact = self.counts(&mut pool)?;
         self.tell("columns");
-        let root = self.columns(&mut pool, center)?;
-        let mut tree = Tree::new(self.compiled, self.scale, self.meter, &self.whole, &root);
+        let root = match &compact {
+            // Contents converge slowly here, and would prove hardly more than counts do.
+            Some((_, counted)) => Relaxed {
+                bound: counted.bound,
+                duals: counted.duals.clone(),
+                ..Relaxed::default()
+            },
+            None => self.columns(&mut pool, center)?,
+        };
+        let (compact, counted) = compact.unzip();
+        let mut tree =
+            Tree::new(self.compiled, self.scale, self.meter, &self.whole, &root, compact);
+        if let (Some(counted), Some(_)) = (&counted, &self.best) {
+            tree.leave_out(counted, self.cost())?;
+        }
         self.raise(tree.bound().unwrap_or(0));
-        let solved = root.complete || !root.reduced.is_empty();
+        let solved = root.complete || !root.reduced.is_empty() || tree.counts();
         let closed = solved && self.few(&pool, &root) && self.first(&mut tree, &mut pool)?;
         let exhausted = if closed || self.done() || !solved {
             closed
@@ -135,6 +147,42 @@ impl Search<'_> {
             unplaceable,
             work: self.meter.work(),
         })
+    }
+
+    /// Where pods are small beside nodes: the relaxation in node counts, and a plan from it.
+    fn counts(&mut self, pool: &mut Pool) -> Result<Option<(Compact<'a>, Counted)>, SolveError> {
+        if self.pods_per_node() < MANY_PODS {
+            return Ok(None);
+        }
+        self.tell("counts");
+        let compact = Compact::new(self.compiled, self.scale, self.meter, &self.whole)?;
+        let Some(mut compact) = compact else { return Ok(None) };
+        let Some(counted) = compact.solve(&self.whole, None)? else { return Ok(None) };
+        if self.compiled.max_pools.is_some_and(|most| counted.kinds_used(&self.whole) > most) {
+            return Ok(None);
+        }
+        self.raise(self.scale.to_cost(counted.bound));
+        // Once for a good plan, then again among the kinds that a better one may use.
+        let mut target = self.whole.clone();
+        for iterations in COUNT_ITERATIONS {
+            let plan = counts::plan(
+                self.compiled,
+                &target,
+                self.scale,
+                self.cost(),
+                iterations,
+                self.meter,
+            );
+            let Some(packed) = plan else { break };
+            for (column, _) in &packed.nodes {
+                pool.add_everywhere(self.compiled, column);
+            }
+            self.offer(packed);
+            let dear = counted.dear(&self.whole, self.cost());
+            target = self.whole.clone();
+            target.keep_kinds(|kind| dear.binary_search(&kind).is_err());
+        }
+        Ok(Some((compact, counted)))
     }
 
     /// First plans and the first columns.
@@ -359,11 +407,15 @@ impl Search<'_> {
     /// Tree and neighbourhoods in turn, while work lasts; true where the tree is exhausted.
     fn branch(
         &mut self,
-        tree: &mut Tree<'_>,
+        tree: &mut Tree<'a>,
         pool: &mut Pool,
         root: &Relaxed,
     ) -> Result<bool, SolveError> {
-        let most = if self.compiled.classes.len() > 60 { LEAVES_OF_MANY } else { LEAVES };
+        let most = match self.compiled.classes.len() {
+            _ if tree.counts() => LEAVES_OF_COUNTS,
+            0..=60 => LEAVES,
+            _ => LEAVES_OF_MANY,
+        };
         let mut leaves = 24;
         let mut improvable = true;
         while !self.done() && !self.meter.stop() {

@@ -10,9 +10,12 @@ use crate::columns::knapsack::MOST_JOINT;
 use crate::columns::master::{Duals, Scale, Warm};
 use crate::columns::pool::Pool;
 use crate::columns::target::{PathRow, Target};
+use crate::compact::{Compact, Counted};
 use crate::compile::Compiled;
+use crate::counts;
 use crate::packed::Packed;
 use crate::work::Meter;
+use nodeplan_lp::Basis;
 use nodeplan_model::certificate::{Branch, Certificate, Condition, CountRow, Leaf};
 use std::collections::BTreeSet;
 use std::rc::Rc;
@@ -39,6 +42,8 @@ struct TreeNode {
     bound: i128,
     /// Where the parent's master ended, if its rows are a prefix of this one's.
     warm: Option<Rc<Warm>>,
+    /// Where the LP in node counts of this leaf, or of its parent, ended.
+    basis: Option<Rc<Basis>>,
 }
 
 /// The search.
@@ -55,8 +60,22 @@ pub struct Tree<'a> {
     next: Option<usize>,
     diving: bool,
     since_dive: usize,
+    /// The relaxation in node counts, where it is good enough to branch on.
+    compact: Option<Compact<'a>>,
 }
 
+/// What the relaxation in node counts made of a leaf.
+enum Counting {
+    /// The leaf is closed, split or put back.
+    Over,
+    /// All counts are whole, and these nodes hold all pods.
+    Plan(Packed),
+    /// It has no more to say.
+    Silent,
+}
+
+/// Choices whose branches are solved before one is taken.
+const STRONG: usize = 8;
 /// Leaves expanded by bound between two paths down.
 const PLUNGE: usize = 12;
 /// Rows with conditions on one path that the judge still prices exactly.
@@ -72,6 +91,7 @@ impl<'a> Tree<'a> {
         meter: &'a Meter<'a>,
         target: &Target,
         relaxed: &Relaxed,
+        compact: Option<Compact<'a>>,
     ) -> Self {
         let mut tree = Self {
             compiled,
@@ -83,6 +103,7 @@ impl<'a> Tree<'a> {
             next: None,
             diving: false,
             since_dive: 0,
+            compact,
         };
         let bound = tree.rounded(target, relaxed.bound);
         tree.nodes.push(TreeNode {
@@ -92,6 +113,7 @@ impl<'a> Tree<'a> {
             duals: relaxed.duals.clone(),
             bound,
             warm: None,
+            basis: None,
         });
         tree.open.insert((bound, 0));
         tree
@@ -105,6 +127,11 @@ impl<'a> Tree<'a> {
             .into_iter()
             .chain(self.stuck.iter().copied())
             .min()
+    }
+
+    /// Whether leaves are bounded by node counts first.
+    pub fn counts(&self) -> bool {
+        self.compact.is_some()
     }
 
     /// Leaves so far.
@@ -188,13 +215,20 @@ impl<'a> Tree<'a> {
         if target.kinds.is_empty() {
             return Ok(None);
         }
-        let effort = Effort {
-            ladder: generate::BRANCH,
-            tolerance: 1e-9,
-            rounds: 400,
-            until: u64::MAX,
-            hold: false,
+        match self.count(index, cost)? {
+            Counting::Over => return Ok(None),
+            Counting::Plan(packed) => {
+                self.open.insert((self.nodes[index].bound, index));
+                return Ok(Some(packed));
+            }
+            Counting::Silent => {}
+        }
+        // Where counts rule, contents converge too slowly to be waited for.
+        let until = match self.compact {
+            Some(_) => self.meter.used() + self.meter.share(20),
+            None => u64::MAX,
         };
+        let effort = Effort { ladder: generate::BRANCH, tolerance: 1e-9, rounds: 400, until, hold: false };
         let parent = self.nodes[index].warm.clone();
         let duals = self.nodes[index].duals.clone();
         let start = Start { center: None, parent: parent.as_deref().map(|warm| (warm, &duals)) };
@@ -224,8 +258,12 @@ impl<'a> Tree<'a> {
         }
         let better = self.integral(&target, pool, &relaxed, cost);
         let cost = better.as_ref().map_or(cost, |packed| packed.cost(self.compiled));
-        if bound >= cost || !relaxed.complete {
+        if bound >= cost || (!relaxed.complete && self.compact.is_none()) {
             self.open.insert((bound, index));
+            return Ok(better);
+        }
+        if !relaxed.complete {
+            self.stuck.push(bound);
             return Ok(better);
         }
         if relaxed.shortage > 1e-6 && better.is_none() && cost == i128::MAX {
@@ -239,6 +277,143 @@ impl<'a> Tree<'a> {
             }
         }
         Ok(better)
+    }
+
+    /// Bounds and splits a leaf by the relaxation in node counts.
+    fn count(&mut self, index: usize, cost: i128) -> Result<Counting, SolveError> {
+        let Some(mut compact) = self.compact.take() else { return Ok(Counting::Silent) };
+        let counting = self.count_with(&mut compact, index, cost);
+        self.compact = Some(compact);
+        counting
+    }
+
+    fn count_with(
+        &mut self,
+        compact: &mut Compact<'a>,
+        index: usize,
+        cost: i128,
+    ) -> Result<Counting, SolveError> {
+        let target = self.nodes[index].target.clone();
+        if target.rows.iter().any(|row| !row.conditions.is_empty()) {
+            return Ok(Counting::Silent);
+        }
+        let Some(counted) = compact.solve(&target, self.nodes[index].basis.as_deref())? else {
+            self.open.insert((self.nodes[index].bound, index));
+            return Ok(Counting::Over);
+        };
+        self.improve(index, &counted);
+        if self.nodes[index].bound >= cost {
+            self.open.insert((self.nodes[index].bound, index));
+            return Ok(Counting::Over);
+        }
+        let choices = branch::of_counts(self.compiled, &target, compact.kinds(), &counted.nodes);
+        if choices.is_empty() {
+            let nodes: Vec<Vec<u32>> = counted
+                .nodes
+                .chunks(target.demand.len())
+                .map(|row| row.iter().map(|x| x.round() as u32).collect())
+                .collect();
+            let whole = Target { rows: Vec::new(), ..Target::whole(self.compiled) };
+            return Ok(match counts::hold(self.compiled, &whole, &nodes, self.meter) {
+                Some(packed)
+                    if packed.cost(self.compiled) < cost
+                        && packed.is_legal(self.compiled, &whole) =>
+                {
+                    Counting::Plan(packed)
+                }
+                _ => Counting::Silent,
+            });
+        }
+        let Some(choice) = self.strongest(compact, &target, &counted, choices, cost)? else {
+            self.open.insert((self.nodes[index].bound, index));
+            return Ok(Counting::Over);
+        };
+        self.split_count(index, choice);
+        if let Fate::Count { at_most, at_least, .. } = self.nodes[index].fate {
+            for child in [at_most, at_least] {
+                let target = self.nodes[child].target.clone();
+                if let Some(counted) = compact.solve(&target, counted.basis.as_deref())? {
+                    self.open.remove(&(self.nodes[child].bound, child));
+                    self.improve(child, &counted);
+                    self.open.insert((self.nodes[child].bound, child));
+                }
+            }
+        }
+        Ok(Counting::Over)
+    }
+
+    /// Leaves out the kinds of which one node more would already cost more than `cost` (reduced
+    /// cost fixing), as a branch of the tree: none of them, or at least one. Called on the root.
+    pub fn leave_out(&mut self, counted: &Counted, cost: i128) -> Result<(), SolveError> {
+        let points = self.compiled.weights.len();
+        let target = self.nodes[0].target.clone();
+        let out = counted.dear(&target, cost);
+        if out.len() * 4 < target.kinds.len() || points > 1 {
+            return Ok(());
+        }
+        let row = PathRow {
+            point: 0,
+            kinds: Some(out.clone()),
+            conditions: Vec::new(),
+            at_least: false,
+            rhs: 0,
+        };
+        self.open.remove(&(self.nodes[0].bound, 0));
+        self.split_count(0, branch::Choice { row, floor: 0, up: false });
+        let Fate::Count { at_most, at_least, .. } = self.nodes[0].fate else { return Ok(()) };
+        if let Some(mut compact) = self.compact.take() {
+            let target = self.nodes[at_least].target.clone();
+            if let Some(counted) = compact.solve(&target, counted.basis.as_deref())? {
+                self.open.remove(&(self.nodes[at_least].bound, at_least));
+                self.improve(at_least, &counted);
+                self.open.insert((self.nodes[at_least].bound, at_least));
+            }
+        }
+        self.restrict(at_most, |kind| !out.contains(&kind));
+        self.nodes[at_least].basis = None;
+        let target = self.nodes[at_most].target.clone();
+        self.compact = Compact::new(self.compiled, self.scale, self.meter, &target)?;
+        Ok(())
+    }
+
+    /// Takes a better bound over.
+    fn improve(&mut self, index: usize, counted: &Counted) {
+        let bound = self.rounded(&self.nodes[index].target, counted.bound);
+        let node = &mut self.nodes[index];
+        node.basis.clone_from(&counted.basis);
+        if bound > node.bound {
+            node.bound = bound;
+            node.duals = counted.duals.clone();
+        }
+    }
+
+    /// The choice whose two branches raise the bound most (strong branching: Applegate, Bixby,
+    /// Chvátal and Cook 1995); `None` where work ends.
+    fn strongest(
+        &self,
+        compact: &mut Compact<'a>,
+        target: &Target,
+        counted: &Counted,
+        choices: Vec<branch::Choice>,
+        cost: i128,
+    ) -> Result<Option<branch::Choice>, SolveError> {
+        let base = counted.objective;
+        let from = counted.basis.as_deref();
+        let mut best: Option<(f64, branch::Choice)> = None;
+        for choice in choices.into_iter().take(STRONG) {
+            let mut score = 1.0;
+            for (at_least, rhs) in [(false, choice.floor), (true, choice.floor + 1)] {
+                let mut branch = target.clone();
+                branch.rows.push(PathRow { at_least, rhs, ..choice.row.clone() });
+                let Some(objective) = compact.objective(&branch, from)? else { return Ok(None) };
+                let room = (cost as f64 - base).max(base * 1e-9);
+                score *= (objective - base).clamp(base * 1e-9, room);
+            }
+            if best.as_ref().is_none_or(|b| score > b.0) {
+                best = Some((score, choice));
+            }
+        }
+        Ok(best.map(|(_, choice)| choice))
     }
 
     /// The LP solution as a plan, where it is integral, legal and cheaper than `cost`.
@@ -404,6 +579,15 @@ impl<'a> Tree<'a> {
             }
         }
         coupling.sort_unstable();
-        Leaf { demand, system: node.duals.system.clone(), coupling, path: node.duals.path.clone() }
+        // Where none of some nodes may be used, their dual costs nothing: the larger the better.
+        let none = |row: &PathRow| !row.at_least && row.rhs == 0 && row.conditions.is_empty();
+        let path = node.target.rows.iter().zip(&node.duals.path);
+        let path = path.map(|(row, &d)| if none(row) { self.scale.most(None) } else { d });
+        Leaf {
+            demand,
+            system: node.duals.system.clone(),
+            coupling,
+            path: path.collect(),
+        }
     }
 }

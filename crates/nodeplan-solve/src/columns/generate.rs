@@ -199,27 +199,34 @@ impl Pricing<'_> {
 
     /// The bound that these duals prove, given upper bounds on the worth of every content.
     fn bound(&self, duals: &Duals, priced: &[(usize, usize, Priced)]) -> i128 {
-        let total = duals.total(self.target);
-        if total <= 0 {
-            return total.min(0);
-        }
-        let (mut numerator, mut denominator) = (1_i128, 1_i128);
-        for (place, point, answer) in priced {
+        let worths = priced.iter().map(|(place, point, answer)| {
             let kind = self.target.kinds[*place];
-            let cost = i128::from(self.scale.cost(self.compiled, kind, *point));
             let extra = i128::from(duals.of_any_node(self.compiled, self.target, *place, *point));
             let worth = (i128::from(answer.upper) + extra).max(extra);
-            if worth > cost && cost * denominator < numerator * worth {
-                (numerator, denominator) = (cost, worth);
-            }
-        }
-        // total < 2^100 and numerator < 2^63 in every realistic case; halve both till it fits.
-        while total.checked_mul(numerator).is_none() {
-            numerator /= 2;
-            denominator = denominator / 2 + 1;
-        }
-        total * numerator / denominator
+            (i128::from(self.scale.cost(self.compiled, kind, *point)), worth)
+        });
+        scaled(duals.total(self.target), worths)
     }
+}
+
+/// The bound that duals of this total prove, given (cost, largest worth of a content) of every
+/// node: they are feasible once scaled down to the costs (Farley 1990).
+pub fn scaled(total: i128, worths: impl IntoIterator<Item = (i128, i128)>) -> i128 {
+    if total <= 0 {
+        return total.min(0);
+    }
+    let (mut numerator, mut denominator) = (1_i128, 1_i128);
+    for (cost, worth) in worths {
+        if worth > cost && cost * denominator < numerator * worth {
+            (numerator, denominator) = (cost, worth);
+        }
+    }
+    // total < 2^100 and numerator < 2^63 in every realistic case; halve both till it fits.
+    while total.checked_mul(numerator).is_none() {
+        numerator /= 2;
+        denominator = denominator / 2 + 1;
+    }
+    total * numerator / denominator
 }
 
 /// Adds contents whose reduced cost at `duals` is within `slack_ppm` millionths of their node's
