@@ -176,18 +176,23 @@ fn forget_unattainable(problem: &Problem, all: &mut [Kind], needs: &[Needs], cla
         groups.entry(homes.collect()).or_default().push(j);
     }
     for (homes, kinds) in groups {
+        let asked = |i: usize| most_asked[i].min(needs[i].per_node);
         for d in 0..dims {
             let largest = kinds.iter().map(|&j| all[j].room.usable[d]).max().unwrap_or(0);
-            let pods = homes.iter().map(|&i| {
-                (needs[i].size[d], most_asked[i].min(needs[i].per_node))
-            });
-            let sums = Attainable::of(pods, largest);
+            let sums = Attainable::of(homes.iter().map(|&i| (needs[i].size[d], asked(i))), largest);
             for &j in &kinds {
-                let usable = &mut all[j].room.usable[d];
-                *usable = sums.within(*usable).min(*usable);
-                let usable = *usable;
+                let usable = sums.within(all[j].room.usable[d]);
+                all[j].room.usable[d] = usable;
                 all[j].reach[d] = all[j].reach[d].min(usable);
             }
+        }
+        let largest = kinds.iter().filter_map(|&j| all[j].room.sustained).max().unwrap_or(0);
+        let sums = Attainable::of(homes.iter().map(|&i| (needs[i].mean, asked(i))), largest);
+        for &j in &kinds {
+            let sustained = all[j].room.sustained.map(|room| sums.within(room));
+            all[j].room.sustained = sustained;
+            let reach = sums.within(sustained.unwrap_or(u64::MAX));
+            all[j].reach[dims] = all[j].reach[dims].min(reach);
         }
     }
 }

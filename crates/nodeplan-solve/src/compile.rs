@@ -341,7 +341,8 @@ impl Compiled {
         i128::from(self.weights[point]) * i128::from(self.kinds[kind].rate)
     }
 
-    /// Lowers every capacity to what pods can use of it.
+    /// Lowers every capacity to what pods can use of it, but those of limits: what a missing limit
+    /// takes depends on the node.
     fn tighten(&mut self) {
         let largest: Vec<i64> = (0..self.dims)
             .map(|dim| self.kinds.iter().map(|kind| kind.capacity[dim]).max().unwrap_or(0))
@@ -353,7 +354,7 @@ impl Compiled {
             let tight = (0..self.dims)
                 .map(|dim| {
                     let capacity = self.kinds[kind].capacity[dim];
-                    if homes.iter().any(|&class| self.varies(class, dim)) {
+                    if self.limit_dims.contains(&Some(dim)) {
                         return capacity;
                     }
                     let sums = known.entry((dim, homes.clone())).or_insert_with(|| {
@@ -374,13 +375,6 @@ impl Compiled {
     fn most_ever(&self, class: usize) -> u32 {
         let class = &self.classes[class];
         class.demand.iter().copied().max().unwrap_or(0).min(class.per_node)
-    }
-
-    /// Whether the size depends on the node, as that of a missing limit does.
-    fn varies(&self, class: usize, dim: usize) -> bool {
-        (0..2).any(|limit| {
-            self.classes[class].unlimited[limit] && self.limit_dims[limit] == Some(dim)
-        })
     }
 
     fn stands_in(&self, k: usize, j: usize) -> bool {
