@@ -12,7 +12,9 @@ use crate::columns::master::{Duals, Scale};
 use crate::columns::target::{PathRow, Target};
 use crate::compile::Compiled;
 use crate::work::Meter;
-use nodeplan_lp::{Basis, BasisStatus, Columns, HighsLp, LpError, LpLimits, LpStatus, MasterLp, Rows, Simplex};
+use nodeplan_lp::{
+    Basis, BasisStatus, Columns, HighsLp, LpError, LpLimits, LpStatus, MasterLp, Rows, Simplex,
+};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 

@@ -81,11 +81,9 @@ fn choose(
         // One binary per kind; no cheaper plan has more nodes than the cutoff pays for.
         let first = cost.len();
         let budget = cutoff as f64 / scale.norm;
-        for at in 0..nodes {
-            let entries = [
-                (at, 1.0),
-                (first + at / points, -(budget / cost[at].max(1e-9)).clamp(1.0, 1e6)),
-            ];
+        for (at, cost) in cost.iter().enumerate().take(nodes) {
+            let most = (budget / cost.max(1e-9)).clamp(1.0, 1e6);
+            let entries = [(at, 1.0), (first + at / points, -most)];
             rows.push(f64::NEG_INFINITY, 0.0, &entries).ok()?;
         }
         let entries: Vec<(usize, f64)> =
@@ -179,17 +177,28 @@ fn assign(
     let answer = solve_mip(&model, None, &limits, &meter.control().interrupt).ok()?;
     meter.iterations(answer.lp_iterations);
     let x = answer.solution?;
+    let pods = |place: usize, node: usize| x[column(place, node)].round().max(0.0) as u32;
+    Some(assigned(compiled, point, &nodes, &classes, pods))
+}
+
+/// Columns from pods per class and node, never more than a node holds: floats are rounded.
+fn assigned(
+    compiled: &Compiled,
+    point: usize,
+    nodes: &[usize],
+    classes: &[usize],
+    wanted: impl Fn(usize, usize) -> u32,
+) -> Packed {
     let mut packed = Packed::default();
     for (node, &kind) in nodes.iter().enumerate() {
         let mut room = compiled.kinds[kind].capacity.clone();
         let mut content = Vec::new();
         for (place, &class) in classes.iter().enumerate() {
-            let mut pods = x[column(place, node)].round().max(0.0) as u32;
-            // Rounding of floats must not overfill a node.
-            for (dim, room) in room.iter_mut().enumerate() {
+            let mut pods = wanted(place, node);
+            for (dim, room) in room.iter().enumerate() {
                 let size = compiled.size(kind, class, dim);
                 if size > 0 {
-                    pods = pods.min(u32::try_from(*room / size).unwrap_or(u32::MAX));
+                    pods = pods.min(u32::try_from(room / size).unwrap_or(u32::MAX));
                 }
             }
             for (dim, room) in room.iter_mut().enumerate() {
@@ -201,7 +210,7 @@ fn assign(
         }
         packed.push(Column { kind, point, content }, 1);
     }
-    Some(packed)
+    packed
 }
 
 /// Fills the given nodes one after another, each as full as a knapsack makes it, the resource

@@ -101,11 +101,9 @@ impl<'a> Search<'a> {
         self.tell("columns");
         let root = match &compact {
             // Contents converge slowly here, and would prove hardly more than counts do.
-            Some((_, counted)) => Relaxed {
-                bound: counted.bound,
-                duals: counted.duals.clone(),
-                ..Relaxed::default()
-            },
+            Some((_, counted)) => {
+                Relaxed { bound: counted.bound, duals: counted.duals.clone(), ..Relaxed::default() }
+            }
             None => self.columns(&mut pool, center)?,
         };
         let (compact, counted) = compact.unzip();

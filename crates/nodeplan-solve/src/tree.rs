@@ -83,6 +83,19 @@ const MOST_CONDITIONED: usize = 18;
 /// Bits of the counters of all conditions on one path that the judge still prices exactly.
 const MOST_COUNTERS: u32 = 56;
 
+/// Whether a leaf has more conditions than can be priced.
+fn too_deep(target: &Target) -> bool {
+    let joint = target.rows.iter().filter(|row| row.conditions.len() > 1).count();
+    let counters: u32 = target
+        .rows
+        .iter()
+        .flat_map(|row| &row.conditions)
+        .map(|(_, at_least)| u32::BITS - at_least.leading_zeros())
+        .sum();
+    let rows = target.rows.iter().filter(|row| !row.conditions.is_empty()).count();
+    joint >= MOST_JOINT || counters > MOST_COUNTERS || rows >= MOST_CONDITIONED
+}
+
 impl<'a> Tree<'a> {
     /// A tree of the root alone.
     pub fn new(
@@ -199,15 +212,7 @@ impl<'a> Tree<'a> {
         cost: i128,
     ) -> Result<Option<Packed>, SolveError> {
         let target = self.nodes[index].target.clone();
-        let joint = target.rows.iter().filter(|row| row.conditions.len() > 1).count();
-        let counters: u32 = target
-            .rows
-            .iter()
-            .flat_map(|row| &row.conditions)
-            .map(|(_, at_least)| u32::BITS - at_least.leading_zeros())
-            .sum();
-        let rows = target.rows.iter().filter(|row| !row.conditions.is_empty()).count();
-        if joint >= MOST_JOINT || counters > MOST_COUNTERS || rows >= MOST_CONDITIONED {
+        if too_deep(&target) {
             // Too deep to price: the leaf keeps its duals and stays open, at the end of the queue.
             self.stuck.push(self.nodes[index].bound);
             return Ok(None);
@@ -228,7 +233,8 @@ impl<'a> Tree<'a> {
             Some(_) => self.meter.used() + self.meter.share(20),
             None => u64::MAX,
         };
-        let effort = Effort { ladder: generate::BRANCH, tolerance: 1e-9, rounds: 400, until, hold: false };
+        let effort =
+            Effort { ladder: generate::BRANCH, tolerance: 1e-9, rounds: 400, until, hold: false };
         let parent = self.nodes[index].warm.clone();
         let duals = self.nodes[index].duals.clone();
         let start = Start { center: None, parent: parent.as_deref().map(|warm| (warm, &duals)) };
@@ -583,11 +589,6 @@ impl<'a> Tree<'a> {
         let none = |row: &PathRow| !row.at_least && row.rhs == 0 && row.conditions.is_empty();
         let path = node.target.rows.iter().zip(&node.duals.path);
         let path = path.map(|(row, &d)| if none(row) { self.scale.most(None) } else { d });
-        Leaf {
-            demand,
-            system: node.duals.system.clone(),
-            coupling,
-            path: path.collect(),
-        }
+        Leaf { demand, system: node.duals.system.clone(), coupling, path: path.collect() }
     }
 }
