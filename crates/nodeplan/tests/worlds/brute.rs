@@ -17,32 +17,28 @@ use std::collections::{BTreeMap, BTreeSet};
 pub type Content = Vec<u32>;
 /// Nodes per pool kind.
 pub type Counts = Vec<u32>;
-/// Node counts at one load point, their cost first.
-type Choice = (u128, Counts);
 
 /// The optimal cost, or `None` where no plan is legal.
 pub fn brute_force(problem: &Problem) -> Option<Spend> {
     let kinds = problem.pool_kinds();
-    let rows = problem.demand().rows();
-    let choices: Vec<Vec<Choice>> = rows
-        .into_iter()
-        .enumerate()
-        .map(|(point, row)| {
-            let smallest = smallest_counts(problem, &row.to_vec());
-            let all = with_system_nodes(problem, &kinds, smallest);
-            let mut all: Vec<Choice> = all
-                .into_iter()
-                .map(|counts| (cost(problem, &kinds, point, &counts), counts))
-                .collect();
-            all.sort_unstable();
-            all
+    // Smaller load points first: then coupling only ever raises the one being chosen.
+    let pods = |s: &usize| problem.demand().row(*s).iter().sum::<u32>();
+    let mut points: Vec<usize> = (0..problem.points().len()).collect();
+    points.sort_by_key(pods);
+    let coupled = problem.coupled_points();
+    let below = |at: usize| -> Vec<usize> {
+        (0..at).filter(|&s| coupled.contains(&(points[s], points[at]))).collect()
+    };
+    let below = (0..points.len()).map(below).collect();
+    let choices = points
+        .iter()
+        .map(|&s| {
+            let smallest = smallest_counts(problem, &problem.demand().row(s).to_vec());
+            with_system_nodes(problem, &kinds, smallest)
         })
         .collect();
-    let least = |choices: &Vec<Choice>| choices.first().map(|choice| choice.0);
-    let least: Vec<u128> = choices.iter().map(least).collect::<Option<_>>()?;
-    let coupled = problem.coupled_points();
-    let mut search = Search { problem, kinds, choices, least, coupled, best: None };
-    search.choose(&mut Vec::new());
+    let mut search = Search { problem, kinds, points, below, choices, best: None };
+    search.choose(&mut Vec::new(), 0);
     search.best.map(Spend)
 }
 
@@ -205,70 +201,66 @@ fn with_system_nodes(problem: &Problem, kinds: &[PoolKind], choices: Vec<Counts>
     all
 }
 
-/// What nodes cost at a load point.
-fn cost(problem: &Problem, kinds: &[PoolKind], point: usize, counts: &Counts) -> u128 {
-    let rate = |kind: &PoolKind| u128::from(problem.sku(kind.sku).rates.on_demand.0);
-    let rates: u128 = kinds.iter().zip(counts).map(|(kind, &n)| rate(kind) * u128::from(n)).sum();
-    rates * u128::from(problem.points()[point].weight_millis)
-}
-
 struct Search<'a> {
     problem: &'a Problem,
     kinds: Vec<PoolKind>,
-    /// Per load point, the cheapest first.
-    choices: Vec<Vec<Choice>>,
-    /// Cost of the cheapest choice per load point.
-    least: Vec<u128>,
-    /// Of [`Problem::coupled_points`].
-    coupled: Vec<(usize, usize)>,
+    /// Load points in the order of choice.
+    points: Vec<usize>,
+    /// Places of the load points before that are coupled below this one.
+    below: Vec<Vec<usize>>,
+    choices: Vec<Vec<Counts>>,
     best: Option<u128>,
 }
 
 impl Search<'_> {
-    /// Tries every choice for the load points from `chosen.len()` on. More load points never
-    /// lower the cost or the pools of the chosen ones; choices come by cost, so the first that
-    /// is too dear ends the turn.
-    fn choose(&mut self, chosen: &mut Vec<Counts>) {
-        let raised = self.raised(chosen);
-        let points = raised.iter().enumerate();
-        let so_far: u128 =
-            points.map(|(s, counts)| cost(self.problem, &self.kinds, s, counts)).sum();
-        if self.too_many_pools(&raised) {
-            return;
-        }
-        let point = chosen.len();
-        if point == self.choices.len() {
-            if self.is_served(&raised) && self.best.is_none_or(|best| so_far < best) {
+    /// Tries every choice for the load points from `chosen.len()` on; `so_far` is the cost of
+    /// the chosen ones. Choices come by cost, so the first that is too dear ends the turn.
+    fn choose(&mut self, chosen: &mut Vec<Counts>, so_far: u128) {
+        let at = chosen.len();
+        if at == self.points.len() {
+            if self.is_served(chosen) && self.best.is_none_or(|best| so_far < best) {
                 self.best = Some(so_far);
             }
             return;
         }
-        let rest: u128 = self.least[point + 1..].iter().sum();
-        for index in 0..self.choices[point].len() {
-            let (own, counts) = self.choices[point][index].clone();
+        let cheapest = |at| self.raised(at, chosen).map(|(cost, _)| cost).min();
+        let Some(rest) = (at + 1..self.points.len()).map(cheapest).sum::<Option<u128>>() else {
+            return;
+        };
+        let mut choices: Vec<(u128, Counts)> = self.raised(at, chosen).collect();
+        choices.sort_unstable();
+        choices.dedup();
+        for (own, counts) in choices {
             if self.best.is_some_and(|best| so_far + own + rest >= best) {
                 return;
             }
             chosen.push(counts);
-            self.choose(chosen);
+            if !self.too_many_pools(chosen) {
+                self.choose(chosen, so_far + own);
+            }
             chosen.pop();
         }
     }
 
-    /// With the empty nodes that coupling asks for between the chosen load points.
-    fn raised(&self, chosen: &[Counts]) -> Vec<Counts> {
-        let mut counts = chosen.to_vec();
-        for _ in 0..counts.len() {
-            for &(small, large) in &self.coupled {
-                if small.max(large) < counts.len() {
-                    let fewest = counts[small].clone();
-                    for (nodes, least) in counts[large].iter_mut().zip(fewest) {
-                        *nodes = (*nodes).max(least);
-                    }
+    /// The choices of a load point with the empty nodes that coupling to the chosen ones asks
+    /// for, each after its cost.
+    fn raised(&self, at: usize, chosen: &[Counts]) -> impl Iterator<Item = (u128, Counts)> {
+        self.choices[at].iter().map(move |counts| {
+            let mut counts = counts.clone();
+            for fewest in self.below[at].iter().filter_map(|&small| chosen.get(small)) {
+                for (nodes, least) in counts.iter_mut().zip(fewest) {
+                    *nodes = (*nodes).max(*least);
                 }
             }
-        }
-        counts
+            (self.cost(at, &counts), counts)
+        })
+    }
+
+    fn cost(&self, at: usize, counts: &Counts) -> u128 {
+        let rate = |kind: &PoolKind| u128::from(self.problem.sku(kind.sku).rates.on_demand.0);
+        let rates: u128 =
+            self.kinds.iter().zip(counts).map(|(kind, &n)| rate(kind) * u128::from(n)).sum();
+        rates * u128::from(self.problem.points()[self.points[at]].weight_millis)
     }
 
     fn too_many_pools(&self, counts: &[Counts]) -> bool {
