@@ -43,8 +43,9 @@ impl<'a> Meter<'a> {
     /// Starts at zero. Without a limit from the caller the number of demand rows sets it: few
     /// shapes deserve seconds, a hundred a minute.
     pub fn new(options: &Options, compiled: &Compiled, control: Control<'a>) -> Self {
-        let rows = (compiled.classes.len() * compiled.weights.len()) as u64;
-        let own = (rows * rows * 40_000).clamp(15_000_000, 120_000_000);
+        let (classes, points) = (compiled.classes.len() as u64, compiled.weights.len() as u64);
+        let rows = classes * points;
+        let own = (rows * classes * 70_000).clamp(15_000_000, 240_000_000 / points.clamp(1, 16));
         let limit = if options.work_limit == u64::MAX { own } else { options.work_limit };
         Self { work: Cell::new(Work::default()), limit, rows, control }
     }
