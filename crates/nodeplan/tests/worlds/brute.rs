@@ -183,22 +183,26 @@ fn keep_if_smallest(found: &mut Vec<Counts>, counts: Counts) {
     }
 }
 
-/// Adds each choice again with one more node of each kind that serves the system pool.
+/// Choices without a node that serves the system pool, with one of each kind that does. Where
+/// coupling brings such a node in, one of the same kind changes nothing.
 fn with_system_nodes(problem: &Problem, kinds: &[PoolKind], choices: Vec<Counts>) -> Vec<Counts> {
     if !problem.needs_system_node() {
         return choices;
     }
     let serving: Vec<usize> =
         (0..kinds.len()).filter(|&j| placement::serves_system(problem, kinds[j])).collect();
-    let mut all = choices.clone();
-    for counts in choices {
-        for &kind in &serving {
+    let served = |counts: Counts| -> Vec<Counts> {
+        if serving.iter().any(|&kind| counts[kind] > 0) {
+            return vec![counts];
+        }
+        let with = |&kind: &usize| {
             let mut more = counts.clone();
             more[kind] += 1;
-            all.push(more);
-        }
-    }
-    all
+            more
+        };
+        serving.iter().map(with).collect()
+    };
+    choices.into_iter().flat_map(served).collect()
 }
 
 struct Search<'a> {
@@ -218,9 +222,7 @@ impl Search<'_> {
     fn choose(&mut self, chosen: &mut Vec<Counts>, so_far: u128) {
         let at = chosen.len();
         if at == self.points.len() {
-            if self.is_served(chosen) && self.best.is_none_or(|best| so_far < best) {
-                self.best = Some(so_far);
-            }
+            self.best = Some(self.best.map_or(so_far, |best| best.min(so_far)));
             return;
         }
         let cheapest = |at| self.raised(at, chosen).map(|(cost, _)| cost).min();
@@ -267,12 +269,5 @@ impl Search<'_> {
         let used = |kind: &usize| counts.iter().any(|counts| counts[*kind] > 0);
         let pools = (0..self.kinds.len()).filter(used).count();
         self.problem.cluster().max_pools.is_some_and(|most| pools > most as usize)
-    }
-
-    /// Whether every load point has a node that serves the system pool, where one must be.
-    fn is_served(&self, counts: &[Counts]) -> bool {
-        let serves = |kind: usize| placement::serves_system(self.problem, self.kinds[kind]);
-        let served = |counts: &Counts| (0..self.kinds.len()).any(|k| counts[k] > 0 && serves(k));
-        !self.problem.needs_system_node() || counts.iter().all(served)
     }
 }
