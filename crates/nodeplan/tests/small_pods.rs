@@ -54,7 +54,8 @@ fn crowd(seed: u64) -> Problem {
         .collect();
     let max_pools = draw.chance(30).then(|| 1 + draw.index(2) as u32);
     let system_pool = if draw.chance(30) { SystemPool::Shared } else { SystemPool::None };
-    let cluster = Cluster { max_pools, system_pool, max_pods: vec![250], ..nodeplan::standard_cluster() };
+    let cluster =
+        Cluster { max_pools, system_pool, max_pods: vec![250], ..nodeplan::standard_cluster() };
     Problem::new(plain::parts(skus, cluster, workloads, points, demand))
         .expect("the generator keeps to the rules of `Problem`")
 }
