@@ -36,7 +36,7 @@ pub(crate) struct Room {
 }
 
 /// What one pod of a workload takes.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Needs {
     /// Request plus the packed share of the limits; one pod slot.
     pub size: Vec<u64>,

@@ -134,7 +134,7 @@ impl Pricing<'_> {
     fn items(&self, j: u32, s: usize, rows: &Conditional<'_>) -> Vec<Raw> {
         let kind = &self.kinds.all[j as usize];
         let mut row = Vec::new();
-        let mut items = Vec::new();
+        let mut items: Vec<Raw> = Vec::new();
         let demand = self.problem.demand().row(s);
         let duals = &self.view.leaf.demand[s];
         let mut masks = vec![0_u64; if rows.conditions.is_empty() { 0 } else { duals.len() }];
@@ -143,15 +143,24 @@ impl Pricing<'_> {
                 masks[id.index()] |= 1 << at;
             }
         }
-        for (i, (&pods, &worth)) in demand.iter().zip(duals).enumerate() {
-            let mask = masks.get(i).copied().unwrap_or(0);
-            if pods == 0 || (worth == 0 && mask == 0) {
+        for shape in &self.kinds.shapes {
+            let most = kind.copies(shape, &mut row);
+            if most == 0 {
                 continue;
             }
-            let most = kind.copies(&self.kinds.needs[i], self.kinds.class[i], &mut row);
-            let copies = most.min(u64::from(pods));
-            if copies > 0 {
-                items.push(Raw { sizes: row.clone(), worth, mask, copies });
+            // Neighbours that are worth the same make one item at once.
+            let first = items.len();
+            for &i in &shape.members {
+                let (pods, worth) = (demand[i], duals[i]);
+                let mask = masks.get(i).copied().unwrap_or(0);
+                if pods == 0 || (worth == 0 && mask == 0) {
+                    continue;
+                }
+                let copies = most.min(u64::from(pods));
+                match items[first..].last_mut() {
+                    Some(last) if (last.worth, last.mask) == (worth, mask) => last.copies += copies,
+                    _ => items.push(Raw { sizes: row.clone(), worth, mask, copies }),
+                }
             }
         }
         items

@@ -42,11 +42,26 @@ pub(crate) struct Kinds {
     pub all: Vec<Kind>,
     /// Useful kinds that no earlier kind covers, by rate.
     pub front: Vec<u32>,
-    /// What one pod of each workload takes.
-    pub needs: Vec<Needs>,
-    /// Placement class of each workload.
-    pub class: Vec<u32>,
+    /// The workloads by what their pods take and where they may run.
+    pub shapes: Vec<Shape>,
     overcommit: [bool; 2],
+}
+
+/// Workloads whose pods take the same and may run on the same nodes.
+pub(crate) struct Shape {
+    /// What one pod takes.
+    pub needs: Needs,
+    /// Placement class.
+    pub class: u32,
+    /// Indices of the workloads, in order.
+    pub members: Vec<usize>,
+}
+
+impl Shape {
+    /// Whether any pod of it is asked for at all.
+    pub(crate) fn asked(&self, problem: &Problem) -> bool {
+        self.members.iter().any(|&i| problem.demand().column(i).iter().any(|&pods| pods > 0))
+    }
 }
 
 impl Kind {
@@ -55,13 +70,14 @@ impl Kind {
         self.admits[class as usize / 64] >> (class % 64) & 1 == 1
     }
 
-    /// Most pods of a workload one node can hold, by capacity and the workload's own limit.
-    pub(crate) fn copies(&self, needs: &Needs, class: u32, row: &mut Vec<u64>) -> u64 {
-        if !self.admits(class) {
+    /// Most pods of a workload of `shape` one node can hold, by capacity and the workload's own
+    /// limit.
+    pub(crate) fn copies(&self, shape: &Shape, row: &mut Vec<u64>) -> u64 {
+        if !self.admits(shape.class) {
             return 0;
         }
-        needs.row(&self.room, row);
-        let mut most = needs.per_node;
+        shape.needs.row(&self.room, row);
+        let mut most = shape.needs.per_node;
         let room = &self.room;
         let tail = [room.sustained, room.cpu_limits, room.memory_limits];
         let capacities = room.usable.iter().copied().chain(tail.into_iter().flatten());
@@ -92,16 +108,25 @@ fn placement_classes(workloads: &[Workload]) -> (Vec<u32>, Vec<usize>) {
     (class, examples)
 }
 
+/// The workloads of equal needs and placement class together.
+fn shapes(needs: Vec<Needs>, class: &[u32]) -> Vec<Shape> {
+    let mut places: BTreeMap<(Needs, u32), Vec<usize>> = BTreeMap::new();
+    for (i, (needs, &class)) in needs.into_iter().zip(class).enumerate() {
+        places.entry((needs, class)).or_default().push(i);
+    }
+    places.into_iter().map(|((needs, class), members)| Shape { needs, class, members }).collect()
+}
+
 impl Kinds {
     /// Derives the facts of every kind.
     pub(crate) fn of(problem: &Problem) -> Self {
         let workloads = problem.workloads();
         let (class, examples) = placement_classes(workloads);
         let needs: Vec<Needs> = workloads.iter().map(|w| needs(problem, w)).collect();
-        let asked: Vec<bool> =
-            problem.demand().columns().into_iter().map(|c| c.iter().any(|&d| d > 0)).collect();
         let rules = problem.cluster().overcommit;
         let totals = totals(problem, &needs);
+        let shapes = shapes(needs, &class);
+        let asked: Vec<&Shape> = shapes.iter().filter(|shape| shape.asked(problem)).collect();
         let mut row = Vec::new();
         let mut all: Vec<Kind> = problem
             .pool_kinds()
@@ -109,12 +134,11 @@ impl Kinds {
             .map(|pool| {
                 let mut kind = facts(problem, pool, &examples, &totals);
                 kind.useful = (kind.serves_system && problem.needs_system_node())
-                    || (0..needs.len())
-                        .any(|i| asked[i] && kind.copies(&needs[i], class[i], &mut row) > 0);
+                    || asked.iter().any(|shape| kind.copies(shape, &mut row) > 0);
                 kind
             })
             .collect();
-        forget_unattainable(problem, &mut all, &needs, &class);
+        forget_unattainable(problem, &mut all, &asked);
         // By rate, and a kind before those of its rate that it covers.
         let mut order: Vec<u32> =
             (0..all.len() as u32).filter(|&j| all[j as usize].useful).collect();
@@ -124,7 +148,7 @@ impl Kinds {
             (kind.rate, Reverse((&kind.reach, kind.serves_system, admitted)), j)
         });
         let overcommit = [rules.cpu.is_some(), rules.memory.is_some()];
-        let mut kinds = Self { all, front: Vec::new(), needs, class, overcommit };
+        let mut kinds = Self { all, front: Vec::new(), shapes, overcommit };
         for j in order {
             if !kinds.front.iter().any(|&k| kinds.covers(k, j)) {
                 kinds.front.push(j);
@@ -156,30 +180,31 @@ impl Kinds {
 const LOOKED_AT: usize = 1_000_000;
 
 /// Lowers capacities to what the pods that fit can take of them.
-fn forget_unattainable(problem: &Problem, all: &mut [Kind], needs: &[Needs], class: &[u32]) {
-    if all.len() * needs.len() > LOOKED_AT {
+fn forget_unattainable(problem: &Problem, all: &mut [Kind], shapes: &[&Shape]) {
+    if all.len() * problem.workloads().len() > LOOKED_AT {
         return;
     }
-    let most_asked: Vec<u64> = problem
-        .demand()
-        .columns()
-        .into_iter()
-        .map(|pods| u64::from(pods.iter().copied().max().unwrap_or(0)))
+    // Most pods of each shape at once on a node, by demand and the workloads' own limits.
+    let asked: Vec<u64> = shapes
+        .iter()
+        .map(|shape| {
+            let pods = |&i: &usize| problem.demand().column(i).iter().copied().max().unwrap_or(0);
+            shape.members.iter().map(|i| u64::from(pods(i)).min(shape.needs.per_node)).sum()
+        })
         .collect();
-    let dims = needs.first().map_or(0, |needs| needs.size.len());
+    let dims = all.first().map_or(0, |kind| kind.room.usable.len());
     let mut row = Vec::new();
-    // Kinds by the workloads that fit them.
+    // Kinds by the shapes that fit them.
     let mut groups: BTreeMap<Vec<usize>, Vec<usize>> = BTreeMap::new();
     for (j, kind) in all.iter().enumerate() {
-        let homes = (0..needs.len())
-            .filter(|&i| most_asked[i] > 0 && kind.copies(&needs[i], class[i], &mut row) > 0);
+        let homes = (0..shapes.len()).filter(|&i| kind.copies(shapes[i], &mut row) > 0);
         groups.entry(homes.collect()).or_default().push(j);
     }
     for (homes, kinds) in groups {
-        let asked = |i: usize| most_asked[i].min(needs[i].per_node);
         for d in 0..dims {
             let largest = kinds.iter().map(|&j| all[j].room.usable[d]).max().unwrap_or(0);
-            let sums = Attainable::of(homes.iter().map(|&i| (needs[i].size[d], asked(i))), largest);
+            let pods = homes.iter().map(|&i| (shapes[i].needs.size[d], asked[i]));
+            let sums = Attainable::of(pods, largest);
             for &j in &kinds {
                 let usable = sums.within(all[j].room.usable[d]);
                 all[j].room.usable[d] = usable;
@@ -187,7 +212,8 @@ fn forget_unattainable(problem: &Problem, all: &mut [Kind], needs: &[Needs], cla
             }
         }
         let largest = kinds.iter().filter_map(|&j| all[j].room.sustained).max().unwrap_or(0);
-        let sums = Attainable::of(homes.iter().map(|&i| (needs[i].mean, asked(i))), largest);
+        let pods = homes.iter().map(|&i| (shapes[i].needs.mean, asked[i]));
+        let sums = Attainable::of(pods, largest);
         for &j in &kinds {
             let sustained = all[j].room.sustained.map(|room| sums.within(room));
             all[j].room.sustained = sustained;

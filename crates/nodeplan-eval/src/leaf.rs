@@ -90,10 +90,9 @@ fn homeless(problem: &Problem, kinds: &Kinds, view: &LeafView<'_>, allowed: &[u3
         return true;
     }
     let mut row = Vec::new();
-    problem.demand().columns().into_iter().enumerate().any(|(i, demand)| {
-        let mut holds =
-            |&j: &u32| kinds.all[j as usize].copies(&kinds.needs[i], kinds.class[i], &mut row) > 0;
-        demand.iter().any(|&pods| pods > 0) && !allowed.iter().any(&mut holds)
+    kinds.shapes.iter().any(|shape| {
+        let mut holds = |&j: &u32| kinds.all[j as usize].copies(shape, &mut row) > 0;
+        shape.asked(problem) && !allowed.iter().any(&mut holds)
     })
 }
 

@@ -595,12 +595,10 @@ fn faults_of_amounts(parts: &ProblemParts, faults: &mut Vec<ProblemError>) {
         check("the memory limit", name, memory, Problem::MAX_AMOUNT);
         check("the mean CPU use", name, workload.cpu_mean.0, Problem::MAX_AMOUNT);
     }
-    for (index, workload) in parts.workloads.iter().enumerate() {
-        if let Some(most) = parts.demand.columns().into_iter().nth(index) {
-            let most = most.iter().copied().max().unwrap_or(0);
-            let limit = u64::from(Problem::MAX_REPLICAS);
-            check("the number of pods", &workload.full_name(), u64::from(most), limit);
-        }
+    for (workload, pods) in parts.workloads.iter().zip(parts.demand.columns()) {
+        let most = pods.iter().copied().max().unwrap_or(0);
+        let limit = u64::from(Problem::MAX_REPLICAS);
+        check("the number of pods", &workload.full_name(), u64::from(most), limit);
     }
     for sku in &parts.skus {
         check("the rate", &sku.name, sku.rates.on_demand.0, Problem::MAX_RATE);

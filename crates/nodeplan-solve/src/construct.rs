@@ -39,12 +39,16 @@ struct Filler {
     kind: usize,
     /// Classes that fit, best value per scarcest share first.
     order: Vec<u32>,
+    /// Their sizes: order × dims.
+    sizes: Vec<i64>,
+    /// Least size from a place in the order on: order × dims.
+    least: Vec<i64>,
 }
 
 impl Filler {
-    fn new(compiled: &Compiled, kind: usize, values: &[f64]) -> Self {
+    fn new(compiled: &Compiled, kind: usize, values: &[f64], demand: &[u32]) -> Self {
         let mut order: Vec<(f64, u32)> = (0..compiled.classes.len())
-            .filter(|&class| compiled.fits(kind, class))
+            .filter(|&class| demand[class] > 0 && compiled.fits(kind, class))
             .map(|class| {
                 let share = (0..compiled.dims)
                     .map(|dim| {
@@ -56,7 +60,16 @@ impl Filler {
             })
             .collect();
         order.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
-        Self { kind, order: order.into_iter().map(|(_, class)| class).collect() }
+        let order: Vec<u32> = order.into_iter().map(|(_, class)| class).collect();
+        let dims = compiled.dims;
+        let size = |class: &u32, dim| compiled.size(kind, *class as usize, dim);
+        let sizes: Vec<i64> =
+            order.iter().flat_map(|class| (0..dims).map(move |dim| size(class, dim))).collect();
+        let mut least = sizes.clone();
+        for at in (dims..least.len()).rev() {
+            least[at - dims] = least[at - dims].min(least[at]);
+        }
+        Self { kind, order, sizes, least }
     }
 
     /// The content and its value, within what is left.
@@ -64,13 +77,22 @@ impl Filler {
         let mut room = compiled.kinds[self.kind].capacity.clone();
         let mut content = Vec::new();
         let mut value = 0.0;
-        for &class in &self.order {
+        let dims = compiled.dims;
+        for (at, &class) in self.order.iter().enumerate() {
+            if left[class as usize] == 0 {
+                continue;
+            }
+            // Nothing from here on fits any more.
+            if room.iter().zip(&self.least[at * dims..]).any(|(room, least)| room < least) {
+                break;
+            }
             let mut pods = left[class as usize].min(compiled.classes[class as usize].per_node);
-            for (dim, room) in room.iter().enumerate() {
-                if pods == 0 {
+            let sizes = &self.sizes[at * dims..(at + 1) * dims];
+            for (room, &size) in room.iter().zip(sizes) {
+                if size > *room {
+                    pods = 0;
                     break;
                 }
-                let size = compiled.size(self.kind, class as usize, dim);
                 if size > 0 {
                     pods = pods.min(u32::try_from(room / size).unwrap_or(u32::MAX));
                 }
@@ -78,8 +100,8 @@ impl Filler {
             if pods == 0 {
                 continue;
             }
-            for (dim, room) in room.iter_mut().enumerate() {
-                *room -= compiled.size(self.kind, class as usize, dim) * i64::from(pods);
+            for (room, &size) in room.iter_mut().zip(sizes) {
+                *room -= size * i64::from(pods);
             }
             value += values[class as usize] * f64::from(pods);
             content.push((class, pods));
@@ -98,14 +120,15 @@ fn cover_point(
     limits: &mut [u32],
 ) -> Option<Packed> {
     let mut left = target.demand[point].clone();
+    let mut open = left.iter().filter(|pods| **pods > 0).count();
     let mut packed = Packed::default();
     let fillers: Vec<Filler> =
-        target.kinds.iter().map(|&kind| Filler::new(compiled, kind, values)).collect();
+        target.kinds.iter().map(|&kind| Filler::new(compiled, kind, values, &left)).collect();
     // Lazy greedy: a kind's best ratio only falls while demand shrinks, so a stale ratio is an
     // upper bound and most kinds need no new fill.
     let mut stale: Vec<f64> = vec![f64::INFINITY; fillers.len()];
     let mut fresh: Vec<Option<Vec<(u32, u32)>>> = vec![None; fillers.len()];
-    while left.iter().any(|pods| *pods > 0) {
+    while open > 0 {
         let next = (0..fillers.len())
             .filter(|&i| limits[i] > 0)
             .max_by(|&a, &b| stale[a].total_cmp(&stale[b]).then(b.cmp(&a)))?;
@@ -128,7 +151,9 @@ fn cover_point(
             .min(limits[next])
             .max(1);
         for &(class, pods) in &content {
-            left[class as usize] -= pods * times;
+            let left = &mut left[class as usize];
+            *left -= pods * times;
+            open -= usize::from(*left == 0);
         }
         limits[next] -= times;
         fresh.iter_mut().for_each(|f| *f = None);

@@ -151,48 +151,101 @@ fn binding(problem: &Problem, pool: &NodePool, room: &Room<'_>) -> (Vec<Bind>, u
     let Some(point) = points.rev().max_by_key(|&point| pool.nodes(point)) else {
         return (Vec::new(), 0);
     };
-    let members: Vec<(WorkloadId, Vec<u128>)> = pods_at(&pool.packings[point])
-        .into_keys()
-        .map(|id| (id, room.need(problem.workload(id))))
-        .collect();
-    let mut tally: BTreeMap<String, u64> = BTreeMap::new();
+    let members = Members::of(problem, &pool.packings[point], room);
+    let names = row_names(problem);
+    let mut tally: BTreeMap<&str, u64> = BTreeMap::new();
     let mut open = 0_u64;
     for packing in &pool.packings[point] {
-        match first_short(problem, room, packing, &members) {
-            Some(what) => *tally.entry(what).or_default() += u64::from(packing.nodes),
+        match members.first_short(room, packing) {
+            Some(at) => {
+                let what = names.get(at).map_or(PER_NODE, String::as_str);
+                *tally.entry(what).or_default() += u64::from(packing.nodes);
+            }
             None => open += u64::from(packing.nodes),
         }
     }
     let of = pool.nodes(point);
     let mut binds: Vec<Bind> =
-        tally.into_iter().map(|(what, nodes)| Bind { what, nodes, of }).collect();
+        tally.into_iter().map(|(what, nodes)| Bind { what: what.to_owned(), nodes, of }).collect();
     binds.sort_by(|a, b| b.nodes.cmp(&a.nodes).then_with(|| a.what.cmp(&b.what)));
     (binds, open)
 }
 
-/// The first thing short for the pod short of the fewest things; `None` where one fits.
-fn first_short(
-    problem: &Problem,
-    room: &Room<'_>,
-    packing: &Packing,
-    members: &[(WorkloadId, Vec<u128>)],
-) -> Option<String> {
-    let taken = room.taken(&packing.content);
-    let mut closest: Option<(usize, String)> = None;
-    for (id, need) in members {
-        let with: Vec<u128> = taken.iter().zip(need).map(|(a, b)| a.saturating_add(*b)).collect();
-        let mut shorts: Vec<String> =
-            room.shortages(&with).into_iter().map(|short| short.what).collect();
-        let on = packing.content.iter().find(|(other, _)| other == id).map_or(0, |(_, pods)| *pods);
-        if problem.workload(*id).max_per_node.is_some_and(|most| on >= most) {
-            shorts.push("pods per node of a workload".to_owned());
+/// What is short where a node holds as many pods of a workload as it may.
+const PER_NODE: &str = "pods per node of a workload";
+
+/// A workload of a pool.
+struct Member {
+    id: WorkloadId,
+    need: Vec<u128>,
+    per_node: Option<u32>,
+}
+
+/// The workloads of a pool at one load point.
+struct Members {
+    all: Vec<Member>,
+    /// Those that need less of something than each one before them: nobody else is ever the
+    /// first short of the fewest things, as long as none of these meets its bound per node.
+    least: Vec<usize>,
+}
+
+impl Members {
+    fn of(problem: &Problem, packings: &[Packing], room: &Room<'_>) -> Self {
+        let member = |id| {
+            let workload = problem.workload(id);
+            Member { id, need: room.need(workload), per_node: workload.max_per_node }
+        };
+        let all: Vec<Member> = pods_at(packings).into_keys().map(member).collect();
+        let counts: Vec<usize> =
+            (0..room.capacity().len()).filter(|&row| room.capacity()[row] < u128::MAX).collect();
+        let mut least: Vec<usize> = Vec::new();
+        for (at, one) in all.iter().enumerate() {
+            let no_less =
+                |&other: &usize| counts.iter().all(|&row| all[other].need[row] <= one.need[row]);
+            if !least.iter().any(no_less) {
+                least.push(at);
+            }
         }
-        let first = shorts.first()?.clone();
-        if closest.as_ref().is_none_or(|(count, _)| shorts.len() < *count) {
-            closest = Some((shorts.len(), first));
+        Self { all, least }
+    }
+
+    /// The row of the first thing short for the pod short of the fewest things, one beyond the
+    /// last for the bound per node; `None` where a pod fits.
+    fn first_short(&self, room: &Room<'_>, packing: &Packing) -> Option<usize> {
+        let taken = room.taken(&packing.content);
+        let bounded = |member: &Member| {
+            member.per_node.is_some_and(|most| {
+                let own = packing.content.iter().find(|(id, _)| *id == member.id);
+                own.map_or(0, |(_, pods)| *pods) >= most
+            })
+        };
+        let least = self.least.iter().map(|&at| &self.all[at]);
+        if least.clone().any(bounded) {
+            closest(room, &taken, self.all.iter().map(|one| (one, bounded(one))))
+        } else {
+            closest(room, &taken, least.map(|one| (one, false)))
         }
     }
-    closest.map(|(_, what)| what)
+}
+
+/// The first row short for the member short of the fewest.
+fn closest<'a>(
+    room: &Room<'_>,
+    taken: &[u128],
+    members: impl Iterator<Item = (&'a Member, bool)>,
+) -> Option<usize> {
+    let mut closest: Option<(usize, usize)> = None;
+    for (member, bounded) in members {
+        let with = taken.iter().zip(&member.need).map(|(a, b)| a.saturating_add(*b));
+        let short = with.zip(room.capacity()).map(|(need, have)| need > *have);
+        let mut shorts = short.chain([bounded]).enumerate().filter(|(_, short)| *short);
+        let (first, _) = shorts.next()?;
+        let count = 1 + shorts.count();
+        if closest.is_none_or(|(least, _)| count < least) {
+            closest = Some((count, first));
+        }
+    }
+    closest.map(|(_, first)| first)
 }
 
 /// The cheapest other size on which every node's content would fit as it is.
@@ -211,8 +264,8 @@ fn runner_up(problem: &Problem, pool: &NodePool) -> Option<RunnerUp> {
     let fits = |kind: PoolKind| {
         let room = Room::new(problem, kind);
         (pool.mode == PoolMode::User || placement::serves_system(problem, kind))
-            && members.iter().all(|id| placement::admits(problem, kind, problem.workload(*id)))
             && contents.iter().all(|content| room.holds(&room.taken(content)))
+            && members.iter().all(|id| placement::admits(problem, kind, problem.workload(*id)))
     };
     let kind = kinds.into_iter().find(|kind| fits(*kind))?;
     let sku = problem.sku(kind.sku);
