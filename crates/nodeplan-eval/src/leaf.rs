@@ -28,6 +28,8 @@ pub(crate) struct LeafBound {
     pub cut_short: u64,
 }
 
+/// Knapsacks up to which threads cost more than they save, unless quotas are large.
+const FEW: usize = 16;
 /// First knapsack quota; each further round has eight times more.
 const FIRST_QUOTA: u64 = 2_048;
 /// How near to the truth a search must come, by round, as powers of two: what many labels do not
@@ -168,10 +170,13 @@ fn price_all(
     out: &mut LeafBound,
 ) -> Option<Factor> {
     let known: &Hints = hints;
-    let ready: Vec<Option<Task>> = tasks
-        .par_iter()
-        .map(|&(j, s)| pricing.task(j, s, known.get(&(j, s)).map_or(&[], Vec::as_slice)))
-        .collect();
+    let prepare =
+        |&(j, s): &(u32, usize)| pricing.task(j, s, known.get(&(j, s)).map_or(&[], Vec::as_slice));
+    let ready: Vec<Option<Task>> = if tasks.len() <= FEW {
+        tasks.iter().map(prepare).collect()
+    } else {
+        tasks.par_iter().map(prepare).collect()
+    };
     let mut factor = free;
     let mut pending = Vec::new();
     for (&place, task) in tasks.iter().zip(ready) {
@@ -219,7 +224,11 @@ fn round(
     let start = *factor;
     let price =
         |(task, _): &(Task, i128)| task.price(start.allows(task.limit), effort.quota, effort.near);
-    let searched: Vec<Option<Priced>> = pending.par_iter().map(price).collect();
+    let searched: Vec<Option<Priced>> = if pending.len() <= FEW && effort.quota <= FIRST_QUOTA {
+        pending.iter().map(price).collect()
+    } else {
+        pending.par_iter().map(price).collect()
+    };
     let mut again = Vec::new();
     for ((task, upper), priced) in pending.into_iter().zip(searched) {
         let priced = priced?;

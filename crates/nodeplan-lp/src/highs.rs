@@ -4,6 +4,7 @@
 //! the object's own row and column counts in the same call.
 
 use std::any::Any;
+use std::cell::Cell;
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::ptr::NonNull;
@@ -110,6 +111,13 @@ unsafe extern "C" fn on_callback(
 #[derive(Debug)]
 pub(crate) struct Highs {
     object: NonNull<c_void>,
+    /// Its options are those of [`Highs::for_lps`] and nothing else.
+    for_lps: bool,
+}
+
+thread_local! {
+    /// An emptied object for the next small LP: making one costs more than solving with it.
+    static SPARE: Cell<Option<Highs>> = const { Cell::new(None) };
 }
 
 // SAFETY: the C++ object is owned by this value alone and holds no pointer into a thread's local
@@ -118,6 +126,14 @@ unsafe impl Send for Highs {}
 
 impl Drop for Highs {
     fn drop(&mut self) {
+        if self.for_lps && self.clear_model().is_ok() {
+            let spare = Highs { object: self.object, for_lps: false };
+            // Where the thread ends, or has a spare one already, this destroys it.
+            let mut spare = Some(spare);
+            let kept = SPARE.try_with(|slot| slot.replace(spare.take()));
+            drop((kept, spare));
+            return;
+        }
         // SAFETY: the object came from `Highs_create`, and this is its last use.
         unsafe { ffi::Highs_destroy(self.object.as_ptr()) }
     }
@@ -127,12 +143,34 @@ impl Highs {
     pub(crate) fn new() -> Result<Highs, LpError> {
         // SAFETY: takes no argument; a null answer is handled.
         let object = NonNull::new(unsafe { ffi::Highs_create() }).ok_or(LpError::Start)?;
-        let mut highs = Highs { object };
+        let mut highs = Highs { object, for_lps: false };
         highs.set_bool(c"output_flag", false)?;
         highs.set_int(c"threads", 1)?;
         highs.set_string(c"parallel", c"off")?;
         highs.set_int(c"random_seed", SEED)?;
         Ok(highs)
+    }
+
+    /// An empty one for [`crate::HighsLp`], used before or new.
+    pub(crate) fn for_lps() -> Result<Highs, LpError> {
+        let spare = SPARE.try_with(Cell::take).ok().flatten();
+        let mut highs = match spare {
+            Some(highs) => highs,
+            None => {
+                let mut highs = Highs::new()?;
+                highs.set_string(c"solver", c"simplex")?;
+                highs.set_string(c"presolve", c"off")?;
+                highs
+            }
+        };
+        highs.for_lps = true;
+        Ok(highs)
+    }
+
+    /// Forgets the model and all that is known of it, keeps the options.
+    fn clear_model(&mut self) -> Result<(), LpError> {
+        // SAFETY: a live object.
+        accept("clearModel", unsafe { ffi::Highs_clearModel(self.object.as_ptr()) })
     }
 
     pub(crate) fn set_bool(&mut self, name: &CStr, value: bool) -> Result<(), LpError> {

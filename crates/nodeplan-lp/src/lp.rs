@@ -144,11 +144,8 @@ struct Attempt {
 impl HighsLp {
     /// A program without rows and columns.
     pub fn new() -> Result<HighsLp, LpError> {
-        let mut highs = Highs::new()?;
-        highs.set_string(c"solver", c"simplex")?;
-        highs.set_string(c"presolve", c"off")?;
         Ok(HighsLp {
-            highs,
+            highs: Highs::for_lps()?,
             objective: 0.0,
             primal: Vec::new(),
             row_duals: Vec::new(),

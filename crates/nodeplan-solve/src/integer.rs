@@ -6,7 +6,7 @@
 //! for what they held.
 
 use crate::SolveError;
-use crate::columns::generate::{self, Effort, Pricing, Relaxed, Start};
+use crate::columns::generate::{self, Aim, Effort, Pricing, Relaxed, Start};
 use crate::columns::master::{Duals, Scale};
 use crate::columns::pool::{Column, Pool};
 use crate::columns::target::Target;
@@ -171,7 +171,14 @@ pub struct Finisher<'a> {
 
 impl Finisher<'_> {
     fn quick(&self, rounds: usize) -> Effort {
-        Effort { ladder: generate::QUICK, tolerance: 1e-7, rounds, until: self.until, hold: false }
+        Effort {
+            ladder: generate::QUICK,
+            tolerance: 1e-7,
+            rounds,
+            until: self.until,
+            hold: false,
+            aim: Aim::LP,
+        }
     }
 
     /// Rounds the LP down, prices what is left anew, and so on; the rest goes to a restricted

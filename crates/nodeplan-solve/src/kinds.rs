@@ -21,6 +21,8 @@ const MANY: usize = 600;
 const SAMPLE: usize = 300;
 /// Sets chosen by a sample that cover all pods.
 const LAST: usize = 3;
+/// Pods up to which threads cost more than they save.
+const SMALL: u64 = 500;
 
 /// A set of kinds and how good it is: first what fits none of them, then the cost of the cover.
 struct Tried {
@@ -121,8 +123,11 @@ impl Chooser<'_> {
             };
             let sets: Vec<Vec<usize>> = batch.iter().map(with).collect();
             let view = self.view();
-            let tried: Vec<(Tried, u64)> =
-                sets.into_par_iter().map(|kinds| view.judge(kinds)).collect();
+            let tried: Vec<(Tried, u64)> = if self.target.pods() <= SMALL {
+                sets.into_iter().map(|kinds| view.judge(kinds)).collect()
+            } else {
+                sets.into_par_iter().map(|kinds| view.judge(kinds)).collect()
+            };
             for (tried, work) in tried {
                 self.meter.labels(work);
                 let bar = best.as_ref().map(|b| b.score).or(bar);

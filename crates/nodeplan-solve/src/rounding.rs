@@ -3,7 +3,7 @@
 //! plan would cost. Made for many shapes, where a dive node by node would last too long.
 
 use crate::SolveError;
-use crate::columns::generate::{self, Effort, Relaxed, Start};
+use crate::columns::generate::{self, Aim, Effort, Relaxed, Start};
 use crate::columns::master::Scale;
 use crate::columns::pool::Pool;
 use crate::columns::target::Target;
@@ -58,8 +58,14 @@ pub fn round(
             break;
         }
         pool = shrunk(&left, &pool, &relaxed.reduced, COLUMNS);
-        let effort =
-            Effort { ladder: generate::QUICK, tolerance: 1e-5, rounds: ROUNDS, until, hold: false };
+        let effort = Effort {
+            ladder: generate::QUICK,
+            tolerance: 1e-5,
+            rounds: ROUNDS,
+            until,
+            hold: false,
+            aim: Aim::LP,
+        };
         let start = Start::default();
         let next = generate::generate(compiled, &left, scale, &mut pool, start, &effort, meter)?;
         let Some(next) = next else { break };

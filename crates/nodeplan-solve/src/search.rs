@@ -1,11 +1,11 @@
 //! The whole search: first plan, bound at once, columns, integers, tree.
 
-use crate::columns::generate::{self, Effort, Relaxed, Start};
+use crate::columns::generate::{self, Aim, Effort, Relaxed, Start};
 use crate::columns::master::{Duals, Scale};
 use crate::columns::pool::Pool;
 use crate::columns::target::Target;
 use crate::compact::{Compact, Counted};
-use crate::compile::Compiled;
+use crate::compile::{Compiled, step_of};
 use crate::integer::Finisher;
 use crate::packed::Packed;
 use crate::tree::Tree;
@@ -114,7 +114,7 @@ impl<'a> Search<'a> {
         }
         self.raise(tree.bound().unwrap_or(0));
         let solved = root.complete || !root.reduced.is_empty() || tree.counts();
-        let closed = solved && self.few(&pool, &root) && self.first(&mut tree, &mut pool)?;
+        let closed = solved && self.few() && self.first(&mut tree, &mut pool)?;
         let exhausted = if closed || self.done() || !solved {
             closed
         } else {
@@ -236,6 +236,13 @@ impl<'a> Search<'a> {
         self.best.as_ref().map_or(i128::MAX, |best| best.cost(self.compiled))
     }
 
+    /// What all plans cost multiples of.
+    fn step(&self) -> i128 {
+        let points = self.whole.demand.len();
+        let of = |kind: usize| (0..points).map(move |point| self.compiled.cost(kind, point));
+        step_of(self.whole.kinds.iter().flat_map(|&kind| of(kind)))
+    }
+
     fn raise(&mut self, bound: i128) {
         self.bound = self.bound.max(bound);
     }
@@ -278,6 +285,7 @@ impl<'a> Search<'a> {
             rounds: 2_000,
             until: self.meter.share(if self.compiled.max_pools.is_some() { 350 } else { 500 }),
             hold: self.compiled.max_pools.is_some(),
+            aim: Aim::below(self.cost(), self.step()),
         };
         let solved = generate::generate(
             self.compiled,
@@ -366,8 +374,14 @@ impl<'a> Search<'a> {
             duals.keep_kinds(&self.whole, target);
             let center = (root.bound > 0).then_some((root.bound, duals));
             let until = self.meter.share(600);
-            let effort =
-                Effort { ladder: generate::QUICK, tolerance: 1e-5, rounds, until, hold: true };
+            let effort = Effort {
+                ladder: generate::QUICK,
+                tolerance: 1e-5,
+                rounds,
+                until,
+                hold: true,
+                aim: Aim::LP,
+            };
             let start = Start { center, parent: None };
             generate::generate(self.compiled, target, self.scale, pool, start, &effort, self.meter)
         };
@@ -468,16 +482,9 @@ impl<'a> Search<'a> {
         Ok(false)
     }
 
-    /// Whether a few dozen branches settle the problem sooner than one MIP does: few pods and
-    /// shapes, and no more kinds in use than there may be pools.
-    fn few(&self, pool: &Pool, root: &Relaxed) -> bool {
-        let mut kinds: Vec<usize> =
-            root.values.iter().map(|&(index, _)| pool.columns()[index].kind).collect();
-        kinds.sort_unstable();
-        kinds.dedup();
-        self.whole.pods() <= FEW_PODS
-            && self.compiled.classes.len() <= FEW_CLASSES
-            && self.compiled.max_pools.is_none_or(|most| kinds.len() <= most)
+    /// Whether a few dozen branches settle the problem sooner than one MIP does.
+    fn few(&self) -> bool {
+        self.whole.pods() <= FEW_PODS && self.compiled.classes.len() <= FEW_CLASSES
     }
 
     /// The restricted master again, now that the branches have made more columns.

@@ -5,7 +5,7 @@
 
 use crate::SolveError;
 use crate::branch;
-use crate::columns::generate::{self, Effort, Relaxed, Start};
+use crate::columns::generate::{self, Aim, Effort, Relaxed, Start};
 use crate::columns::knapsack::MOST_JOINT;
 use crate::columns::master::{Duals, Scale, Warm};
 use crate::columns::pool::Pool;
@@ -156,11 +156,16 @@ impl<'a> Tree<'a> {
     /// still allowed.
     fn rounded(&self, target: &Target, bound: i128) -> i128 {
         let cost = self.scale.to_cost(bound);
+        let step = self.step(target);
+        (cost + step - 1) / step * step
+    }
+
+    /// The lattice: what all plans of the kinds still allowed cost multiples of.
+    fn step(&self, target: &Target) -> i128 {
         let points = 0..self.compiled.weights.len();
         let of = |kind: usize, point: usize| self.compiled.cost(kind, point);
         let costs = target.kinds.iter().flat_map(|&k| points.clone().map(move |p| of(k, p)));
-        let step = crate::compile::step_of(costs);
-        (cost + step - 1) / step * step
+        crate::compile::step_of(costs)
     }
 
     /// Searches until the bound is within `gap_ppm` millionths of the best plan, work ends, or
@@ -233,8 +238,15 @@ impl<'a> Tree<'a> {
             Some(_) => self.meter.used() + self.meter.share(20),
             None => u64::MAX,
         };
-        let effort =
-            Effort { ladder: generate::BRANCH, tolerance: 1e-9, rounds: 400, until, hold: false };
+        let aim = Aim::below(cost, self.step(&target));
+        let effort = Effort {
+            ladder: generate::BRANCH,
+            tolerance: 1e-9,
+            rounds: 400,
+            until,
+            hold: false,
+            aim,
+        };
         let parent = self.nodes[index].warm.clone();
         let duals = self.nodes[index].duals.clone();
         let start = Start { center: None, parent: parent.as_deref().map(|warm| (warm, &duals)) };

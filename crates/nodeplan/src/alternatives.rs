@@ -154,7 +154,8 @@ fn variant(
         return Ok(None);
     }
     let problem = Problem::new(parts).map_err(crate::Error::Problem)?;
-    let other = optimize_with(&problem, &small(options, VARIANT_WORK), control)?;
+    let limits = small(options, VARIANT_WORK);
+    let other = optimize_with(&problem, &limits, control)?;
     let (Some(plan), Some(cost)) = (&other.plan, other.cost()) else {
         let note = match other.status {
             Status::Infeasible => "none exists",

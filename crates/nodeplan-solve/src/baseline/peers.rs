@@ -2,7 +2,7 @@
 //! and an integer program over the columns of the root relaxation.
 
 use super::{Baseline, finished};
-use crate::columns::generate::{self, EXACT, Effort, Start};
+use crate::columns::generate::{self, Aim, EXACT, Effort, Start};
 use crate::columns::master::Scale;
 use crate::columns::pool::Pool;
 use crate::columns::target::Target;
@@ -57,7 +57,8 @@ fn rounded(
         }
     }
     let until = meter.share(500);
-    let effort = Effort { ladder: EXACT, tolerance: 1e-9, rounds: 2_000, until, hold: false };
+    let effort =
+        Effort { ladder: EXACT, tolerance: 1e-9, rounds: 2_000, until, hold: false, aim: Aim::LP };
     let scale = Scale::of(compiled);
     let start = Start::default();
     generate::generate(compiled, &target, &scale, &mut pool, start, &effort, meter)?;

@@ -28,6 +28,36 @@ pub struct Effort {
     /// Keep duals near a centre at first and price only kinds that lately had a column to give:
     /// good columns early, where the LP is not going to be solved to its end.
     pub hold: bool,
+    /// What a bound is good for.
+    pub aim: Aim,
+}
+
+/// What a bound is good for, in cost units.
+#[derive(Clone, Copy, Debug)]
+pub struct Aim {
+    /// A bound of so much needs no better one.
+    pub enough: i128,
+    /// Bounds are rounded up to multiples of this, so one within the same step is as good.
+    pub step: i128,
+}
+
+impl Aim {
+    /// The LP's own value, whatever it is.
+    pub const LP: Self = Self { enough: i128::MAX, step: 1 };
+
+    /// As good as the LP's value for plans that cost multiples of `step`, and for a branch that
+    /// is given up at `cost`.
+    pub fn below(cost: i128, step: i128) -> Self {
+        let enough = if cost == i128::MAX { cost } else { (cost - 1).div_euclid(step) * step + 1 };
+        Self { enough, step }
+    }
+
+    /// Whether `bound` is as good as `objective`, both in 1/scale cost units.
+    fn reached(&self, scale: &Scale, bound: i128, objective: f64) -> bool {
+        let steps = |cost: i128| (cost + self.step - 1).div_euclid(self.step);
+        let value = scale.to_cost((objective * (1.0 - 1e-9)) as i128);
+        self.step > 1 && steps(scale.to_cost(bound)) >= steps(value)
+    }
 }
 
 /// Knapsacks × items of a round up to which threads cost more than they save.
@@ -36,7 +66,7 @@ const SMALL_ROUND: usize = 1_000;
 /// Ladder to the end: the last rung is exact.
 pub const EXACT: &[usize] = &[24, 160, 1_500, 20_000, 4_000_000];
 /// Of a branch: most columns are there already.
-pub const BRANCH: &[usize] = &[4_000_000];
+pub const BRANCH: &[usize] = &[1_000, 4_000_000];
 /// Short lists only: good columns, a weak bound.
 pub const QUICK: &[usize] = &[24, 160];
 
@@ -300,7 +330,13 @@ pub fn generate(
         let smooth = state.rung + 1 < effort.ladder.len();
         let improving = state.ask(&pricing, &master.duals(), smooth, labels, pool, meter);
         let objective = master.objective() * scale.factor();
-        let gap = objective - state.best.as_ref().map_or(0, |b| b.0) as f64;
+        let bound = state.best.as_ref().map_or(0, |b| b.0);
+        if scale.to_cost(bound) >= effort.aim.enough {
+            break;
+        }
+        let gap = objective - bound as f64;
+        let close = gap <= effort.tolerance * objective
+            || (!master.is_held() && effort.aim.reached(scale, bound, objective));
         let last = state.rung + 1 == effort.ladder.len();
         let stalled = effort.hold && state.stalled(objective);
         if master.is_held() && (gap < HELD_GAP * objective || (stalled && state.rung >= HELD_RUNG))
@@ -310,7 +346,7 @@ pub fn generate(
             let current = master.duals();
             state.price(&pricing, &current, &current, finer, pool, meter);
             state.move_center(&mut master, objective)?;
-        } else if gap <= effort.tolerance * objective || (improving == 0 && last) {
+        } else if close || (improving == 0 && last) {
             if master.is_held() {
                 master.release()?;
             } else if master.shortage() > 1e-7 && master.raise_penalty()? {

@@ -401,11 +401,8 @@ impl<const D: usize> Search<'_, D> {
     /// Removes labels that another one beats: uses no more, worth no less, same mask.
     fn dominate(&self, labels: &mut Vec<Label<D>>) {
         labels.sort_by(|a, b| {
-            a.mask
-                .cmp(&b.mask)
-                .then(a.used.cmp(&b.used))
-                .then(b.value.cmp(&a.value))
-                .then(a.parent.cmp(&b.parent))
+            let rest = || b.value.cmp(&a.value).then(a.parent.cmp(&b.parent));
+            a.mask.cmp(&b.mask).then_with(|| a.used.cmp(&b.used)).then_with(rest)
         });
         match D {
             1 => dominate_one(labels),
