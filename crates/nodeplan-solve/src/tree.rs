@@ -233,32 +233,7 @@ impl<'a> Tree<'a> {
             }
             Counting::Silent => {}
         }
-        // Where counts rule, contents converge too slowly to be waited for.
-        let until = match self.compact {
-            Some(_) => self.meter.used() + self.meter.share(20),
-            None => u64::MAX,
-        };
-        let aim = Aim::below(cost, self.step(&target));
-        let effort = Effort {
-            ladder: generate::BRANCH,
-            tolerance: 1e-9,
-            rounds: 400,
-            until,
-            hold: false,
-            aim,
-        };
-        let parent = self.nodes[index].warm.clone();
-        let duals = self.nodes[index].duals.clone();
-        let start = Start { center: None, parent: parent.as_deref().map(|warm| (warm, &duals)) };
-        let relaxed = generate::generate(
-            self.compiled,
-            &target,
-            self.scale,
-            pool,
-            start,
-            &effort,
-            self.meter,
-        )?;
+        let relaxed = self.relax(index, &target, pool, cost)?;
         let Some(relaxed) = relaxed else {
             self.open.insert((self.nodes[index].bound, index));
             return Ok(None);
@@ -295,6 +270,34 @@ impl<'a> Tree<'a> {
             }
         }
         Ok(better)
+    }
+
+    /// The LP of a leaf, as far as it may help against `cost`.
+    fn relax(
+        &self,
+        index: usize,
+        target: &Target,
+        pool: &mut Pool,
+        cost: i128,
+    ) -> Result<Option<Relaxed>, SolveError> {
+        // Where counts rule, contents converge too slowly to be waited for.
+        let until = match self.compact {
+            Some(_) => self.meter.used() + self.meter.share(20),
+            None => u64::MAX,
+        };
+        let aim = Aim::below(cost, self.step(target));
+        let effort = Effort {
+            ladder: generate::BRANCH,
+            tolerance: 1e-9,
+            rounds: 400,
+            until,
+            hold: false,
+            aim,
+        };
+        let node = &self.nodes[index];
+        let parent = node.warm.as_deref().map(|warm| (warm, &node.duals));
+        let start = Start { center: None, parent };
+        generate::generate(self.compiled, target, self.scale, pool, start, &effort, self.meter)
     }
 
     /// Bounds and splits a leaf by the relaxation in node counts.
