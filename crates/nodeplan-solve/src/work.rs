@@ -45,7 +45,7 @@ impl<'a> Meter<'a> {
     pub fn new(options: &Options, compiled: &Compiled, control: Control<'a>) -> Self {
         let (classes, points) = (compiled.classes.len() as u64, compiled.weights.len() as u64);
         let rows = classes * points;
-        let own = (rows * classes * 70_000).clamp(15_000_000, 240_000_000 / points.clamp(1, 16));
+        let own = (rows * classes * 85_000).clamp(15_000_000, 240_000_000 / points.clamp(1, 16));
         let limit = if options.work_limit == u64::MAX { own } else { options.work_limit };
         Self { work: Cell::new(Work::default()), limit, rows, control }
     }
