@@ -1,0 +1,1 @@
+//! The HorizontalPodAutoscaler, version 2: proposals per metric, behaviours, its state over time.

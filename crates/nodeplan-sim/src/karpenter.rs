@@ -1,0 +1,1 @@
+//! Node auto-provisioning (Karpenter): provisioning and consolidation.

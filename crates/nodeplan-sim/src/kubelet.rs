@@ -1,0 +1,1 @@
+//! The kubelet: QoS, eviction order, control groups.

@@ -1,0 +1,1 @@
+//! How load becomes response time: one queue per pod, and its percentiles.

@@ -1,0 +1,1 @@
+//! The kube-scheduler: filters, scores, preemption, its cycle.

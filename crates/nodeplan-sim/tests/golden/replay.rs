@@ -1,0 +1,79 @@
+//! Replays recorded answers of the real controllers: one JSON object per line, the set named by
+//! the file's name. Shared with the command that replays whole files.
+
+use std::fs::File;
+use std::io::{BufRead as _, BufReader, Read};
+use std::path::Path;
+
+use flate2::read::GzDecoder;
+
+#[path = "autoscaler.rs"]
+mod autoscaler;
+#[path = "hpa.rs"]
+mod hpa;
+#[path = "karpenter.rs"]
+mod karpenter;
+#[path = "kubelet.rs"]
+mod kubelet;
+#[path = "scheduler.rs"]
+mod scheduler;
+
+/// How our answer compares with the recorded one.
+#[derive(Debug)]
+pub enum Verdict {
+    /// The same, bit for bit.
+    Equal,
+    /// Not the same: the case and what differs.
+    Different(String),
+    /// Left out by a rule of the set that does not look at the case's name.
+    Excluded(&'static str),
+}
+
+/// Answers one line of a set; an error is a line that cannot be read.
+pub type Replay = fn(&str) -> Result<Verdict, serde_json::Error>;
+
+/// What replaying a file showed.
+#[derive(Debug, Default)]
+pub struct Tally {
+    /// Cases answered alike.
+    pub equal: usize,
+    /// Cases answered otherwise, each with its difference.
+    pub different: Vec<String>,
+    /// Cases left out, each with the rule.
+    pub excluded: Vec<&'static str>,
+}
+
+/// The replay of the set that a file's name begins with, as in `hpa_replicas.public.jsonl.gz`.
+pub fn of_name(path: &Path) -> Option<Replay> {
+    let name = path.file_name()?.to_str()?;
+    let set = name.split('.').next()?;
+    [hpa::replay, scheduler::replay, autoscaler::replay, kubelet::replay, karpenter::replay]
+        .iter()
+        .find_map(|of_set| of_set(set))
+}
+
+/// Replays every line of a file, plain or gzipped.
+///
+/// # Errors
+/// A file that cannot be read, a set that nothing here replays, or a line that is not of the set.
+pub fn file(path: &Path) -> Result<Tally, String> {
+    let place = path.display();
+    let replay = of_name(path).ok_or_else(|| format!("{place}: no set of this name is known"))?;
+    let file = File::open(path).map_err(|error| format!("{place}: {error}"))?;
+    let gzipped = path.extension().is_some_and(|extension| extension == "gz");
+    let reader: Box<dyn Read> =
+        if gzipped { Box::new(GzDecoder::new(file)) } else { Box::new(file) };
+    let mut tally = Tally::default();
+    for (index, line) in BufReader::new(reader).lines().enumerate() {
+        let line = line.map_err(|error| format!("{place}:{}: {error}", index + 1))?;
+        if line.trim().is_empty() {
+            continue;
+        }
+        match replay(&line).map_err(|error| format!("{place}:{}: {error}", index + 1))? {
+            Verdict::Equal => tally.equal += 1,
+            Verdict::Different(difference) => tally.different.push(difference),
+            Verdict::Excluded(rule) => tally.excluded.push(rule),
+        }
+    }
+    Ok(tally)
+}
