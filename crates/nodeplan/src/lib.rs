@@ -66,4 +66,5 @@ pub use nodeplan_eval as eval;
 pub use nodeplan_io as io;
 pub use nodeplan_model as model;
 pub use nodeplan_report as report;
+pub use nodeplan_sim as sim;
 pub use nodeplan_solve as solve;
