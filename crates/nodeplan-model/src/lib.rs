@@ -14,5 +14,8 @@ pub mod placement;
 pub mod plan;
 pub mod problem;
 pub mod resources;
+pub mod scenario;
+pub mod scorecard;
+pub mod timeline;
 pub mod units;
 pub mod workload;

@@ -1,0 +1,417 @@
+//! Scenario: what happens to a plan over time. Traffic, what a request costs, how workloads and
+//! pools scale, how long things take, what breaks. Rates are micro-units a second, times are
+//! milliseconds since the start of the run, factors are parts per million: all integers, so that
+//! a scenario file means the same everywhere.
+
+use crate::ids::WorkloadId;
+use crate::units::{Bytes, MilliCpu};
+use serde::{Deserialize, Serialize};
+
+/// One million: factors are parts per million.
+pub const MILLION: u64 = 1_000_000;
+
+/// A traffic series: the mean rate in each of equal steps.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Series {
+    /// Name of the column it was read from, or of the generator.
+    pub name: String,
+    /// Length of a step, milliseconds.
+    pub step_millis: u64,
+    /// Mean rate in each step, in millionths of a request a second.
+    pub micro_per_second: Vec<u64>,
+}
+
+/// Where a workload's arrivals come from; several add up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Source {
+    /// A series times a factor.
+    Series {
+        /// Index into [`Scenario::series`].
+        series: usize,
+        /// Parts per million.
+        factor: u64,
+    },
+    /// Requests that another workload serves, each causing so many.
+    Calls {
+        /// Who calls.
+        caller: WorkloadId,
+        /// Calls per request, parts per million.
+        factor: u64,
+    },
+}
+
+/// Where a Service sends a request.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Balancing {
+    /// To a ready pod at random (kube-proxy).
+    #[default]
+    Random,
+    /// To the pod with the fewest requests inside (mesh).
+    LeastRequest,
+}
+
+/// What one unit of work costs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Service {
+    /// Requests that somebody waits for.
+    Requests {
+        /// Mean CPU of a request, microseconds of one core.
+        cpu_micros: u64,
+        /// Squared coefficient of variation of it, thousandths.
+        cv2_milli: u32,
+        /// Latency that is not CPU, microseconds.
+        latency_micros: u64,
+        /// Most requests served at once in a pod (a worker pool); none: processor sharing.
+        workers: Option<u32>,
+        /// A client gives up after this.
+        timeout_millis: u64,
+        /// Where the Service sends them.
+        balancing: Balancing,
+    },
+    /// Messages of one queue shared by all pods.
+    Messages {
+        /// Mean CPU of a message, microseconds of one core.
+        cpu_micros: u64,
+        /// Messages taken at once.
+        batch: u32,
+    },
+    /// Jobs: each a pod's worth of work.
+    Jobs {
+        /// CPU of a job, microseconds of one core.
+        cpu_micros: u64,
+        /// Arrivals (messages) that make one job.
+        arrivals_per_job: u32,
+    },
+    /// No work of its own: pods run idle.
+    #[default]
+    None,
+}
+
+/// What counts as good service.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Objective {
+    /// A request is good if answered within this; a queue if its oldest message is younger; a
+    /// job if it starts within it. None: nothing is promised.
+    pub within_millis: Option<u64>,
+    /// Share that must be good, parts per million.
+    pub share: u64,
+    /// The percentile of response times that is shown for it, parts per million.
+    pub percentile: u64,
+}
+
+/// Load of one workload.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Load {
+    /// Arrivals.
+    pub sources: Vec<Source>,
+    /// Index of dispersion of arrivals, thousandths (1000: Poisson).
+    pub burstiness_milli: u32,
+    /// Cost of one.
+    pub service: Service,
+    /// CPU of an idle pod.
+    pub idle: MilliCpu,
+    /// Memory of an idle pod.
+    pub memory: Bytes,
+    /// Memory of a request inside.
+    pub memory_each: Bytes,
+    /// From scheduled to Ready, image pull apart.
+    pub startup_millis: u64,
+    /// CPU while starting.
+    pub startup_cpu: MilliCpu,
+    /// The objective.
+    pub objective: Objective,
+}
+
+/// One metric of an HPA.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Metric {
+    /// CPU, percent of the request.
+    CpuUtilization(u32),
+    /// Memory, percent of the request.
+    MemoryUtilization(u32),
+    /// Queue length, messages per pod.
+    QueueLength(u64),
+    /// Requests a second per pod, thousandths.
+    RequestsPerPod(u64),
+}
+
+/// How a policy list is combined (`autoscaling/v2 ScalingPolicySelect`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Select {
+    /// The policy that allows most.
+    #[default]
+    Max,
+    /// The policy that allows least.
+    Min,
+    /// No scaling that way.
+    Disabled,
+}
+
+/// One rate policy of a behaviour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RatePolicy {
+    /// Percent of the replicas; else pods.
+    pub percent: bool,
+    /// How many.
+    pub value: u32,
+    /// In how many seconds.
+    pub period_seconds: u32,
+}
+
+/// One direction of a behaviour.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rules {
+    /// Stabilisation window, seconds.
+    pub window_seconds: Option<u32>,
+    /// How policies combine.
+    pub select: Select,
+    /// Policies; none: the API's defaults.
+    pub policies: Option<Vec<RatePolicy>>,
+    /// Tolerance, thousandths; none: 100.
+    pub tolerance_milli: Option<u32>,
+}
+
+/// Behaviour of an HPA, as written.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Behavior {
+    /// Upwards.
+    pub up: Rules,
+    /// Downwards.
+    pub down: Rules,
+}
+
+/// Replicas wanted between two times of the day or week (KEDA cron, scheduled scaling).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Schedule {
+    /// Days of the week it holds on, bit 0 Monday.
+    pub days: u8,
+    /// From this second of the local day.
+    pub from_second: u32,
+    /// To this second of the local day; not after `from_second`: the next day.
+    pub to_second: u32,
+    /// At least so many.
+    pub min: u32,
+}
+
+/// Horizontal autoscaling of one workload.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Autoscaling {
+    /// Fewest replicas.
+    pub min: u32,
+    /// Most replicas.
+    pub max: u32,
+    /// Metrics; none: replicas stay as they are.
+    pub metrics: Vec<Metric>,
+    /// Behaviour; none: the legacy path.
+    pub behavior: Option<Behavior>,
+    /// Scheduled minimums.
+    pub schedules: Vec<Schedule>,
+    /// KEDA: scales to zero when idle this long.
+    pub cooldown_seconds: Option<u32>,
+    /// KEDA: more than this many messages wake it from zero.
+    pub activation: u64,
+}
+
+/// Bounds of one pool of the plan.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PoolBounds {
+    /// Fewest nodes.
+    pub min: u32,
+    /// Most nodes.
+    pub max: u32,
+    /// Nodes at the start.
+    pub initial: u32,
+    /// Spot nodes: may be evicted with 30 s notice.
+    pub spot: bool,
+    /// Priority of the pool for the priority expander.
+    pub priority: i32,
+    /// Scheduled minimums.
+    pub schedules: Vec<Schedule>,
+}
+
+/// How long nodes take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NodeTimes {
+    /// Median from the request to Ready.
+    pub ready_p50_millis: u64,
+    /// 95th percentile of it.
+    pub ready_p95_millis: u64,
+    /// From deletion to gone (and no longer paid).
+    pub delete_millis: u64,
+    /// Image pull of a pod on a node that has not run its workload.
+    pub pull_millis: u64,
+}
+
+impl Default for NodeTimes {
+    fn default() -> Self {
+        Self {
+            ready_p50_millis: 150_000,
+            ready_p95_millis: 300_000,
+            delete_millis: 60_000,
+            pull_millis: 5_000,
+        }
+    }
+}
+
+/// What chooses among pools that could grow.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Expander {
+    /// At random (AKS's default).
+    #[default]
+    Random,
+    /// Least unused CPU and memory.
+    LeastWaste,
+    /// Most pods placed.
+    MostPods,
+    /// Highest priority.
+    Priority,
+}
+
+/// The cluster autoscaler's profile, as AKS has it; times in milliseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AutoscalerProfile {
+    /// Whether it runs at all.
+    pub enabled: bool,
+    /// Between two looks.
+    pub scan_millis: u64,
+    /// No scale-down so long after a scale-up.
+    pub delay_after_add_millis: u64,
+    /// No scale-down so long after a node went.
+    pub delay_after_delete_millis: u64,
+    /// No scale-down so long after a failure.
+    pub delay_after_failure_millis: u64,
+    /// A node must be unneeded so long.
+    pub unneeded_millis: u64,
+    /// An unready node must be unneeded so long.
+    pub unready_millis: u64,
+    /// Below this share of requests a node is unneeded, thousandths.
+    pub utilization_milli: u32,
+    /// Longest wait for a pod to end.
+    pub max_graceful_millis: u64,
+    /// A node that is not there by then failed.
+    pub max_provision_millis: u64,
+    /// Which pool grows.
+    pub expander: Expander,
+    /// Similar pools grow together.
+    pub balance: bool,
+    /// Pods with local storage keep a node.
+    pub skip_local_storage: bool,
+    /// Pods of kube-system keep a node.
+    pub skip_system_pods: bool,
+    /// A pod must be so old to count.
+    pub new_pod_delay_millis: u64,
+}
+
+impl Default for AutoscalerProfile {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            scan_millis: 10_000,
+            delay_after_add_millis: 600_000,
+            delay_after_delete_millis: 10_000,
+            delay_after_failure_millis: 180_000,
+            unneeded_millis: 600_000,
+            unready_millis: 1_200_000,
+            utilization_milli: 500,
+            max_graceful_millis: 600_000,
+            max_provision_millis: 900_000,
+            expander: Expander::Random,
+            balance: false,
+            skip_local_storage: false,
+            skip_system_pods: true,
+            new_pod_delay_millis: 0,
+        }
+    }
+}
+
+/// Something that happens at a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Event {
+    /// When, milliseconds since the start.
+    pub at_millis: u64,
+    /// What.
+    pub what: Happening,
+}
+
+/// What can happen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Happening {
+    /// The oldest node of a pool dies; auto-repair brings it back after that long.
+    NodeFails {
+        /// Index of the pool.
+        pool: usize,
+        /// Until repaired.
+        repair_millis: u64,
+    },
+    /// All nodes of a zone die for that long.
+    ZoneFails {
+        /// Zone, 1 to 3.
+        zone: u8,
+        /// Until back.
+        millis: u64,
+    },
+    /// Spot nodes of a pool are evicted, 30 s after the notice.
+    SpotEviction {
+        /// Index of the pool.
+        pool: usize,
+        /// How many nodes.
+        nodes: u32,
+    },
+    /// Requests for nodes of a pool fail for that long.
+    ProvisioningFails {
+        /// Index of the pool.
+        pool: usize,
+        /// For how long.
+        millis: u64,
+    },
+    /// A workload is rolled out anew: surge and unavailable in percent of its replicas.
+    Rollout {
+        /// Which.
+        workload: WorkloadId,
+        /// Surge, percent, rounded up.
+        surge_percent: u32,
+        /// Unavailable, percent, rounded down.
+        unavailable_percent: u32,
+    },
+    /// The nodes of a pool are replaced, so many at once.
+    Upgrade {
+        /// Index of the pool.
+        pool: usize,
+        /// Surge nodes.
+        surge: u32,
+    },
+}
+
+/// A run: one sample path of everything above.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Scenario {
+    /// Seed of every random stream.
+    pub seed: u64,
+    /// Local wall-clock time of the start, seconds since a Monday midnight (schedules).
+    pub start_second_of_week: u32,
+    /// Length of the run.
+    pub horizon_millis: u64,
+    /// Length of a sample of the timeline.
+    pub sample_millis: u64,
+    /// Traffic.
+    pub series: Vec<Series>,
+    /// Load, one per workload of the problem.
+    pub loads: Vec<Load>,
+    /// Autoscaling, one per workload; none: a fixed number of replicas.
+    pub scaling: Vec<Option<Autoscaling>>,
+    /// Replicas at the start, one per workload.
+    pub replicas: Vec<u32>,
+    /// Bounds, one per pool of the plan.
+    pub pools: Vec<PoolBounds>,
+    /// How long nodes take.
+    pub times: NodeTimes,
+    /// The cluster autoscaler.
+    pub autoscaler: AutoscalerProfile,
+    /// Events, in any order.
+    pub events: Vec<Event>,
+}

@@ -1,0 +1,146 @@
+//! Timeline: one sample path of a plan under a scenario, in equal samples. Tables are flat, one
+//! row per sample, one column per workload or pool.
+
+use crate::units::Spend;
+use serde::{Deserialize, Serialize};
+
+/// What a workload did in one sample.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct WorkloadSample {
+    /// Arrivals.
+    pub offered: u64,
+    /// Answered.
+    pub served: u64,
+    /// Given up or dropped.
+    pub lost: u64,
+    /// Answered within the objective, thousandths of a request.
+    pub good_milli: u64,
+    /// Replicas the controller wants at the end of the sample.
+    pub wanted: u32,
+    /// Pods that serve at the end.
+    pub ready: u32,
+    /// Pods without a node at the end.
+    pub pending: u32,
+    /// Mean CPU use of all its pods, milli-cores.
+    pub cpu_milli: u64,
+    /// Mean memory use of all its pods, bytes.
+    pub memory: u64,
+    /// Requests or messages waiting at the end.
+    pub backlog: u64,
+    /// Age of the oldest message at the end, milliseconds.
+    pub oldest_millis: u64,
+    /// Median, 95th and 99th percentile of response times, microseconds.
+    pub latency_micros: [u64; 3],
+}
+
+/// What a pool did in one sample.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PoolSample {
+    /// Nodes paid for at the end.
+    pub nodes: u32,
+    /// Nodes Ready at the end.
+    pub ready: u32,
+    /// CPU requested of its ready nodes, milli-cores.
+    pub requested_milli: u64,
+    /// CPU used on them, milli-cores.
+    pub used_milli: u64,
+    /// CPU allocatable on them, milli-cores.
+    pub allocatable_milli: u64,
+}
+
+/// Who decided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Actor {
+    /// The HorizontalPodAutoscaler of a workload.
+    Hpa,
+    /// The cluster autoscaler.
+    Autoscaler,
+    /// The scheduler.
+    Scheduler,
+    /// The kubelet.
+    Kubelet,
+    /// The scenario.
+    Scenario,
+}
+
+/// A decision and its reason.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Decision {
+    /// When.
+    pub at_millis: u64,
+    /// Who.
+    pub actor: Actor,
+    /// Index of the workload it concerns.
+    pub workload: Option<u32>,
+    /// Index of the pool it concerns.
+    pub pool: Option<u32>,
+    /// Before.
+    pub from: u32,
+    /// After.
+    pub to: u32,
+    /// Why, in the words of the field.
+    pub reason: String,
+}
+
+/// A histogram of response times: logarithmic buckets, so that a percentile is off by at most
+/// one percent.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LatencyCounts {
+    /// Counts of buckets in thousandths of a request, sparse, by bucket.
+    pub buckets: Vec<(u32, u64)>,
+}
+
+/// Sums over the run, of one workload.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct WorkloadTotals {
+    /// Response times of the whole run, microseconds.
+    pub latency: LatencyCounts,
+    /// How long pods waited for a node, milliseconds, each pod once, in order.
+    pub pending_millis: Vec<u64>,
+    /// Containers killed for memory.
+    pub oom_kills: u64,
+    /// Pods evicted (pressure, preemption, drains, failures).
+    pub evictions: u64,
+    /// Pods started.
+    pub started: u64,
+    /// Pod time, milliseconds, from scheduled to gone.
+    pub pod_millis: u128,
+}
+
+/// One sample path.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Timeline {
+    /// Length of a sample.
+    pub sample_millis: u64,
+    /// How many samples.
+    pub samples: usize,
+    /// Workloads: `samples` rows.
+    pub workloads: Vec<WorkloadSample>,
+    /// Pools: `samples` rows.
+    pub pools: Vec<PoolSample>,
+    /// Spend of each sample.
+    pub spend: Vec<Spend>,
+    /// Sums, one per workload.
+    pub totals: Vec<WorkloadTotals>,
+    /// Node time of each pool, milliseconds.
+    pub node_millis: Vec<u128>,
+    /// Every scaling decision.
+    pub decisions: Vec<Decision>,
+}
+
+impl Timeline {
+    /// The row of a sample, one cell per workload.
+    #[must_use]
+    pub fn workloads_at(&self, sample: usize) -> &[WorkloadSample] {
+        let width = self.totals.len();
+        &self.workloads[sample * width..(sample + 1) * width]
+    }
+
+    /// The row of a sample, one cell per pool.
+    #[must_use]
+    pub fn pools_at(&self, sample: usize) -> &[PoolSample] {
+        let width = self.node_millis.len();
+        &self.pools[sample * width..(sample + 1) * width]
+    }
+}
