@@ -5,8 +5,10 @@
 //! and no controller holds a reference to another.
 
 pub mod autoscaler;
+pub mod demand;
 pub mod hpa;
 pub mod karpenter;
 pub mod kubelet;
 pub mod queueing;
+pub mod random;
 pub mod scheduler;

@@ -35,7 +35,11 @@ fn replay_folder(folder: &Path) {
                 );
                 assert!(equal > 0, "{}: nothing was compared", path.display());
                 faults.extend(
-                    tally.different.iter().take(5).map(|fault| format!("{}: {fault}", path.display())),
+                    tally
+                        .different
+                        .iter()
+                        .take(5)
+                        .map(|fault| format!("{}: {fault}", path.display())),
                 );
             }
         }
