@@ -6,7 +6,7 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use nodeplan::sim;
+use nodeplan::{io, sim};
 
 #[path = "../../../crates/nodeplan-sim/tests/golden/replay.rs"]
 mod replay;

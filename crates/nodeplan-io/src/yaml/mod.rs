@@ -6,6 +6,7 @@
 mod config;
 mod design;
 mod fields;
+mod priorities;
 #[cfg(test)]
 mod tests;
 mod tree;
@@ -29,6 +30,15 @@ pub fn config(name: &str, text: &[u8]) -> Result<Config, Vec<ImportError>> {
 /// Every fault of the file, in order of place.
 pub fn design(name: &str, text: &[u8]) -> Result<Design, Vec<ImportError>> {
     document(name, text, design::read)
+}
+
+/// Reads the value of the ConfigMap key `priorities` of the cluster autoscaler's priority
+/// expander: a mapping from priority to patterns of group names, in order of priority.
+///
+/// # Errors
+/// Every fault of the text, in order of place; the autoscaler ignores a map with any.
+pub fn priorities(name: &str, text: &[u8]) -> Result<Vec<(i64, Vec<String>)>, Vec<ImportError>> {
+    document(name, text, priorities::read)
 }
 
 fn document<T>(

@@ -1,8 +1,32 @@
-//! Sets of recorded answers: autoscaler.
+//! Sets of recorded answers: the stateless pieces of the cluster autoscaler.
 
-use super::Replay;
+use super::{Replay, Verdict};
+
+#[path = "autoscaler/balance.rs"]
+mod balance;
+#[path = "autoscaler/expander.rs"]
+mod expander;
 
 /// The replay of a set of this part, if it is one.
-pub fn replay(_set: &str) -> Option<Replay> {
-    None
+pub fn replay(set: &str) -> Option<Replay> {
+    let replay: Replay = match set {
+        "ca_balance" => balance::line,
+        "ca_expander" | "ca_expander_extra" => expander::line,
+        _ => return None,
+    };
+    Some(replay)
+}
+
+/// Equal, or what differs in a case.
+fn compare<T: PartialEq + std::fmt::Debug>(
+    id: &str,
+    what: &str,
+    ours: &T,
+    recorded: &T,
+) -> Verdict {
+    if ours == recorded {
+        Verdict::Equal
+    } else {
+        Verdict::Different(format!("{id}: {what} {ours:?}, recorded {recorded:?}"))
+    }
 }

@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
+use nodeplan_io as io;
 use nodeplan_sim as sim;
 
 mod replay;
