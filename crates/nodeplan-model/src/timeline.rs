@@ -83,12 +83,13 @@ pub struct Decision {
     pub reason: String,
 }
 
-/// A histogram of response times: logarithmic buckets, so that a percentile is off by at most
-/// one percent.
+/// A histogram of response times, its buckets so narrow that a percentile is off by at most one
+/// percent.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LatencyCounts {
-    /// Counts of buckets in thousandths of a request, sparse, by bucket.
-    pub buckets: Vec<(u32, u64)>,
+    /// Middle of the bucket in microseconds, and how many thousandths of a request it holds;
+    /// ascending, none empty.
+    pub buckets: Vec<(u64, u64)>,
 }
 
 /// Sums over the run, of one workload.

@@ -1,0 +1,146 @@
+//! What a timeline is worth: cost, and quality of service against every workload's objective.
+//!
+//! Shares are of requests offered: a lost request missed its objective. Percentiles are read
+//! from the merged histogram of the run, never averaged.
+
+use nodeplan_model::problem::Problem;
+use nodeplan_model::scenario::{MILLION, Scenario};
+use nodeplan_model::scorecard::{Scorecard, ServiceScore};
+use nodeplan_model::timeline::{LatencyCounts, Timeline, WorkloadSample};
+use nodeplan_model::units::Spend;
+
+/// Judges a timeline.
+///
+/// # Panics
+/// If the timeline is not one of this problem and scenario.
+#[must_use]
+pub fn evaluate(problem: &Problem, scenario: &Scenario, timeline: &Timeline) -> Scorecard {
+    let workloads = problem.workloads().len();
+    assert_eq!(timeline.totals.len(), workloads, "a timeline of this problem");
+    let spend = timeline.spend.iter().fold(0_u128, |sum, spend| sum.saturating_add(spend.0));
+    let (mut used, mut requested, mut paid) = (0_u128, 0_u128, 0_u128);
+    for row in &timeline.pools {
+        used += u128::from(row.used_milli);
+        requested += u128::from(row.requested_milli);
+        paid += u128::from(row.allocatable_milli);
+    }
+    let mut waits: Vec<u64> =
+        timeline.totals.iter().flat_map(|totals| totals.pending_millis.iter().copied()).collect();
+    Scorecard {
+        spend: Spend(spend),
+        millis: timeline.sample_millis * timeline.samples as u64,
+        node_millis: timeline.node_millis.iter().sum(),
+        used: share(used, paid),
+        requested: share(requested, paid),
+        pending_p95_millis: percentile(&mut waits, 95),
+        services: (0..workloads).map(|index| service(problem, scenario, timeline, index)).collect(),
+    }
+}
+
+/// Parts per million, zero of nothing.
+fn share(part: u128, whole: u128) -> u64 {
+    let share = part.saturating_mul(u128::from(MILLION)).checked_div(whole).unwrap_or(0);
+    u64::try_from(share).unwrap_or(u64::MAX)
+}
+
+/// The smallest value that at least so many percent do not exceed.
+fn percentile<T: Ord + Copy + Default>(values: &mut [T], percent: usize) -> T {
+    values.sort_unstable();
+    let rank = (values.len() * percent).div_ceil(100);
+    values.get(rank.saturating_sub(1)).copied().unwrap_or_default()
+}
+
+/// The response time that at least this share (parts per million) does not exceed: the middle
+/// of its bucket, microseconds.
+#[must_use]
+pub fn latency_percentile(counts: &LatencyCounts, share: u64) -> u64 {
+    let total: u128 = counts.buckets.iter().map(|(_, count)| u128::from(*count)).sum();
+    let wanted = (total * u128::from(share)).div_ceil(u128::from(MILLION)).max(1);
+    let mut seen = 0;
+    for &(micros, count) in &counts.buckets {
+        seen += u128::from(count);
+        if seen >= wanted {
+            return micros;
+        }
+    }
+    0
+}
+
+/// One workload's column.
+fn column(timeline: &Timeline, index: usize) -> impl Iterator<Item = &WorkloadSample> {
+    timeline.workloads.iter().skip(index).step_by(timeline.totals.len().max(1))
+}
+
+/// The score of one workload.
+fn service(problem: &Problem, scenario: &Scenario, timeline: &Timeline, index: usize) -> ServiceScore {
+    let totals = &timeline.totals[index];
+    let objective = scenario.loads[index].objective;
+    let asked = objective.within_millis.map(|_| objective.share);
+    let (mut offered, mut served, mut lost, mut good_milli) = (0_u64, 0_u64, 0_u64, 0_u128);
+    let (mut miss_millis, mut oldest) = (0_u64, 0_u64);
+    for row in column(timeline, index) {
+        offered = offered.saturating_add(row.offered);
+        served = served.saturating_add(row.served);
+        lost = lost.saturating_add(row.lost);
+        good_milli += u128::from(row.good_milli);
+        oldest = oldest.max(row.oldest_millis);
+        // Work that waits over the end of a sample counts when it is done: no sample shows more
+        // good work than it was offered or did.
+        let done = u128::from(row.offered.max(row.served.saturating_add(row.lost)));
+        let short = asked.is_some_and(|asked| {
+            done > 0 && share(u128::from(row.good_milli), done * 1000) < asked
+        });
+        if short {
+            miss_millis += timeline.sample_millis;
+        }
+    }
+    let good = asked.map(|_| {
+        if offered == 0 { MILLION } else { share(good_milli, u128::from(offered) * 1000).min(MILLION) }
+    });
+    let mut ready: Vec<u32> = column(timeline, index).map(|row| row.ready).collect();
+    let p95 = percentile(&mut ready, 95);
+    let mut waits = totals.pending_millis.clone();
+    ServiceScore {
+        workload: problem.workloads()[index].full_name(),
+        offered,
+        served,
+        lost,
+        good,
+        objective: asked,
+        miss_minutes: miss_millis.div_ceil(60_000),
+        latency_micros: [500_000, 950_000, 990_000]
+            .map(|share| latency_percentile(&totals.latency, share)),
+        replicas: [ready.first().copied().unwrap_or(0), p95, ready.last().copied().unwrap_or(0)],
+        pending_p95_millis: percentile(&mut waits, 95),
+        oldest_millis: oldest,
+        oom_kills: totals.oom_kills,
+        evictions: totals.evictions,
+        met: match (good, asked) {
+            (Some(good), Some(asked)) => good >= asked,
+            _ => true,
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn percentiles_are_ranks() {
+        for (values, percent, want) in
+            [(vec![3, 1, 2], 50, 2), (vec![3, 1, 2], 95, 3), (vec![7], 1, 7), (vec![], 95, 0)]
+        {
+            assert_eq!(percentile(&mut values.clone(), percent), want, "{values:?} at {percent}");
+        }
+    }
+
+    #[test]
+    fn percentiles_of_a_histogram_weigh_requests() {
+        let counts = LatencyCounts { buckets: vec![(7, 500), (2700, 499), (20_000, 1)] };
+        for (share, want) in [(500_000, 7), (500_001, 2700), (999_000, 2700), (999_001, 20_000)] {
+            assert_eq!(latency_percentile(&counts, share), want, "{share}");
+        }
+        assert_eq!(latency_percentile(&LatencyCounts::default(), 500_000), 0);
+    }
+}

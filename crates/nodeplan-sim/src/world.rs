@@ -1,0 +1,309 @@
+//! The world: pods, nodes and queues over time. Only this module changes state; controllers
+//! decide from what they see of it.
+//!
+//! Discrete events on integer milliseconds. Traffic is settled in intervals of
+//! [`INTERVAL_MILLIS`], the resolution at which metrics are sampled; everything else happens at
+//! its own time. Same problem, plan and scenario: same timeline, bit for bit.
+
+mod apps;
+mod audit;
+mod clock;
+mod happenings;
+mod life;
+mod load;
+mod nodes;
+mod pods;
+mod record;
+mod scale_nodes;
+mod scale_pods;
+mod schedule;
+
+use nodeplan_model::plan::Plan;
+use nodeplan_model::problem::Problem;
+use nodeplan_model::scenario::Scenario;
+use nodeplan_model::timeline::{Actor, Timeline};
+
+use crate::demand::order_of_calls;
+use crate::random::Stream;
+
+use apps::App;
+use clock::{Clock, Next};
+use nodes::Nodes;
+use pods::Pods;
+use record::Record;
+use schedule::Walk;
+
+/// Length of an interval of traffic and metrics (metrics-server's default resolution).
+pub const INTERVAL_MILLIS: u64 = 15_000;
+
+/// Why a run cannot begin.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SimError {
+    /// A table of the scenario has another length than what it describes.
+    #[error("the scenario has {got} {what}, expected {expected}")]
+    Shape {
+        /// Which table.
+        what: &'static str,
+        /// Its length.
+        got: usize,
+        /// The length it must have.
+        expected: usize,
+    },
+    /// Calls between workloads go in a circle.
+    #[error("calls between workloads go in a circle, so no arrivals follow from traffic")]
+    CircularCalls,
+    /// A number is beyond what a run can hold.
+    #[error("{what} is {got}, more than {most}")]
+    TooLarge {
+        /// Which.
+        what: &'static str,
+        /// Its value.
+        got: u64,
+        /// The largest allowed.
+        most: u64,
+    },
+    /// A sample or the run has no length, or samples do not divide into intervals.
+    #[error("{what} must be a positive multiple of {INTERVAL_MILLIS} ms, got {got}")]
+    Length {
+        /// Which.
+        what: &'static str,
+        /// Its value.
+        got: u64,
+    },
+    /// Something names a workload, series or pool that is not there.
+    #[error("{what} {index} is not there: there are {count}")]
+    Missing {
+        /// Which kind of thing.
+        what: &'static str,
+        /// The index named.
+        index: usize,
+        /// How many there are.
+        count: usize,
+    },
+}
+
+impl SimError {
+    /// Its code, explained in docs/errors.md.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Shape { .. } => "NP4001",
+            Self::CircularCalls => "NP4002",
+            Self::TooLarge { .. } => "NP4003",
+            Self::Length { .. } => "NP4004",
+            Self::Missing { .. } => "NP4005",
+        }
+    }
+}
+
+/// All state of a run.
+struct World<'a> {
+    problem: &'a Problem,
+    scenario: &'a Scenario,
+    clock: Clock,
+    nodes: Nodes,
+    pods: Pods,
+    apps: Vec<App>,
+    /// Workloads, callers before those they call.
+    call_order: Vec<usize>,
+    /// Pods without a node, in the order in which they are tried.
+    pending: Vec<u32>,
+    /// Nodes that may take pods, in the scheduler's order.
+    open: Vec<u32>,
+    walk: Walk,
+    ties: Stream,
+    boots: Stream,
+    /// Whether pending pods should be tried again.
+    stirred: bool,
+    scaler: scale_nodes::Scaler,
+    load: load::Settling,
+    record: Record,
+}
+
+/// Runs a plan through a scenario.
+///
+/// # Errors
+/// A scenario whose tables do not match the problem and plan, or whose calls go in a circle: all
+/// faults at once.
+pub fn simulate(problem: &Problem, plan: &Plan, scenario: &Scenario) -> Result<Timeline, Vec<SimError>> {
+    let mut faults = faults_of(problem, plan, scenario);
+    let call_order = order_of_calls(&scenario.loads);
+    if call_order.is_none() {
+        faults.push(SimError::CircularCalls);
+    }
+    let (true, Some(call_order)) = (faults.is_empty(), call_order) else {
+        return Err(faults);
+    };
+    let nodes = Nodes::new(problem, plan, scenario);
+    let apps = App::all(problem, scenario);
+    let mut world = World {
+        problem,
+        scenario,
+        clock: Clock::default(),
+        pods: Pods::default(),
+        record: Record::new(apps.len(), nodes.pools.len(), scenario),
+        load: load::Settling::new(problem, scenario),
+        scaler: scale_nodes::Scaler::new(&nodes, scenario),
+        nodes,
+        apps,
+        call_order,
+        pending: Vec::new(),
+        open: Vec::new(),
+        walk: Walk::default(),
+        ties: Stream::new(scenario.seed, "scheduler ties", ""),
+        boots: Stream::new(scenario.seed, "node provisioning", ""),
+        stirred: false,
+    };
+    world.begin();
+    world.run();
+    Ok(world.record.finish())
+}
+
+impl World<'_> {
+    /// The state at the start: nodes Ready, pods created, controllers' first looks to come.
+    fn begin(&mut self) {
+        for pool in 0..self.nodes.pools.len() as u32 {
+            for _ in 0..self.nodes.pools[pool as usize].bounds.initial {
+                let node = self.nodes.create(pool, 0);
+                self.nodes.pools[pool as usize].target += 1;
+                self.node_ready(node);
+            }
+        }
+        for app in 0..self.apps.len() as u32 {
+            let replicas = self.scenario.replicas[app as usize];
+            self.set_replicas(app, replicas, Actor::Scenario, "start");
+        }
+        self.schedule();
+        self.ready_at_once();
+        for (index, event) in self.scenario.events.iter().enumerate() {
+            self.clock.at(event.at_millis, Next::Event(index as u32));
+        }
+        self.clock.at(INTERVAL_MILLIS, Next::Load);
+        self.clock.at(INTERVAL_MILLIS, Next::Hpa);
+        self.clock.at(self.scenario.sample_millis, Next::Sample);
+        if self.scenario.autoscaler.enabled {
+            self.clock.at(self.scenario.autoscaler.scan_millis, Next::Autoscaler);
+        }
+    }
+
+    /// Lets time pass until the horizon.
+    fn run(&mut self) {
+        let horizon = self.scenario.horizon_millis;
+        while let Some(next) = self.clock.pop(horizon) {
+            self.step(next);
+            if self.stirred {
+                self.schedule();
+            }
+            #[cfg(test)]
+            self.audit();
+        }
+    }
+
+    /// One event.
+    fn step(&mut self, next: Next) {
+        let now = self.clock.now();
+        match next {
+            Next::NodeReady(node) => self.machine_there(node),
+            Next::NodeGone(node) => self.node_gone(node),
+            Next::PodReady(pod) => self.pod_ready(pod),
+            Next::PodGone(pod) => self.pod_gone(pod),
+            Next::PodRestarts(pod) => self.pod_restarts(pod),
+            Next::Event(index) => self.happen(index),
+            Next::Load => {
+                self.settle();
+                self.clock.at(now + INTERVAL_MILLIS, Next::Load);
+            }
+            Next::Hpa => {
+                self.scale_pods();
+                self.clock.at(now + INTERVAL_MILLIS, Next::Hpa);
+            }
+            Next::Autoscaler => {
+                self.scale_nodes();
+                self.clock.at(now + self.scenario.autoscaler.scan_millis, Next::Autoscaler);
+            }
+            Next::DeleteNode(node) => self.delete_node(node),
+            Next::Evict(pod) => self.evict(pod, "node is drained"),
+            Next::Sample => {
+                self.sample();
+                self.clock.at(now + self.scenario.sample_millis, Next::Sample);
+            }
+        }
+    }
+}
+
+/// The largest run: pods and nodes are numbered in 32 bits.
+const MOST_REPLICAS: u64 = 1_000_000;
+/// The largest number of nodes of a pool.
+const MOST_NODES: u64 = 100_000;
+/// The longest run, ten years.
+const LONGEST_MILLIS: u64 = 10 * 366 * 86_400_000;
+
+/// Everything that keeps a scenario from running.
+fn faults_of(problem: &Problem, plan: &Plan, scenario: &Scenario) -> Vec<SimError> {
+    let workloads = problem.workloads().len();
+    let mut faults = Vec::new();
+    for (what, got, expected) in [
+        ("loads", scenario.loads.len(), workloads),
+        ("autoscalings", scenario.scaling.len(), workloads),
+        ("starting replicas", scenario.replicas.len(), workloads),
+        ("pool bounds", scenario.pools.len(), plan.pools.len()),
+    ] {
+        if got != expected {
+            faults.push(SimError::Shape { what, got, expected });
+        }
+    }
+    for (what, got) in [("sample", scenario.sample_millis), ("run", scenario.horizon_millis)] {
+        if got == 0 || !got.is_multiple_of(INTERVAL_MILLIS) {
+            faults.push(SimError::Length { what, got });
+        }
+    }
+    if scenario.autoscaler.enabled && scenario.autoscaler.scan_millis == 0 {
+        faults.push(SimError::Length { what: "scan interval", got: 0 });
+    }
+    let mut most = |what, got: u64, most| {
+        if got > most {
+            faults.push(SimError::TooLarge { what, got, most });
+        }
+    };
+    most("the run's length in ms", scenario.horizon_millis, LONGEST_MILLIS);
+    for &replicas in &scenario.replicas {
+        most("a number of starting replicas", u64::from(replicas), MOST_REPLICAS);
+    }
+    for scaling in scenario.scaling.iter().flatten() {
+        most("a most number of replicas", u64::from(scaling.max), MOST_REPLICAS);
+    }
+    for bounds in &scenario.pools {
+        most("a number of nodes", u64::from(bounds.max.max(bounds.initial)), MOST_NODES);
+    }
+    faults.extend(missing(plan.pools.len(), workloads, scenario));
+    faults
+}
+
+/// Indices of a scenario that lead nowhere.
+fn missing(pools: usize, workloads: usize, scenario: &Scenario) -> Vec<SimError> {
+    use nodeplan_model::scenario::{Happening, Source};
+    let mut faults = Vec::new();
+    let mut check = |what, index, count| {
+        if index >= count {
+            faults.push(SimError::Missing { what, index, count });
+        }
+    };
+    for source in scenario.loads.iter().flat_map(|load| &load.sources) {
+        match *source {
+            Source::Series { series, .. } => check("traffic series", series, scenario.series.len()),
+            Source::Calls { caller, .. } => check("calling workload", caller.index(), workloads),
+        }
+    }
+    for event in &scenario.events {
+        match event.what {
+            Happening::NodeFails { pool, .. }
+            | Happening::SpotEviction { pool, .. }
+            | Happening::ProvisioningFails { pool, .. }
+            | Happening::Upgrade { pool, .. } => check("pool", pool, pools),
+            Happening::Rollout { workload, .. } => check("workload", workload.index(), workloads),
+            Happening::ZoneFails { .. } => {}
+        }
+    }
+    faults
+}

@@ -1,0 +1,91 @@
+//! Workloads as they run.
+
+use nodeplan_model::problem::Problem;
+use nodeplan_model::scenario::Scenario;
+
+use crate::random::Stream;
+
+use super::schedule::{Ask, Spread};
+
+/// One workload.
+#[derive(Debug)]
+pub struct App {
+    /// What its pods ask of the scheduler.
+    pub ask: Ask,
+    /// CPU limit, milli-cores.
+    pub cpu_limit: Option<u64>,
+    /// Memory limit, bytes.
+    pub memory_limit: Option<u64>,
+    /// Replicas its controller wants.
+    pub wanted: u32,
+    /// Pods that are not ending, oldest first.
+    pub live: Vec<u32>,
+    /// How many of them are Ready.
+    pub ready: u32,
+    /// Pods of it on a node, by node; ending ones do not count.
+    pub on_node: Vec<u16>,
+    /// Pods by zone, likewise.
+    pub spread: Spread,
+    /// Arrivals.
+    pub arrivals: Stream,
+    /// A rollout that goes on.
+    pub rollout: Option<Rollout>,
+}
+
+/// A rollout of a Deployment.
+#[derive(Debug)]
+pub struct Rollout {
+    /// Pods above the wanted number.
+    pub surge: u32,
+    /// Pods below it that need not be Ready.
+    pub unavailable: u32,
+    /// Pods of the old template that live.
+    pub old: Vec<u32>,
+}
+
+impl App {
+    /// All workloads, without pods.
+    pub fn all(problem: &Problem, scenario: &Scenario) -> Vec<Self> {
+        let rows = problem.workloads().iter().enumerate();
+        rows.map(|(index, workload)| Self {
+            ask: Ask {
+                app: index as u32,
+                cpu: workload.request.cpu.0,
+                memory: workload.request.memory.0,
+                per_node: workload.max_per_node.unwrap_or(u32::MAX),
+            },
+            cpu_limit: workload.cpu_limit.map(|limit| limit.0),
+            memory_limit: workload.memory_limit.map(|limit| limit.0),
+            wanted: 0,
+            live: Vec::new(),
+            ready: 0,
+            on_node: Vec::new(),
+            spread: Spread::default(),
+            arrivals: Stream::new(scenario.seed, "arrivals", &workload.full_name()),
+            rollout: None,
+        })
+        .collect()
+    }
+
+    /// Counts a pod on a node of a zone.
+    pub fn enter(&mut self, node: u32, zone: u8) {
+        if self.on_node.len() <= node as usize {
+            self.on_node.resize(node as usize + 1, 0);
+        }
+        let count = &mut self.on_node[node as usize];
+        *count = count.saturating_add(1);
+        self.spread.zones[zone as usize] += 1;
+    }
+
+    /// No longer counts a pod there.
+    pub fn leave(&mut self, node: u32, zone: u8) {
+        let count = &mut self.on_node[node as usize];
+        *count = count.saturating_sub(1);
+        self.spread.zones[zone as usize] -= 1;
+    }
+
+    /// How many of its pods are on a node.
+    pub fn same(&self, node: u32) -> u32 {
+        self.on_node.get(node as usize).copied().map_or(0, u32::from)
+    }
+}

@@ -1,0 +1,63 @@
+//! Conservation laws, checked after every event in test builds.
+
+#![cfg(test)]
+
+use super::World;
+use super::nodes::NodePhase;
+use super::pods::{NOWHERE, Phase};
+use super::schedule::unset;
+
+impl World<'_> {
+    /// Panics where a law of conservation does not hold.
+    pub(super) fn audit(&self) {
+        self.audit_nodes();
+        self.audit_apps();
+    }
+
+    /// What is free on a node is what its pods leave.
+    fn audit_nodes(&self) {
+        for pool in &self.nodes.pools {
+            for &id in &pool.live {
+                let node = &self.nodes.all[id as usize];
+                let (mut cpu, mut memory, mut extra) = (0, 0, (0, 0));
+                for &pod in &node.pods {
+                    assert_eq!(self.pods[pod].node, id, "pod {pod} knows its node");
+                    assert_ne!(self.pods[pod].phase, Phase::Gone, "pod {pod} is not gone");
+                    let ask = self.apps[self.pods[pod].app as usize].ask;
+                    cpu += ask.cpu;
+                    memory += ask.memory;
+                    let (more_cpu, more_memory) = unset(ask.cpu, ask.memory);
+                    extra = (extra.0 + more_cpu, extra.1 + more_memory);
+                }
+                assert_eq!(node.free_cpu + cpu, pool.cpu, "CPU of node {id}");
+                assert_eq!(node.free_memory + memory, pool.memory, "memory of node {id}");
+                assert_eq!(node.free_pods + node.pods.len() as u64, pool.slots, "slots of {id}");
+                if matches!(node.phase, NodePhase::Down | NodePhase::Deleting) {
+                    assert!(node.pods.is_empty(), "node {id} serves nobody");
+                }
+            }
+        }
+    }
+
+    /// Created = pending + starting + ready + gone, and counts are the pods counted.
+    fn audit_apps(&self) {
+        for (index, app) in self.apps.iter().enumerate() {
+            let mut ready = 0;
+            for &id in &app.live {
+                let pod = &self.pods[id];
+                assert_eq!(pod.app as usize, index);
+                assert!(!matches!(pod.phase, Phase::Ending | Phase::Gone), "pod {id} lives");
+                assert_eq!(pod.phase == Phase::Pending, pod.node == NOWHERE, "pod {id}");
+                ready += u32::from(pod.phase == Phase::Ready);
+            }
+            assert_eq!(app.ready, ready, "ready pods of workload {index}");
+            let placed = app.live.iter().filter(|&&id| self.pods[id].node != NOWHERE).count();
+            assert_eq!(app.spread.zones.iter().sum::<u32>() as usize, placed);
+            if app.rollout.is_none() {
+                assert_eq!(app.live.len(), app.wanted as usize, "replicas of workload {index}");
+            }
+        }
+        let pending = self.pending.iter().all(|&id| self.pods[id].phase == Phase::Pending);
+        assert!(pending, "only pending pods wait");
+    }
+}

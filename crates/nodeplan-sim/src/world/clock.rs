@@ -1,0 +1,66 @@
+//! The queue of events: by time, then by kind, then in order of entry, so that one seed gives
+//! one run.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+/// What happens next to something. The order of the variants is the order at equal times.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Next {
+    /// A machine of a pool is there: its node registers and becomes Ready.
+    NodeReady(u32),
+    /// A deleted machine is gone.
+    NodeGone(u32),
+    /// A pod's container is Ready.
+    PodReady(u32),
+    /// A pod has ended.
+    PodGone(u32),
+    /// A container killed for memory starts again.
+    PodRestarts(u32),
+    /// An event of the scenario.
+    Event(u32),
+    /// Traffic of the interval that ends now.
+    Load,
+    /// All autoscalers of pods look.
+    Hpa,
+    /// The cluster autoscaler looks.
+    Autoscaler,
+    /// A node that was drained is deleted.
+    DeleteNode(u32),
+    /// A pod is evicted from a node that is drained.
+    Evict(u32),
+    /// A sample of the timeline ends.
+    Sample,
+}
+
+/// Events to come.
+#[derive(Debug, Default)]
+pub struct Clock {
+    now: u64,
+    entered: u64,
+    heap: BinaryHeap<Reverse<(u64, Next, u64)>>,
+}
+
+impl Clock {
+    /// Milliseconds since the start.
+    pub fn now(&self) -> u64 {
+        self.now
+    }
+
+    /// Lets something happen at a time, now at the earliest.
+    pub fn at(&mut self, millis: u64, next: Next) {
+        self.entered += 1;
+        self.heap.push(Reverse((millis.max(self.now), next, self.entered)));
+    }
+
+    /// The next event up to a time; the clock moves there.
+    pub fn pop(&mut self, until: u64) -> Option<Next> {
+        let Reverse((millis, _, _)) = self.heap.peek()?;
+        if *millis > until {
+            return None;
+        }
+        let Reverse((millis, next, _)) = self.heap.pop().expect("the heap was just looked at");
+        self.now = millis;
+        Some(next)
+    }
+}

@@ -1,0 +1,360 @@
+//! How pods and nodes begin and end.
+
+use nodeplan_model::scenario::MILLION;
+use nodeplan_model::timeline::{Actor, Decision};
+
+use super::World;
+use super::clock::Next;
+use super::nodes::NodePhase;
+use super::pods::{NOWHERE, Phase};
+use super::schedule::unset;
+
+/// How long a pod takes to end once it is told to: requests inside are answered, the kubelet
+/// reports.
+pub(super) const ENDING_MILLIS: u64 = 5_000;
+/// First pause before a killed container starts again (kubelet, CrashLoopBackOff).
+const BACK_OFF_MILLIS: u64 = 10_000;
+/// Longest pause.
+const MOST_BACK_OFF_MILLIS: u64 = 300_000;
+/// After so long without a kill the pause is short again.
+const HEALTHY_MILLIS: u64 = 600_000;
+
+impl World<'_> {
+    /// Notes a decision.
+    pub(super) fn decide(&mut self, decision: Decision) {
+        self.record.decisions.push(decision);
+    }
+
+    /// Sets the replicas of a workload: creates pods, or ends those that a ReplicaSet ends first.
+    pub(super) fn set_replicas(&mut self, app: u32, replicas: u32, actor: Actor, reason: &str) {
+        let from = self.apps[app as usize].wanted;
+        self.apps[app as usize].wanted = replicas;
+        if from != replicas && self.clock.now() > 0 {
+            self.decide(Decision {
+                at_millis: self.clock.now(),
+                actor,
+                workload: Some(app),
+                pool: None,
+                from,
+                to: replicas,
+                reason: reason.to_owned(),
+            });
+        }
+        self.reconcile(app);
+    }
+
+    /// Creates or ends pods until there are as many as wanted.
+    pub(super) fn reconcile(&mut self, app: u32) {
+        let wanted = self.apps[app as usize].wanted as usize;
+        let live = self.apps[app as usize].live.len();
+        if self.apps[app as usize].rollout.is_some() {
+            self.roll(app);
+            return;
+        }
+        for _ in live..wanted {
+            self.create_pod(app);
+        }
+        if live > wanted {
+            for pod in self.first_to_end(app, live - wanted) {
+                self.end_pod(pod, ENDING_MILLIS);
+            }
+        }
+    }
+
+    /// A new pod, which waits for a node.
+    pub(super) fn create_pod(&mut self, app: u32) {
+        let pod = self.pods.create(app, self.clock.now());
+        self.apps[app as usize].live.push(pod);
+        self.pending.push(pod);
+        self.stirred = true;
+    }
+
+    /// The pods a ReplicaSet ends first (`controller_utils.go ActivePodsWithRanks`): without a
+    /// node, then not Ready, then with more of their kind on their node, then Ready for less
+    /// time (in doublings), then more restarts, then younger.
+    fn first_to_end(&self, app: u32, count: usize) -> Vec<u32> {
+        let row = &self.apps[app as usize];
+        let now = self.clock.now();
+        let mut order = row.live.clone();
+        order.sort_by_key(|&id| {
+            let pod = &self.pods[id];
+            let ready = pod.phase == Phase::Ready;
+            let company = if pod.node == NOWHERE { 0 } else { row.same(pod.node) };
+            let doublings = if ready { (now - pod.turned).max(1).ilog2() } else { 0 };
+            (
+                pod.node != NOWHERE,
+                ready,
+                std::cmp::Reverse(company),
+                doublings,
+                std::cmp::Reverse(pod.restarts),
+                std::cmp::Reverse(pod.created),
+                std::cmp::Reverse(id),
+            )
+        });
+        order.truncate(count);
+        order
+    }
+
+    /// Tells a pod to end.
+    pub(super) fn end_pod(&mut self, id: u32, grace: u64) {
+        let now = self.clock.now();
+        let pod = &mut self.pods[id];
+        let (app, node, phase) = (pod.app, pod.node, pod.phase);
+        if matches!(phase, Phase::Ending | Phase::Gone) {
+            return;
+        }
+        pod.phase = Phase::Ending;
+        pod.turned = now;
+        let row = &mut self.apps[app as usize];
+        row.live.retain(|&other| other != id);
+        if phase == Phase::Ready {
+            row.ready -= 1;
+        }
+        if node == NOWHERE {
+            self.pending.retain(|&other| other != id);
+            self.record.waited(app, now - self.pods[id].created);
+            self.pods[id].phase = Phase::Gone;
+            return;
+        }
+        row.leave(node, self.nodes.all[node as usize].zone);
+        self.clock.at(now + grace, Next::PodGone(id));
+    }
+
+    /// A pod has ended: its requests are free.
+    pub(super) fn pod_gone(&mut self, id: u32) {
+        let pod = &mut self.pods[id];
+        if pod.phase == Phase::Gone {
+            return;
+        }
+        pod.phase = Phase::Gone;
+        let (app, node, bound) = (pod.app as usize, pod.node, pod.bound);
+        self.record.totals[app].pod_millis += u128::from(self.clock.now() - bound);
+        let ask = self.apps[app].ask;
+        let place = &mut self.nodes.all[node as usize];
+        place.free_cpu += ask.cpu;
+        place.free_memory += ask.memory;
+        place.free_pods += 1;
+        let (cpu, memory) = unset(ask.cpu, ask.memory);
+        place.unset_cpu -= cpu;
+        place.unset_memory -= memory;
+        place.pods.retain(|&other| other != id);
+        self.stirred = true;
+    }
+
+    /// A pod is put back: ended here, made anew by its controller.
+    pub(super) fn evict(&mut self, id: u32, reason: &str) {
+        if matches!(self.pods[id].phase, Phase::Ending | Phase::Gone) {
+            return;
+        }
+        let app = self.pods[id].app;
+        let ready = self.apps[app as usize].ready;
+        self.record.totals[app as usize].evictions += 1;
+        self.end_pod(id, ENDING_MILLIS);
+        self.decide(Decision {
+            at_millis: self.clock.now(),
+            actor: Actor::Kubelet,
+            workload: Some(app),
+            pool: None,
+            from: ready,
+            to: self.apps[app as usize].ready,
+            reason: format!("pod evicted: {reason}"),
+        });
+        self.reconcile(app);
+    }
+
+    /// Tries pending pods, in order of creation, until none moves.
+    pub(super) fn schedule(&mut self) {
+        self.stirred = false;
+        let mut waiting = std::mem::take(&mut self.pending);
+        // Equal pods get equal answers while nothing is bound between them.
+        let mut refused = vec![false; self.apps.len()];
+        waiting.retain(|&id| {
+            let app = self.pods[id].app as usize;
+            if refused[app] {
+                return true;
+            }
+            let row = &self.apps[app];
+            let found = self.walk.pick(
+                row.ask,
+                &self.open,
+                &self.nodes,
+                |node| row.same(node),
+                &row.spread,
+                &mut self.ties,
+            );
+            match found {
+                Ok(node) => self.bind(id, node),
+                Err(_) => refused[app] = true,
+            }
+            refused[app]
+        });
+        self.pending = waiting;
+    }
+
+    /// Binds a pod to a node; it starts there.
+    fn bind(&mut self, id: u32, node: u32) {
+        let now = self.clock.now();
+        let app = self.pods[id].app;
+        let ask = self.apps[app as usize].ask;
+        let place = &mut self.nodes.all[node as usize];
+        place.free_cpu -= ask.cpu;
+        place.free_memory -= ask.memory;
+        place.free_pods -= 1;
+        let (cpu, memory) = unset(ask.cpu, ask.memory);
+        place.unset_cpu += cpu;
+        place.unset_memory += memory;
+        place.pods.push(id);
+        let word = &mut place.images[app as usize / 64];
+        let held = *word >> (app % 64) & 1 == 1;
+        *word |= 1 << (app % 64);
+        let zone = place.zone;
+        self.apps[app as usize].enter(node, zone);
+        let pod = &mut self.pods[id];
+        pod.node = node;
+        pod.phase = Phase::Starting;
+        pod.bound = now;
+        pod.turned = now;
+        pod.memory = self.scenario.loads[app as usize].memory.0;
+        self.record.waited(app, now - pod.created);
+        self.record.totals[app as usize].started += 1;
+        let pull = if held { 0 } else { self.scenario.times.pull_millis };
+        let startup = self.scenario.loads[app as usize].startup_millis;
+        self.clock.at(now + pull + startup, Next::PodReady(id));
+    }
+
+    /// At the start nothing boots: every pod with a node is Ready.
+    pub(super) fn ready_at_once(&mut self) {
+        for id in 0..self.pods.len() as u32 {
+            self.pod_ready(id);
+        }
+    }
+
+    /// A container is Ready and takes traffic.
+    pub(super) fn pod_ready(&mut self, id: u32) {
+        let now = self.clock.now();
+        let pod = &mut self.pods[id];
+        if pod.phase != Phase::Starting {
+            return;
+        }
+        pod.phase = Phase::Ready;
+        pod.turned = now;
+        pod.healthy_since = now;
+        let app = pod.app;
+        self.apps[app as usize].ready += 1;
+        self.roll(app);
+    }
+
+    /// A container went over its memory limit: the kernel kills it, the kubelet starts it again
+    /// after a pause that doubles.
+    pub(super) fn kill_for_memory(&mut self, id: u32) {
+        let now = self.clock.now();
+        let pod = &mut self.pods[id];
+        if now - pod.healthy_since >= HEALTHY_MILLIS {
+            pod.restarts = 0;
+        }
+        let pause = BACK_OFF_MILLIS.saturating_mul(1 << pod.restarts.min(16));
+        pod.restarts += 1;
+        pod.phase = Phase::BackOff;
+        pod.turned = now;
+        let app = pod.app as usize;
+        self.apps[app].ready -= 1;
+        self.record.totals[app].oom_kills += 1;
+        self.clock.at(now + pause.min(MOST_BACK_OFF_MILLIS), Next::PodRestarts(id));
+    }
+
+    /// A killed container starts again.
+    pub(super) fn pod_restarts(&mut self, id: u32) {
+        let pod = &mut self.pods[id];
+        if pod.phase != Phase::BackOff {
+            return;
+        }
+        pod.phase = Phase::Starting;
+        let app = pod.app as usize;
+        let startup = self.scenario.loads[app].startup_millis;
+        self.clock.at(self.clock.now() + startup, Next::PodReady(id));
+    }
+
+    /// Asks for machines of a pool; they come after a log-normal time.
+    pub(super) fn ask_for_nodes(&mut self, pool: u32, count: u32) {
+        self.pay();
+        let now = self.clock.now();
+        let times = self.scenario.times;
+        for _ in 0..count {
+            let node = self.nodes.create(pool, now);
+            let p50 = times.ready_p50_millis as f64;
+            let after = self.boots.log_normal(p50, times.ready_p95_millis as f64);
+            let after = (after as u64).min(MILLION * MILLION);
+            self.clock.at(now + after, Next::NodeReady(node));
+        }
+        self.nodes.pools[pool as usize].target += count;
+    }
+
+    /// A machine that was asked for, or that was down, is there.
+    pub(super) fn machine_there(&mut self, id: u32) {
+        let phase = self.nodes.all[id as usize].phase;
+        if matches!(phase, NodePhase::Creating | NodePhase::Down) {
+            self.node_ready(id);
+        }
+        if phase == NodePhase::Creating {
+            self.surge_node_came(self.nodes.all[id as usize].pool as usize);
+        }
+    }
+
+    /// A node is Ready: pods may come.
+    pub(super) fn node_ready(&mut self, id: u32) {
+        let node = &mut self.nodes.all[id as usize];
+        node.phase = NodePhase::Ready;
+        node.turned = self.clock.now();
+        self.reopen();
+    }
+
+    /// Writes the list of open nodes anew, in the order of the scheduler's node tree: zones take
+    /// turns.
+    pub(super) fn reopen(&mut self) {
+        let mut zones: [Vec<u32>; 4] = Default::default();
+        let mut live: Vec<u32> = self.nodes.pools.iter().flat_map(|pool| pool.live.clone()).collect();
+        live.sort_unstable();
+        for id in live {
+            let node = &self.nodes.all[id as usize];
+            if node.phase == NodePhase::Ready {
+                zones[node.zone as usize].push(id);
+            }
+        }
+        self.open.clear();
+        let longest = zones.iter().map(Vec::len).max().unwrap_or(0);
+        for row in 0..longest {
+            self.open.extend(zones.iter().filter_map(|zone| zone.get(row)));
+        }
+        self.stirred = true;
+    }
+
+    /// Deletes a machine: its pods are lost, it is paid for until it is gone.
+    pub(super) fn delete_node(&mut self, id: u32) {
+        let now = self.clock.now();
+        let node = &mut self.nodes.all[id as usize];
+        if matches!(node.phase, NodePhase::Deleting | NodePhase::Gone) {
+            return;
+        }
+        node.phase = NodePhase::Deleting;
+        node.turned = now;
+        let pool = node.pool as usize;
+        self.nodes.pools[pool].target = self.nodes.pools[pool].target.saturating_sub(1);
+        self.lose_pods(id, "node is deleted");
+        self.clock.at(now + self.scenario.times.delete_millis, Next::NodeGone(id));
+        self.reopen();
+    }
+
+    /// Every pod of a node is lost at once; controllers make new ones.
+    pub(super) fn lose_pods(&mut self, id: u32, reason: &str) {
+        for pod in self.nodes.all[id as usize].pods.clone() {
+            self.evict(pod, reason);
+            self.pod_gone(pod);
+        }
+    }
+
+    /// A machine is gone and no longer paid.
+    pub(super) fn node_gone(&mut self, id: u32) {
+        self.pay();
+        self.nodes.forget(id);
+    }
+}

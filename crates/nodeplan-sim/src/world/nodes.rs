@@ -1,0 +1,187 @@
+//! Nodes and their pools.
+
+use nodeplan_model::overhead::anatomy;
+use nodeplan_model::placement::{addons_on, admits};
+use nodeplan_model::plan::Plan;
+use nodeplan_model::problem::{PoolKind, Problem};
+use nodeplan_model::scenario::{PoolBounds, Scenario};
+
+/// Where a machine is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum NodePhase {
+    /// Asked for, not there yet; paid for.
+    Creating,
+    /// Takes pods.
+    Ready,
+    /// Registered, but not answering.
+    Down,
+    /// Being emptied: takes no pods.
+    Draining,
+    /// Deletion asked for; still paid.
+    Deleting,
+    /// No more.
+    Gone,
+}
+
+/// One machine.
+#[derive(Clone, Debug)]
+pub struct Node {
+    /// Its pool.
+    pub pool: u32,
+    /// Its availability zone, 1 to 3.
+    pub zone: u8,
+    /// Its phase.
+    pub phase: NodePhase,
+    /// When it was asked for.
+    pub created: u64,
+    /// When its phase last changed.
+    pub turned: u64,
+    /// CPU not requested by a pod on it, milli-cores.
+    pub free_cpu: u64,
+    /// Memory not requested, bytes.
+    pub free_memory: u64,
+    /// Pod slots not taken.
+    pub free_pods: u64,
+    /// CPU that pods without a request count as, milli-cores.
+    pub unset_cpu: u64,
+    /// Memory likewise, bytes.
+    pub unset_memory: u64,
+    /// Pods on it, in order of binding.
+    pub pods: Vec<u32>,
+    /// Workloads whose image it holds, one bit each.
+    pub images: Vec<u64>,
+}
+
+/// One pool.
+#[derive(Clone, Debug)]
+pub struct Pool {
+    /// Group and size.
+    pub kind: PoolKind,
+    /// Bounds.
+    pub bounds: PoolBounds,
+    /// CPU for workloads on an empty node, milli-cores: allocatable less add-ons.
+    pub cpu: u64,
+    /// Memory for workloads on an empty node, bytes.
+    pub memory: u64,
+    /// Pod slots for workloads on an empty node.
+    pub slots: u64,
+    /// CPU of add-ons on each node, milli-cores.
+    pub addon_cpu: u64,
+    /// Memory of add-ons on each node, bytes.
+    pub addon_memory: u64,
+    /// Add-on pods on each node.
+    pub addon_pods: u64,
+    /// What a node costs, billionths an hour.
+    pub rate: u64,
+    /// Nodes that are not gone, oldest first.
+    pub live: Vec<u32>,
+    /// Nodes that the pool is asked to have.
+    pub target: u32,
+    /// Requests for nodes fail until then.
+    pub failing_until: u64,
+    /// Nodes ever asked for: their zones go round.
+    pub asked: u64,
+    /// Old nodes that an upgrade has still to replace.
+    pub upgrading: Vec<u32>,
+    /// Nodes it replaces at once.
+    pub surge: u32,
+    /// Surge nodes asked for that are not there yet.
+    pub surging: u32,
+}
+
+/// Pools and nodes, and who may run where.
+#[derive(Debug, Default)]
+pub struct Nodes {
+    /// Pools, in the order of the plan.
+    pub pools: Vec<Pool>,
+    /// Every node that ever was.
+    pub all: Vec<Node>,
+    /// Row per pool, column per workload: whether labels, taints and architecture admit it.
+    admitted: Vec<bool>,
+    workloads: usize,
+}
+
+impl Nodes {
+    /// The pools of a plan, without nodes.
+    pub fn new(problem: &Problem, plan: &Plan, scenario: &Scenario) -> Self {
+        let workloads = problem.workloads().len();
+        let mut nodes = Self { workloads, ..Self::default() };
+        for (pool, bounds) in plan.pools.iter().zip(&scenario.pools) {
+            let sku = problem.sku(pool.kind.sku);
+            let addons = addons_on(problem, pool.kind);
+            let anatomy = anatomy(problem.cluster(), sku, pool.kind, &addons);
+            // Head-room is the plan's caution, not a fact of the node.
+            let room = anatomy.allocatable.saturating_sub(&anatomy.addons);
+            let sum = |amount: fn(&nodeplan_model::resources::Resources) -> u64| -> u64 {
+                addons.iter().map(|addon| amount(&addon.request)).sum()
+            };
+            nodes.pools.push(Pool {
+                kind: pool.kind,
+                bounds: bounds.clone(),
+                cpu: room.cpu.0,
+                memory: room.memory.0,
+                slots: room.pods,
+                addon_cpu: sum(|request| request.cpu.0),
+                addon_memory: sum(|request| request.memory.0),
+                addon_pods: addons.len() as u64,
+                rate: if bounds.spot { spot_rate(problem, pool.kind) } else { sku.rates.on_demand.0 },
+                live: Vec::new(),
+                target: 0,
+                failing_until: 0,
+                asked: 0,
+                upgrading: Vec::new(),
+                surge: 0,
+                surging: 0,
+            });
+            for workload in problem.workloads() {
+                nodes.admitted.push(admits(problem, pool.kind, workload));
+            }
+        }
+        nodes
+    }
+
+    /// Whether a workload may run in a pool, its size apart.
+    pub fn admits(&self, pool: u32, app: u32) -> bool {
+        self.admitted[pool as usize * self.workloads + app as usize]
+    }
+
+    /// A machine is asked for.
+    pub fn create(&mut self, pool: u32, now: u64) -> u32 {
+        let id = self.all.len() as u32;
+        let row = &mut self.pools[pool as usize];
+        let zone = (row.asked % 3) as u8 + 1;
+        row.asked += 1;
+        row.live.push(id);
+        self.all.push(Node {
+            pool,
+            zone,
+            phase: NodePhase::Creating,
+            created: now,
+            turned: now,
+            free_cpu: row.cpu,
+            free_memory: row.memory,
+            free_pods: row.slots,
+            unset_cpu: 0,
+            unset_memory: 0,
+            pods: Vec::new(),
+            images: vec![0; self.workloads.div_ceil(64)],
+        });
+        id
+    }
+
+    /// A machine is gone.
+    pub fn forget(&mut self, id: u32) {
+        let node = &mut self.all[id as usize];
+        node.phase = NodePhase::Gone;
+        let live = &mut self.pools[node.pool as usize].live;
+        if let Some(place) = live.iter().position(|&other| other == id) {
+            live.remove(place);
+        }
+    }
+}
+
+/// The spot rate of a size, or its list rate where none is known.
+fn spot_rate(problem: &Problem, kind: PoolKind) -> u64 {
+    let rates = &problem.sku(kind.sku).rates;
+    rates.spot.as_ref().map_or(rates.on_demand.0, |quote| quote.rate.0)
+}

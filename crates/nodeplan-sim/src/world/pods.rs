@@ -1,0 +1,89 @@
+//! Pods: flat tables, one row per pod that ever was; an id is a row.
+
+/// No node.
+pub const NOWHERE: u32 = u32::MAX;
+
+/// Where a pod is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Phase {
+    /// No node yet.
+    Pending,
+    /// On a node, pulling its image or starting.
+    Starting,
+    /// Takes traffic.
+    Ready,
+    /// Killed for memory, waits to start again.
+    BackOff,
+    /// Told to end; takes no traffic, still holds its requests.
+    Ending,
+    /// No more.
+    Gone,
+}
+
+/// One pod.
+#[derive(Clone, Copy, Debug)]
+pub struct Pod {
+    /// Its workload.
+    pub app: u32,
+    /// Its node, or [`NOWHERE`].
+    pub node: u32,
+    /// Its phase.
+    pub phase: Phase,
+    /// When it was created.
+    pub created: u64,
+    /// When it was bound to its node.
+    pub bound: u64,
+    /// When Ready last became what it is.
+    pub turned: u64,
+    /// When its container last started.
+    pub healthy_since: u64,
+    /// Restarts since the last long health.
+    pub restarts: u32,
+    /// CPU used in the last interval, milli-cores.
+    pub cpu: u32,
+    /// Memory in use, bytes.
+    pub memory: u64,
+}
+
+/// All pods.
+#[derive(Debug, Default)]
+pub struct Pods {
+    rows: Vec<Pod>,
+}
+
+impl Pods {
+    /// A new pod without a node.
+    pub fn create(&mut self, app: u32, now: u64) -> u32 {
+        self.rows.push(Pod {
+            app,
+            node: NOWHERE,
+            phase: Phase::Pending,
+            created: now,
+            bound: now,
+            turned: now,
+            healthy_since: now,
+            restarts: 0,
+            cpu: 0,
+            memory: 0,
+        });
+        (self.rows.len() - 1) as u32
+    }
+
+    /// How many there ever were.
+    pub fn len(&self) -> usize {
+        self.rows.len()
+    }
+}
+
+impl std::ops::Index<u32> for Pods {
+    type Output = Pod;
+    fn index(&self, id: u32) -> &Pod {
+        &self.rows[id as usize]
+    }
+}
+
+impl std::ops::IndexMut<u32> for Pods {
+    fn index_mut(&mut self, id: u32) -> &mut Pod {
+        &mut self.rows[id as usize]
+    }
+}

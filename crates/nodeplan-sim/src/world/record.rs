@@ -1,0 +1,171 @@
+//! Writes the timeline.
+
+use nodeplan_model::scenario::Scenario;
+use nodeplan_model::timeline::{
+    Decision, PoolSample, Timeline, WorkloadSample, WorkloadTotals,
+};
+use nodeplan_model::units::Spend;
+
+use crate::queueing::Histogram;
+
+use super::World;
+use super::nodes::NodePhase;
+use super::pods::Phase;
+
+/// What a workload did since the last sample.
+#[derive(Debug, Default)]
+pub struct Tally {
+    /// Arrivals.
+    pub offered: u64,
+    /// Answered, requests.
+    pub served: f64,
+    /// Given up.
+    pub lost: f64,
+    /// Within the objective.
+    pub good: f64,
+    /// CPU use × time, milli-core-milliseconds.
+    pub cpu: u64,
+    /// Memory use × intervals, bytes.
+    pub memory: u128,
+    /// Response times of the sample.
+    pub latency: Histogram,
+}
+
+/// The timeline being written.
+#[derive(Debug)]
+pub struct Record {
+    /// Sums of the run, by workload.
+    pub totals: Vec<WorkloadTotals>,
+    /// Since the last sample, by workload.
+    pub tallies: Vec<Tally>,
+    /// Response times of the run, by workload.
+    pub latency: Vec<Histogram>,
+    /// Decisions.
+    pub decisions: Vec<Decision>,
+    /// CPU used on the nodes of each pool in the last interval, milli-cores.
+    pub used: Vec<u64>,
+    sample_millis: u64,
+    pools: Vec<PoolSample>,
+    workloads: Vec<WorkloadSample>,
+    spend: Vec<Spend>,
+    node_millis: Vec<u128>,
+    /// When nodes were last paid for.
+    paid: u64,
+    due: Spend,
+}
+
+impl Record {
+    /// An empty timeline.
+    pub fn new(workloads: usize, pools: usize, scenario: &Scenario) -> Self {
+        let samples = (scenario.horizon_millis / scenario.sample_millis.max(1)) as usize;
+        Self {
+            totals: vec![WorkloadTotals::default(); workloads],
+            tallies: (0..workloads).map(|_| Tally::default()).collect(),
+            latency: (0..workloads).map(|_| Histogram::default()).collect(),
+            decisions: Vec::new(),
+            used: vec![0; pools],
+            sample_millis: scenario.sample_millis,
+            pools: Vec::with_capacity(samples.saturating_mul(pools).min(1 << 24)),
+            workloads: Vec::with_capacity(samples.saturating_mul(workloads).min(1 << 24)),
+            spend: Vec::new(),
+            node_millis: vec![0; pools],
+            paid: 0,
+            due: Spend(0),
+        }
+    }
+
+    /// A pod found its node, or ended without one, after so long.
+    pub fn waited(&mut self, app: u32, millis: u64) {
+        self.totals[app as usize].pending_millis.push(millis);
+    }
+
+    /// The timeline.
+    pub fn finish(mut self) -> Timeline {
+        for (totals, latency) in self.totals.iter_mut().zip(&self.latency) {
+            totals.latency = latency.counts();
+        }
+        Timeline {
+            sample_millis: self.sample_millis,
+            samples: self.spend.len(),
+            workloads: self.workloads,
+            pools: self.pools,
+            spend: self.spend,
+            totals: self.totals,
+            node_millis: self.node_millis,
+            decisions: self.decisions,
+        }
+    }
+}
+
+impl World<'_> {
+    /// Pays for every machine since it was last paid for. Called before the number changes.
+    pub(super) fn pay(&mut self) {
+        let now = self.clock.now();
+        let millis = now - self.record.paid;
+        self.record.paid = now;
+        for (index, pool) in self.nodes.pools.iter().enumerate() {
+            let time = pool.live.len() as u128 * u128::from(millis);
+            self.record.node_millis[index] += time;
+            self.record.due.0 += time * u128::from(pool.rate);
+        }
+    }
+
+    /// Ends a sample.
+    pub(super) fn sample(&mut self) {
+        self.pay();
+        let due = std::mem::take(&mut self.record.due);
+        self.record.spend.push(due);
+        for index in 0..self.nodes.pools.len() {
+            let row = self.pool_sample(index);
+            self.record.pools.push(row);
+        }
+        for app in 0..self.apps.len() {
+            let row = self.workload_sample(app);
+            self.record.workloads.push(row);
+        }
+    }
+
+    fn pool_sample(&self, index: usize) -> PoolSample {
+        let pool = &self.nodes.pools[index];
+        let mut row = PoolSample {
+            nodes: pool.live.len() as u32,
+            used_milli: self.record.used[index],
+            ..PoolSample::default()
+        };
+        for &id in &pool.live {
+            let node = &self.nodes.all[id as usize];
+            if matches!(node.phase, NodePhase::Ready | NodePhase::Draining) {
+                row.ready += 1;
+                row.requested_milli += pool.cpu - node.free_cpu + pool.addon_cpu;
+                row.allocatable_milli += pool.cpu + pool.addon_cpu;
+            }
+        }
+        row
+    }
+
+    fn workload_sample(&mut self, app: usize) -> WorkloadSample {
+        let tally = std::mem::take(&mut self.record.tallies[app]);
+        let row = &self.apps[app];
+        let (backlog, oldest_millis) = self.load.waiting(app, self.clock.now());
+        let pods = &self.pods;
+        let pending = row.live.iter().filter(|&&id| pods[id].phase == Phase::Pending).count();
+        let intervals = (self.record.sample_millis / super::INTERVAL_MILLIS).max(1);
+        let latency_micros =
+            [500_000, 950_000, 990_000].map(|share| tally.latency.percentile_micros(share));
+        self.record.latency[app].merge(&tally.latency);
+        WorkloadSample {
+            offered: tally.offered,
+            served: libm::round(tally.served) as u64,
+            lost: libm::round(tally.lost) as u64,
+            good_milli: libm::round(tally.good * 1000.0) as u64,
+            wanted: row.wanted,
+            ready: row.ready,
+            pending: pending as u32,
+            cpu_milli: tally.cpu / self.record.sample_millis,
+            memory: (tally.memory / u128::from(intervals)) as u64,
+            backlog,
+            oldest_millis,
+            latency_micros,
+        }
+    }
+}

@@ -1,0 +1,324 @@
+//! The cluster autoscaler of the world: what it sees, and what follows from its actions.
+
+use nodeplan_model::scenario::{Expander, Scenario};
+use nodeplan_model::timeline::{Actor, Decision};
+
+use crate::autoscaler::{
+    Action, AutoscalerState, ClusterView, DeletionResult, Filter, Group, Instance, InstanceState,
+    Node, NodeShape, Options, Owner, Pod, PodClass, Toleration, run_once,
+};
+
+use super::World;
+use super::clock::Next;
+use super::nodes::{NodePhase, Nodes};
+use super::pods::{NOWHERE, Phase};
+use super::scale_pods::scheduled_min;
+
+/// From the taint to the first eviction or, for an empty node, the deletion
+/// (`node-delete-delay-after-taint`).
+const AFTER_TAINT_MILLIS: u64 = 5_000;
+/// Between two looks at a node that is drained.
+const POLL_MILLIS: u64 = 5_000;
+/// The background refresh of the list of machines.
+const REFRESH_MILLIS: u64 = 120_000;
+
+/// The autoscaler and what it reads, kept from loop to loop.
+#[derive(Debug)]
+pub struct Scaler {
+    options: Options,
+    state: AutoscalerState,
+    shapes: Vec<NodeShape>,
+    classes: Vec<PodClass>,
+    groups: Vec<Group>,
+    nodes: Vec<Node>,
+    pods: Vec<Pod>,
+    place: Vec<usize>,
+    refreshed: u64,
+}
+
+impl Scaler {
+    /// As the scenario's profile has it.
+    pub fn new(nodes: &Nodes, scenario: &Scenario) -> Self {
+        let profile = &scenario.autoscaler;
+        let millis = |millis: u64| i64::try_from(millis).unwrap_or(i64::MAX / 4);
+        let options = Options {
+            expanders: match profile.expander {
+                Expander::Random => Vec::new(),
+                Expander::LeastWaste => vec![Filter::LeastWaste],
+                Expander::MostPods => vec![Filter::MostPods],
+                Expander::Priority => vec![Filter::Priority],
+            },
+            has_priorities: profile.expander == Expander::Priority,
+            balance_similar: profile.balance,
+            skip_local_storage: profile.skip_local_storage,
+            skip_system: profile.skip_system_pods,
+            utilization_threshold: f64::from(profile.utilization_milli) / 1000.0,
+            unneeded_ms: millis(profile.unneeded_millis),
+            unready_ms: millis(profile.unready_millis),
+            delay_after_add_ms: millis(profile.delay_after_add_millis),
+            delay_after_delete_ms: millis(profile.delay_after_delete_millis),
+            delay_after_failure_ms: millis(profile.delay_after_failure_millis),
+            provision_ms: millis(profile.max_provision_millis),
+            max_grace_ms: millis(profile.max_graceful_millis),
+            new_pod_delay_ms: millis(profile.new_pod_delay_millis),
+            ..Options::default()
+        };
+        let shapes: Vec<NodeShape> = (0..nodes.pools.len()).map(|pool| shape(nodes, pool)).collect();
+        Self {
+            options,
+            state: AutoscalerState::new(nodes.pools.len(), 0),
+            shapes,
+            classes: Vec::new(),
+            groups: Vec::new(),
+            nodes: Vec::new(),
+            pods: Vec::new(),
+            place: Vec::new(),
+            refreshed: 0,
+        }
+    }
+
+    /// The deletion of a node ended.
+    pub fn deleted(&mut self, node: u32) {
+        self.state.deletions.finish(node, DeletionResult::Ok);
+    }
+}
+
+/// What a node of a pool looks like. Pools differ by who may run there, written as one label per
+/// pool and workload that admits it.
+fn shape(nodes: &Nodes, pool: usize) -> NodeShape {
+    let row = &nodes.pools[pool];
+    let amount = |amount: u64| i64::try_from(amount).unwrap_or(i64::MAX / 4);
+    NodeShape {
+        cpu_milli: amount(row.cpu + row.addon_cpu),
+        memory_bytes: amount(row.memory + row.addon_memory),
+        pods: amount(row.slots + row.addon_pods),
+        capacity_cpu_milli: amount(row.cpu + row.addon_cpu),
+        capacity_memory_bytes: amount(row.memory + row.addon_memory),
+        labels: (0..nodes.workloads() as u32)
+            .filter(|&app| nodes.admits(pool as u32, app))
+            .map(|app| (app, 1))
+            .collect(),
+        taints: Vec::new(),
+        label_class: row.kind.group.0,
+    }
+}
+
+impl World<'_> {
+    /// One loop of the cluster autoscaler.
+    pub(super) fn scale_nodes(&mut self) {
+        let mut scaler = std::mem::replace(&mut self.scaler, Scaler::new(&Nodes::default(), self.scenario));
+        self.view(&mut scaler);
+        let now = self.clock.now();
+        if now - scaler.refreshed >= REFRESH_MILLIS {
+            scaler.refreshed = now;
+            let machines = scaler.groups.iter().map(|group| &group.instances[..]);
+            scaler.state.refresh_instances(machines);
+        }
+        let view = ClusterView {
+            now_ms: now as i64,
+            shapes: &scaler.shapes,
+            groups: &scaler.groups,
+            nodes: &scaler.nodes,
+            classes: &scaler.classes,
+            pods: &scaler.pods,
+            budgets: &[],
+        };
+        let outcome = run_once(&scaler.options, &mut scaler.state, &view);
+        self.scaler = scaler;
+        for action in outcome.actions {
+            self.act(action);
+        }
+    }
+
+    /// Writes what the autoscaler sees.
+    fn view(&self, scaler: &mut Scaler) {
+        let now = self.clock.now();
+        if scaler.classes.is_empty() {
+            scaler.classes = self.apps.iter().map(|app| self.class(app)).collect();
+        }
+        scaler.groups.clear();
+        scaler.nodes.clear();
+        scaler.pods.clear();
+        scaler.place.clear();
+        scaler.place.resize(self.nodes.all.len(), usize::MAX);
+        for (index, pool) in self.nodes.pools.iter().enumerate() {
+            let scheduled = scheduled_min(&pool.bounds.schedules, self.scenario, now);
+            let amount = |amount: u64| i64::try_from(amount).unwrap_or(i64::MAX / 4);
+            let instance = |&id: &u32| Instance {
+                key: id,
+                state: match self.nodes.all[id as usize].phase {
+                    NodePhase::Creating => InstanceState::Creating,
+                    NodePhase::Deleting => InstanceState::Deleting,
+                    _ => InstanceState::Running,
+                },
+                error: None,
+            };
+            scaler.groups.push(Group {
+                min: i64::from(pool.bounds.min.max(scheduled).min(pool.bounds.max)),
+                max: i64::from(pool.bounds.max),
+                shape: index,
+                target: i64::from(pool.target),
+                instances: pool.live.iter().map(instance).collect(),
+                daemon_cpu_milli: amount(pool.addon_cpu),
+                daemon_memory_bytes: amount(pool.addon_memory),
+                daemon_pods: amount(pool.addon_pods),
+                increase_fails: pool.failing_until > now,
+                delete_fails: false,
+                priority: Some(i64::from(pool.bounds.priority)),
+            });
+        }
+        self.view_nodes(scaler);
+        self.view_pods(scaler);
+    }
+
+    /// Registered nodes, oldest first.
+    fn view_nodes(&self, scaler: &mut Scaler) {
+        let mut live: Vec<u32> = self.nodes.pools.iter().flat_map(|pool| pool.live.iter().copied()).collect();
+        live.sort_unstable();
+        for id in live {
+            let node = &self.nodes.all[id as usize];
+            if matches!(node.phase, NodePhase::Creating | NodePhase::Deleting | NodePhase::Gone) {
+                continue;
+            }
+            scaler.place[id as usize] = scaler.nodes.len();
+            scaler.nodes.push(Node {
+                key: id,
+                group: Some(node.pool as usize),
+                shape: node.pool as usize,
+                created_ms: node.created as i64,
+                ready: node.phase != NodePhase::Down,
+                ready_changed_ms: node.turned as i64,
+                scale_down_disabled: false,
+                deletion_taint_ms: (node.phase == NodePhase::Draining)
+                    .then_some((node.turned / 1000 * 1000) as i64),
+                soft_taint: false,
+            });
+        }
+    }
+
+    /// Pods that wait or run, by node, and add-ons.
+    fn view_pods(&self, scaler: &mut Scaler) {
+        let pod = |id: u32, node: Option<usize>| {
+            let row = &self.pods[id];
+            Pod {
+                key: u64::from(id),
+                class: row.app as usize,
+                owner: Owner::Replicated(row.app),
+                node,
+                created_ms: row.created as i64,
+                deletion_ms: (row.phase == Phase::Ending).then_some(row.turned as i64),
+                priority: 0,
+                safe_to_evict: None,
+                local_storage: false,
+                system: false,
+                mirror: false,
+            }
+        };
+        for &id in &self.pending {
+            scaler.pods.push(pod(id, None));
+        }
+        for index in 0..scaler.nodes.len() {
+            let node = scaler.nodes[index];
+            for &id in &self.nodes.all[node.key as usize].pods {
+                debug_assert_ne!(self.pods[id].node, NOWHERE);
+                scaler.pods.push(pod(id, Some(index)));
+            }
+            let addons = self.apps.len() + node.shape;
+            scaler.pods.push(Pod {
+                key: u64::from(u32::MAX) + 1 + u64::from(node.key),
+                class: addons,
+                owner: Owner::DaemonSet(node.shape as u32),
+                node: Some(index),
+                created_ms: node.created_ms,
+                deletion_ms: None,
+                priority: 2_000_001_000,
+                safe_to_evict: None,
+                local_storage: false,
+                system: true,
+                mirror: false,
+            });
+        }
+    }
+
+    /// Carries out what the autoscaler asked for.
+    fn act(&mut self, action: Action) {
+        let now = self.clock.now();
+        match action {
+            Action::Increase { group, delta, done } => {
+                let from = self.nodes.pools[group].target;
+                let count = u32::try_from(delta).unwrap_or(0);
+                if done {
+                    self.ask_for_nodes(group as u32, count);
+                }
+                let reason = if done { "pods are pending" } else { "pods are pending, request refused" };
+                self.told(group, from, self.nodes.pools[group].target, reason);
+            }
+            Action::Delete { group, machines, done } if done => {
+                let from = self.nodes.pools[group].target;
+                for machine in machines {
+                    self.delete_node(machine);
+                }
+                self.told(group, from, self.nodes.pools[group].target, "machines never came");
+            }
+            Action::StartDeletion { node, drain } => {
+                let pool = self.nodes.all[node as usize].pool as usize;
+                let from = self.nodes.pools[pool].target;
+                self.nodes.all[node as usize].phase = NodePhase::Draining;
+                self.nodes.all[node as usize].turned = now;
+                self.reopen();
+                let reason = if drain { "node is unneeded, its pods fit elsewhere" } else { "node is empty" };
+                self.told(pool, from, from.saturating_sub(1), reason);
+                self.clock.at(now + AFTER_TAINT_MILLIS, Next::Drain(node));
+            }
+            Action::Delete { .. }
+            | Action::DecreaseTarget { .. }
+            | Action::SoftTaint(_)
+            | Action::SoftUntaint(_) => {}
+        }
+    }
+
+    /// Goes on draining a node: evicts what is on it, deletes it once it is empty.
+    pub(super) fn go_on_draining(&mut self, id: u32) {
+        let node = &self.nodes.all[id as usize];
+        if node.phase != NodePhase::Draining {
+            self.scaler.deleted(id);
+            return;
+        }
+        if node.pods.is_empty() {
+            self.delete_node(id);
+            self.scaler.deleted(id);
+            return;
+        }
+        for pod in node.pods.clone() {
+            self.evict(pod, "node is scaled down");
+        }
+        self.clock.at(self.clock.now() + POLL_MILLIS, Next::Drain(id));
+    }
+
+    /// Notes a decision of the autoscaler.
+    fn told(&mut self, pool: usize, from: u32, to: u32, reason: &str) {
+        self.decide(Decision {
+            at_millis: self.clock.now(),
+            actor: Actor::Autoscaler,
+            workload: None,
+            pool: Some(pool as u32),
+            from,
+            to,
+            reason: reason.to_owned(),
+        });
+    }
+
+    /// A workload's pods as the autoscaler compares them.
+    fn class(&self, app: &super::apps::App) -> PodClass {
+        let amount = |amount: u64| i64::try_from(amount).unwrap_or(i64::MAX / 4);
+        PodClass {
+            cpu_milli: amount(app.ask.cpu),
+            memory_bytes: amount(app.ask.memory),
+            app: app.ask.app,
+            selector: vec![(app.ask.app, 1)],
+            tolerates: Toleration::All,
+            host_anti_affinity: app.ask.per_node == 1,
+            grace_ms: super::life::ENDING_MILLIS as i64,
+        }
+    }
+}

@@ -1,0 +1,284 @@
+//! The HorizontalPodAutoscalers of the world: what each sees, and what follows.
+
+use nodeplan_model::scenario::{self, Autoscaling, Scenario, Schedule};
+use nodeplan_model::timeline::Actor;
+
+use crate::hpa::{
+    self, Behavior, Decision, Limit, LimitKind, Metric, Observation, Policy, Reading, Resource,
+    Rules, Select, Settings, State, Tally, Tolerance,
+};
+
+use super::pods::Phase;
+use super::{INTERVAL_MILLIS, World};
+
+/// Seconds of a week.
+const WEEK_SECONDS: u64 = 7 * 86_400;
+
+/// The autoscaler of one workload.
+#[derive(Debug)]
+pub struct Scaler {
+    policy: Policy,
+    state: State,
+    /// When it last had something to do (KEDA's cooldown).
+    active_millis: u64,
+}
+
+impl Scaler {
+    /// From a declaration.
+    pub fn new(declared: &Autoscaling) -> Self {
+        let tolerance = |rules: Option<&scenario::Rules>| {
+            rules.and_then(|rules| rules.tolerance_milli).map_or(0.1, |milli| f64::from(milli) / 1000.0)
+        };
+        let behavior = declared.behavior.as_ref();
+        Self {
+            policy: Policy {
+                min: clamp(declared.min),
+                max: clamp(declared.max),
+                metrics: declared.metrics.iter().map(metric).collect(),
+                tolerance: Tolerance {
+                    down: tolerance(behavior.map(|both| &both.down)),
+                    up: tolerance(behavior.map(|both| &both.up)),
+                },
+                behavior: behavior.map(behavior_of),
+            },
+            state: State::default(),
+            active_millis: 0,
+        }
+    }
+}
+
+/// A count as upstream's 32-bit integer.
+fn clamp(count: u32) -> i32 {
+    i32::try_from(count).unwrap_or(i32::MAX)
+}
+
+/// A metric as the controller reads it.
+fn metric(metric: &scenario::Metric) -> Metric {
+    let milli = |count: u64| i64::try_from(count).unwrap_or(i64::MAX / 1000).saturating_mul(1000);
+    match *metric {
+        scenario::Metric::CpuUtilization(percent) => {
+            Metric::Utilization { resource: Resource::Cpu, percent: clamp(percent) }
+        }
+        scenario::Metric::MemoryUtilization(percent) => {
+            Metric::Utilization { resource: Resource::Other, percent: clamp(percent) }
+        }
+        scenario::Metric::QueueLength(target) => Metric::ExternalAverage { milli: milli(target) },
+        scenario::Metric::RequestsPerPod(target) => {
+            Metric::Pods { milli: i64::try_from(target).unwrap_or(i64::MAX) }
+        }
+    }
+}
+
+/// Both sides of a behaviour, defaults filled in as the API does.
+fn behavior_of(declared: &scenario::Behavior) -> Behavior {
+    let settings = &Settings::DEFAULT;
+    Behavior {
+        up: rules(&declared.up, Rules::default_up()),
+        down: rules(&declared.down, Rules::default_down(settings)),
+    }
+}
+
+fn rules(declared: &scenario::Rules, default: Rules) -> Rules {
+    Rules {
+        window_millis: declared
+            .window_seconds
+            .map_or(default.window_millis, |seconds| i64::from(seconds) * 1000),
+        select: match declared.select {
+            scenario::Select::Max => Select::Max,
+            scenario::Select::Min => Select::Min,
+            scenario::Select::Disabled => Select::Disabled,
+        },
+        limits: declared.policies.as_ref().map_or(default.limits, |policies| {
+            policies
+                .iter()
+                .map(|policy| Limit {
+                    kind: if policy.percent { LimitKind::Percent } else { LimitKind::Pods },
+                    value: clamp(policy.value),
+                    period_millis: i64::from(policy.period_seconds) * 1000,
+                })
+                .collect()
+        }),
+    }
+}
+
+/// The highest scheduled minimum at a time.
+pub fn scheduled_min(schedules: &[Schedule], scenario: &Scenario, now: u64) -> u32 {
+    let second = (u64::from(scenario.start_second_of_week) + now / 1000) % WEEK_SECONDS;
+    let (day, of_day) = ((second / 86_400) as u32, (second % 86_400) as u32);
+    let on = |day: u32, schedule: &Schedule| schedule.days >> (day % 7) & 1 == 1;
+    let holds = |schedule: &&Schedule| {
+        if schedule.from_second < schedule.to_second {
+            on(day, schedule) && (schedule.from_second..schedule.to_second).contains(&of_day)
+        } else {
+            // Over midnight: the evening of its day, the morning of the next.
+            (on(day, schedule) && of_day >= schedule.from_second)
+                || (on(day + 6, schedule) && of_day < schedule.to_second)
+        }
+    };
+    schedules.iter().filter(holds).map(|schedule| schedule.min).max().unwrap_or(0)
+}
+
+impl World<'_> {
+    /// One look of every HorizontalPodAutoscaler.
+    pub(super) fn scale_pods(&mut self) {
+        for app in 0..self.apps.len() {
+            if let Some(mut scaler) = self.apps[app].scaler.take() {
+                self.look(app, &mut scaler);
+                self.apps[app].scaler = Some(scaler);
+            }
+        }
+    }
+
+    /// One look of one of them.
+    fn look(&mut self, app: usize, scaler: &mut Scaler) {
+        let declared = self.scenario.scaling[app].as_ref().expect("only declared scalers exist");
+        let now = self.clock.now();
+        let scheduled = scheduled_min(&declared.schedules, self.scenario, now);
+        scaler.policy.min = clamp(declared.min.max(scheduled).min(declared.max));
+        let current = self.apps[app].wanted;
+        if let Some(cooldown) = declared.cooldown_seconds {
+            if let Some(replicas) = self.activate(app, scaler, declared, cooldown) {
+                let reason = if replicas == 0 { "idle for the cooldown" } else { "events wait" };
+                self.set_replicas(app as u32, replicas, Actor::Hpa, reason);
+                return;
+            }
+            scaler.policy.min = scaler.policy.min.max(1);
+            if current == 0 {
+                return;
+            }
+        }
+        let mut readings = std::mem::take(&mut self.readings);
+        readings.clear();
+        for metric in &declared.metrics {
+            let reading = self.reading(app, *metric, now);
+            readings.push(reading);
+        }
+        let ready = clamp(self.apps[app].ready);
+        let matched = clamp(self.apps[app].live.len() as u32);
+        let seen = Observation {
+            now_millis: now as i64,
+            spec_replicas: clamp(current),
+            status_replicas: matched,
+            pods: hpa::Pods::Counted { matched: matched.cast_unsigned(), serving: ready.cast_unsigned() },
+            readings: &readings,
+        };
+        let decision = if scaler.policy.metrics.is_empty() {
+            None
+        } else {
+            Some(hpa::reconcile(&scaler.policy, &Settings::DEFAULT, &mut scaler.state, &seen))
+        };
+        if let Some(decision) = decision
+            && decision.desired.cast_unsigned() != current
+        {
+            let reason = self.why(app, &decision, declared, &readings);
+            self.set_replicas(app as u32, decision.desired.cast_unsigned(), Actor::Hpa, &reason);
+        }
+        self.readings = readings;
+    }
+
+    /// KEDA's part: from zero once enough waits, to zero once nothing has for the cooldown.
+    fn activate(
+        &mut self,
+        app: usize,
+        scaler: &mut Scaler,
+        declared: &Autoscaling,
+        cooldown: u32,
+    ) -> Option<u32> {
+        let now = self.clock.now();
+        let current = self.apps[app].wanted;
+        let waiting = self.load.waiting(app, now).0;
+        if waiting > declared.activation {
+            scaler.active_millis = now;
+            return (current == 0).then_some(declared.min.max(1));
+        }
+        let idle = now - scaler.active_millis >= u64::from(cooldown) * 1000;
+        (idle && current > 0 && declared.min == 0 && scaler.policy.min == 0).then_some(0)
+    }
+
+    /// What one metric shows. CPU and memory are those of the interval before the last: one
+    /// scrape of lag.
+    fn reading(&self, app: usize, metric: scenario::Metric, now: u64) -> Reading<'static> {
+        let (cpu, memory) = self.load.shown(app);
+        let row = &self.apps[app];
+        match metric {
+            scenario::Metric::CpuUtilization(percent) => {
+                let (ready, unready, missing) = self.classes(app, now, true);
+                let sum = i64::try_from(cpu).unwrap_or(i64::MAX).saturating_mul(ready);
+                let request = i64::try_from(row.ask.cpu).unwrap_or(i64::MAX);
+                Reading::Tally(Tally::same_request((ready, unready, missing), sum, request, clamp(percent)))
+            }
+            scenario::Metric::MemoryUtilization(percent) => {
+                let (ready, unready, missing) = self.classes(app, now, false);
+                // Bytes, in thousandths.
+                let milli = |bytes: u64| i64::try_from(bytes).unwrap_or(i64::MAX).saturating_mul(1000);
+                let sum = milli(memory).saturating_mul(ready);
+                let request = milli(row.ask.memory);
+                Reading::Tally(Tally::same_request((ready, unready, missing), sum, request, clamp(percent)))
+            }
+            scenario::Metric::QueueLength(_) => {
+                let waiting = self.load.waiting(app, now).0;
+                Reading::Value(i64::try_from(waiting).unwrap_or(i64::MAX).saturating_mul(1000))
+            }
+            scenario::Metric::RequestsPerPod(_) => {
+                let (ready, unready, missing) = self.classes(app, now, false);
+                let sum = i64::try_from(self.load.rate_milli(app)).unwrap_or(i64::MAX);
+                Reading::Tally(Tally::same_request((ready, unready, missing), sum, 0, 100))
+            }
+        }
+    }
+
+    /// Pods whose sample counts, must not count, and is missing (`groupPods`).
+    fn classes(&self, app: usize, now: u64, cpu: bool) -> (i64, i64, i64) {
+        let settings = &Settings::DEFAULT;
+        let (mut ready, mut unready, mut missing) = (0, 0, 0);
+        // The sample covers the interval that ended one interval ago.
+        let sampled = now.saturating_sub(INTERVAL_MILLIS);
+        for &id in &self.apps[app].live {
+            let pod = &self.pods[id];
+            let young = now < pod.bound + settings.cpu_initialization_millis.cast_unsigned();
+            match pod.phase {
+                Phase::Pending => unready += 1,
+                Phase::BackOff => missing += 1,
+                Phase::Starting if cpu && young => unready += 1,
+                Phase::Ready if cpu && young && sampled < pod.turned + INTERVAL_MILLIS => unready += 1,
+                _ if pod.bound > sampled => missing += 1,
+                _ => ready += 1,
+            }
+        }
+        (ready, unready, missing)
+    }
+
+    /// A decision in words.
+    fn why(
+        &self,
+        app: usize,
+        decision: &Decision,
+        declared: &Autoscaling,
+        readings: &[Reading<'static>],
+    ) -> String {
+        let name = decision.reason.name();
+        let Some(index) = decision.metric else { return name.to_owned() };
+        let shown = match (declared.metrics[index], readings[index]) {
+            (scenario::Metric::CpuUtilization(target), Reading::Tally(tally)) => {
+                format!("CPU {} of {target} %", percent(&tally))
+            }
+            (scenario::Metric::MemoryUtilization(target), Reading::Tally(tally)) => {
+                format!("memory {} of {target} %", percent(&tally))
+            }
+            (scenario::Metric::QueueLength(target), Reading::Value(value)) => {
+                format!("{} messages wait, {target} a pod", value / 1000)
+            }
+            (scenario::Metric::RequestsPerPod(target), _) => {
+                format!("{} of {target} thousandths of a request a second", self.load.rate_milli(app))
+            }
+            _ => "no reading".to_owned(),
+        };
+        let wanted = decision.proposal.unwrap_or(decision.desired);
+        format!("{shown}, proposes {wanted}: {name}")
+    }
+}
+
+/// Use as a percentage of requests, of the pods that count.
+fn percent(tally: &Tally) -> i64 {
+    tally.ready_milli.saturating_mul(100).checked_div(tally.ready_request).unwrap_or(0)
+}
