@@ -4,6 +4,9 @@
 //! function of what it is given: groups, nodes and pods are indices, amounts are integers.
 
 pub mod balance;
+pub mod estimator;
 pub mod expander;
 pub mod price;
 pub mod priority;
+pub mod snapshot;
+mod spread;

@@ -4,6 +4,8 @@ use super::{Replay, Verdict};
 
 #[path = "autoscaler/balance.rs"]
 mod balance;
+#[path = "autoscaler/binpacking.rs"]
+mod binpacking;
 #[path = "autoscaler/expander.rs"]
 mod expander;
 
@@ -12,6 +14,7 @@ pub fn replay(set: &str) -> Option<Replay> {
     let replay: Replay = match set {
         "ca_balance" => balance::line,
         "ca_expander" | "ca_expander_extra" => expander::line,
+        "ca_binpacking" => binpacking::line,
         _ => return None,
     };
     Some(replay)
