@@ -146,9 +146,10 @@ pub fn fast_path_group<'s>(
             continue;
         }
         let pods = i64::try_from(group.count).unwrap_or(i64::MAX);
-        let keeps_away = pod.anti_affinity.iter().any(|term| {
-            term.key == HOSTNAME && term.labels.binary_search(&pod.labels).is_ok()
-        });
+        let keeps_away = pod
+            .anti_affinity
+            .iter()
+            .any(|term| term.key == HOSTNAME && term.labels.binary_search(&pod.labels).is_ok());
         let by_cpu = ceiling(
             group.count as f64 * cores(group.first_container.cpu_milli) / cores(capacity.cpu_milli),
         );
@@ -217,7 +218,9 @@ impl Packing<'_, '_> {
     fn fill_new_nodes(&mut self, group: usize, pods: &PodGroup) {
         let first_new = self.first_new;
         while self.left(group, pods) > 0 {
-            let Some(node) = self.snapshot.find(pods.shape, |node| node >= first_new) else { break };
+            let Some(node) = self.snapshot.find(pods.shape, |node| node >= first_new) else {
+                break;
+            };
             self.take(group, pods.shape, node);
         }
     }

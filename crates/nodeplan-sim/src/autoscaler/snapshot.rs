@@ -5,6 +5,7 @@
 //! Filters and their order are those of the default scheduler without volumes and devices.
 
 use crate::autoscaler::spread::{Reach, Seen};
+use crate::random::Stream;
 
 /// The topology key `kubernetes.io/hostname`: every node is a domain of its own.
 pub const HOSTNAME: usize = 0;
@@ -260,8 +261,11 @@ pub struct Snapshot<'s> {
     nodes: Vec<NodeState>,
     /// Nodes that are there, in the order in which they are tried.
     list: Vec<usize>,
-    /// Position in `list` at which the next search starts.
+    /// Position in `list` at which the next search starts: behind the last one found, which
+    /// upstream takes to be the first node at the beginning.
     next: usize,
+    /// Where searches start instead, see [`Snapshot::scatter`].
+    scatter: Option<Stream>,
     log: Vec<Change>,
     version: u64,
     /// What pods elsewhere mean for a shape, and the version of the snapshot it is true of.
@@ -275,7 +279,8 @@ impl<'s> Snapshot<'s> {
             shapes,
             nodes: Vec::new(),
             list: Vec::new(),
-            next: 0,
+            next: 1,
+            scatter: None,
             log: Vec::new(),
             version: 0,
             reach: None,
@@ -285,6 +290,13 @@ impl<'s> Snapshot<'s> {
     /// The shapes it knows.
     pub fn shapes(&self) -> &'s Shapes {
         self.shapes
+    }
+
+    /// From now on searches start at nodes drawn from a stream. Upstream searches with several
+    /// threads over a list that is partly in the order of a Go map, so where a pod lands among
+    /// nodes that could take it is chance; by default the order is that of one thread.
+    pub fn scatter(&mut self, stream: Stream) {
+        self.scatter = Some(stream);
     }
 
     /// Adds an empty node behind the others; its number.
@@ -309,8 +321,11 @@ impl<'s> Snapshot<'s> {
     /// Takes all pods from a node and taints it as leaving: it takes none any more, but its
     /// topology domains stay.
     pub fn vacate(&mut self, node: usize) {
-        let ghost =
-            NodeState { node: self.nodes[node].node.clone(), leaving: true, ..NodeState::default() };
+        let ghost = NodeState {
+            node: self.nodes[node].node.clone(),
+            leaving: true,
+            ..NodeState::default()
+        };
         let state = std::mem::replace(&mut self.nodes[node], ghost);
         self.changed(Change::Vacated { node, state: Box::new(state) });
     }
@@ -405,6 +420,9 @@ impl<'s> Snapshot<'s> {
     /// upstream's `SchedulePodOnAnyNodeMatching` without putting the pod there.
     pub fn find(&mut self, shape: usize, acceptable: impl Fn(usize) -> bool) -> Option<usize> {
         let count = self.list.len();
+        if let (Some(stream), Ok(bound @ 1..)) = (&mut self.scatter, u32::try_from(count)) {
+            self.next = stream.below(bound) as usize;
+        }
         for step in 0..count {
             let position = (self.next + step) % count;
             let node = self.list[position];

@@ -10,6 +10,7 @@ use crate::sim::autoscaler::estimator::{NodeTemplate, PodGroup, estimate};
 use crate::sim::autoscaler::snapshot::{
     Amounts, HOSTNAME, PlacedPod, PodShape, Shapes, Snapshot, SnapshotNode, Spread, Term,
 };
+use crate::sim::random::Stream;
 
 /// The topology key of zones.
 const ZONE: usize = HOSTNAME + 1;
@@ -109,50 +110,68 @@ impl Group {
     }
 }
 
-/// Answers one case.
+/// Nodes, pods, pods per group that got any.
+type Answer = (usize, usize, BTreeMap<String, usize>);
+
+/// Searches in other orders that are tried before a difference counts as one.
+const ORDERS: u64 = 400;
+
+/// Answers one case. Where simulated pods land is left to chance upstream (several search
+/// threads, Go maps; cluster-autoscaler.md §6): a recorded answer that another order of search
+/// gives is left out.
 pub fn line(text: &str) -> Result<Verdict, serde_json::Error> {
     let case: Case = serde_json::from_str(text)?;
-    let mut shapes: Vec<PodShape> =
-        case.groups.iter().enumerate().map(|(at, group)| group.shape(at)).collect();
-    let daemon = PlacedPod { shape: shapes.len(), pod: 0, terminating: false };
-    shapes.push(PodShape {
-        requests: Amounts::new(case.template.ds_cpu_m, case.template.ds_mem),
-        labels: shapes.len(),
-        selects: vec![true; 2],
-        tolerates: vec![true; 2],
-        tolerates_all: true,
-        ..PodShape::default()
-    });
-    let shapes = Shapes::new(shapes);
-    let mut snapshot = Snapshot::new(&shapes);
-    for node in case.existing.iter().flatten() {
-        snapshot.add_node(node.snapshot_node());
+    let out = &case.out;
+    let recorded = (out.nodes, out.scheduled, out.scheduled_per_group.clone());
+    let ours = case.answer(None);
+    if ours != recorded && (0..ORDERS).any(|seed| case.answer(Some(seed)) == recorded) {
+        return Ok(Verdict::Excluded("the answer hangs on where simulated pods land"));
     }
-    let node = case.template.snapshot_node();
-    let has_daemon = case.template.ds_cpu_m > 0 || case.template.ds_mem > 0;
-    let template = NodeTemplate {
-        capacity: node.allocatable,
-        node,
-        pods: if has_daemon { vec![daemon] } else { Vec::new() },
-    };
-    let groups: Vec<PodGroup> = case
-        .groups
-        .iter()
-        .enumerate()
-        .map(|(shape, group)| {
+    Ok(compare(&case.id, "estimate", &ours, &recorded))
+}
+
+impl Case {
+    /// Shapes by group, and last that of the DaemonSet.
+    fn shapes(&self) -> Shapes {
+        let mut shapes: Vec<PodShape> =
+            self.groups.iter().enumerate().map(|(at, group)| group.shape(at)).collect();
+        shapes.push(PodShape {
+            requests: Amounts::new(self.template.ds_cpu_m, self.template.ds_mem),
+            labels: shapes.len(),
+            selects: vec![true; 2],
+            tolerates: vec![true; 2],
+            tolerates_all: true,
+            ..PodShape::default()
+        });
+        Shapes::new(shapes)
+    }
+
+    /// The estimate, with searches in a drawn order if there is a seed.
+    fn answer(&self, seed: Option<u64>) -> Answer {
+        let shapes = self.shapes();
+        let mut snapshot = Snapshot::new(&shapes);
+        if let Some(seed) = seed {
+            snapshot.scatter(Stream::new(seed, "placement", "replay"));
+        }
+        for node in self.existing.iter().flatten() {
+            snapshot.add_node(node.snapshot_node());
+        }
+        let node = self.template.snapshot_node();
+        let daemon = PlacedPod { shape: self.groups.len(), pod: 0, terminating: false };
+        let has_daemon = self.template.ds_cpu_m > 0 || self.template.ds_mem > 0;
+        let pods = if has_daemon { vec![daemon] } else { Vec::new() };
+        let template = NodeTemplate { capacity: node.allocatable, node, pods };
+        let group = |(shape, group): (usize, &Group)| {
             let requests = Amounts::new(group.cpu_m, group.mem);
             PodGroup { shape, count: group.count, containers: requests, first_container: requests }
-        })
-        .collect();
-    let ours = estimate(&mut snapshot, &template, &groups, case.max_nodes, case.fastpath);
-    let per_group: BTreeMap<String, usize> = case
-        .groups
-        .iter()
-        .zip(&ours.scheduled)
-        .filter(|(_, scheduled)| **scheduled > 0)
-        .map(|(group, scheduled)| (group.name.clone(), *scheduled))
-        .collect();
-    let ours = (ours.nodes, ours.scheduled.iter().sum(), per_group);
-    let recorded = (case.out.nodes, case.out.scheduled, case.out.scheduled_per_group);
-    Ok(compare(&case.id, "estimate", &ours, &recorded))
+        };
+        let groups: Vec<PodGroup> = self.groups.iter().enumerate().map(group).collect();
+        let ours = estimate(&mut snapshot, &template, &groups, self.max_nodes, self.fastpath);
+        let per_group = self.groups.iter().zip(&ours.scheduled);
+        let per_group = per_group
+            .filter(|(_, scheduled)| **scheduled > 0)
+            .map(|(group, scheduled)| (group.name.clone(), *scheduled))
+            .collect();
+        (ours.nodes, ours.scheduled.iter().sum(), per_group)
+    }
 }
