@@ -72,7 +72,12 @@ fn column(timeline: &Timeline, index: usize) -> impl Iterator<Item = &WorkloadSa
 }
 
 /// The score of one workload.
-fn service(problem: &Problem, scenario: &Scenario, timeline: &Timeline, index: usize) -> ServiceScore {
+fn service(
+    problem: &Problem,
+    scenario: &Scenario,
+    timeline: &Timeline,
+    index: usize,
+) -> ServiceScore {
     let totals = &timeline.totals[index];
     let objective = scenario.loads[index].objective;
     let asked = objective.within_millis.map(|_| objective.share);
@@ -95,7 +100,11 @@ fn service(problem: &Problem, scenario: &Scenario, timeline: &Timeline, index: u
         }
     }
     let good = asked.map(|_| {
-        if offered == 0 { MILLION } else { share(good_milli, u128::from(offered) * 1000).min(MILLION) }
+        if offered == 0 {
+            MILLION
+        } else {
+            share(good_milli, u128::from(offered) * 1000).min(MILLION)
+        }
     });
     let mut ready: Vec<u32> = column(timeline, index).map(|row| row.ready).collect();
     let p95 = percentile(&mut ready, 95);
