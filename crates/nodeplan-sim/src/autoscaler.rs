@@ -4,9 +4,12 @@
 //! function of what it is given: groups, nodes and pods are indices, amounts are integers.
 
 pub mod balance;
+pub mod drain;
 pub mod estimator;
 pub mod expander;
 pub mod price;
 pub mod priority;
+pub mod removal;
 pub mod snapshot;
 mod spread;
+pub mod utilization;

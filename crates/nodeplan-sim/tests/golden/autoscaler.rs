@@ -8,6 +8,10 @@ mod balance;
 mod binpacking;
 #[path = "autoscaler/expander.rs"]
 mod expander;
+#[path = "autoscaler/removal.rs"]
+mod removal;
+#[path = "autoscaler/utilization.rs"]
+mod utilization;
 
 /// The replay of a set of this part, if it is one.
 pub fn replay(set: &str) -> Option<Replay> {
@@ -15,6 +19,8 @@ pub fn replay(set: &str) -> Option<Replay> {
         "ca_balance" => balance::line,
         "ca_expander" | "ca_expander_extra" => expander::line,
         "ca_binpacking" => binpacking::line,
+        "ca_node_removal" => removal::line,
+        "ca_utilization" => utilization::line,
         _ => return None,
     };
     Some(replay)
