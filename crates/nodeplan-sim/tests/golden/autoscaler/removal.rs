@@ -254,7 +254,11 @@ impl<'c> Setting<'c> {
 
     fn single(&self, seed: Option<u64>) -> BTreeMap<String, Single> {
         let names = |pods: &[usize]| -> Vec<String> {
-            pods.iter().map(|pod| self.pods[*pod].name.clone()).collect()
+            let mut names: Vec<String> =
+                pods.iter().map(|pod| self.pods[*pod].name.clone()).collect();
+            // Recorded in order of name.
+            names.sort();
+            names
         };
         let allowed = self.allowed();
         let one = |(number, node): (usize, &Node)| {
