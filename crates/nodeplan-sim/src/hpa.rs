@@ -9,9 +9,11 @@
 //! Metric values are thousandths of their unit, as upstream computes them; times are
 //! milliseconds on any scale that does not run backwards.
 
+pub mod keda;
 pub mod normalize;
 pub mod pods;
 pub mod proposal;
+pub mod schedule;
 
 pub use normalize::{Behavior, Event, Limit, LimitKind, Recommendation, Rules, Select, normalize};
 pub use pods::{Condition, Phase, Pod, PodReadings, Pods, Ready, Requests, Sample, Tally};
