@@ -1,0 +1,145 @@
+//! The gamma distribution function, exact and by table.
+//!
+//! Series and continued fraction of the regularised incomplete gamma function (DLMF 8.11.4 and
+//! 8.9.2). The table holds it over log(shape) × log(argument / mean); bilinear interpolation is
+//! within 0.004.
+
+/// Least and largest logarithm of the shape in the table.
+const SHAPES: (f64, f64) = (-4.0, 6.0);
+/// Step of the logarithm of the shape.
+const SHAPE_STEP: f64 = 0.2;
+/// Rows.
+const ROWS: usize = 51;
+/// Least logarithm of argument over mean.
+const LEAST: f64 = -10.0;
+/// Columns per unit of that logarithm.
+const FINE: f64 = 40.0;
+/// Columns.
+const COLUMNS: usize = 561;
+
+/// P(shape, x), the distribution function of a gamma law with unit scale.
+pub fn lower(shape: f64, x: f64) -> f64 {
+    if x <= 0.0 {
+        return 0.0;
+    }
+    let front = libm::exp(shape * libm::log(x) - x - libm::lgamma(shape));
+    if x < shape + 1.0 {
+        let (mut term, mut sum, mut n) = (1.0 / shape, 1.0 / shape, shape);
+        while term > sum * 1e-13 {
+            n += 1.0;
+            term *= x / n;
+            sum += term;
+        }
+        return (sum * front).min(1.0);
+    }
+    // Lentz's method; converges within a few hundred steps for every shape in use.
+    let mut b = x + 1.0 - shape;
+    let mut c = 1e300;
+    let mut d = 1.0 / b;
+    let mut h = d;
+    for i in 1..2_000 {
+        let i = f64::from(i);
+        let a = -i * (i - shape);
+        b += 2.0;
+        d = 1.0 / (a * d + b);
+        c = b + a / c;
+        h *= d * c;
+        if (d * c - 1.0).abs() < 1e-13 {
+            break;
+        }
+    }
+    (1.0 - front * h).clamp(0.0, 1.0)
+}
+
+/// The distribution function over a grid; built once, a few milliseconds.
+pub struct GammaTable(Vec<f32>);
+
+/// A gamma law of one shape, ready to be evaluated.
+pub struct Curve<'a> {
+    low: &'a [f32],
+    high: &'a [f32],
+    weight: f64,
+}
+
+impl GammaTable {
+    /// Fills the table.
+    pub fn new() -> Self {
+        let mut cells = Vec::with_capacity(ROWS * COLUMNS);
+        for row in 0..ROWS {
+            let shape = libm::exp(SHAPES.0 + SHAPE_STEP * row as f64);
+            for column in 0..COLUMNS {
+                let ratio = libm::exp(LEAST + column as f64 / FINE);
+                cells.push(lower(shape, shape * ratio) as f32);
+            }
+        }
+        Self(cells)
+    }
+
+    /// The law of a shape, held to e⁻⁴ … e⁶.
+    pub fn curve(&self, shape: f64) -> Curve<'_> {
+        let row = (libm::log(shape).clamp(SHAPES.0, SHAPES.1) - SHAPES.0) / SHAPE_STEP;
+        let first = (row as usize).min(ROWS - 2);
+        let row_at = |r: usize| &self.0[r * COLUMNS..(r + 1) * COLUMNS];
+        Curve { low: row_at(first), high: row_at(first + 1), weight: row - first as f64 }
+    }
+}
+
+impl Default for GammaTable {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Curve<'_> {
+    /// Probability of at most e^`log_ratio` times the mean.
+    pub fn at(&self, log_ratio: f64) -> f64 {
+        let column = (log_ratio - LEAST) * FINE;
+        if column <= 0.0 {
+            return 0.0;
+        }
+        let first = column as usize;
+        if first + 1 >= COLUMNS {
+            return 1.0;
+        }
+        let part = column - first as f64;
+        let along = |row: &[f32]| {
+            let (left, right) = (f64::from(row[first]), f64::from(row[first + 1]));
+            left + part * (right - left)
+        };
+        let (low, high) = (along(self.low), along(self.high));
+        low + self.weight * (high - low)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn known_values() {
+        for (shape, x, value) in [
+            (1.0, 1.0, 0.632_120_558_828_557_7),
+            (0.5, 0.5, 0.682_689_492_137_085_9),
+            (3.0, 2.0, 0.323_323_583_816_936_54),
+            (100.0, 90.0, 0.158_220_989_1),
+        ] {
+            assert!((lower(shape, x) - value).abs() < 1e-6, "{shape} {x} {}", lower(shape, x));
+        }
+    }
+
+    #[test]
+    fn the_table_is_near_the_function() {
+        let table = GammaTable::new();
+        let mut worst: f64 = 0.0;
+        for i in 0..400 {
+            let shape = libm::exp(-3.0 + 0.02 * f64::from(i));
+            let curve = table.curve(shape);
+            for j in 0..300 {
+                let log_ratio = -8.0 + 0.037 * f64::from(j);
+                let exact = lower(shape, shape * libm::exp(log_ratio));
+                worst = worst.max((curve.at(log_ratio) - exact).abs());
+            }
+        }
+        assert!(worst < 0.004, "{worst}");
+    }
+}

@@ -1,0 +1,117 @@
+//! What a pod is to its requests: cores, threads, workers, law of CPU time, how requests come.
+
+use super::law::Law;
+
+/// How requests come to one pod.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Arrivals {
+    /// Poisson: each request goes to a ready pod at random.
+    Random,
+    /// Renewal process with this limiting index of dispersion, in thousandths, at one pod
+    /// ([`dispersion_at_pod`]).
+    Bursty(u32),
+    /// Poisson to the workload; each request goes to the emptier of two pods drawn at random.
+    LeastRequest,
+}
+
+/// What decides the law of response times in units of [`Shape::unit`], but for the load. Integers,
+/// so that shapes can be found again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Shape {
+    /// Cores the pod may use, in thousandths: its limit, or its share of a full node.
+    pub cores_milli: u32,
+    /// Cores one request can use, in thousandths; 1000 unless told.
+    pub threads_milli: u32,
+    /// Requests the pod works on at a time; later ones wait in order. 0: no limit.
+    pub workers: u32,
+    /// c² of CPU time per request, in thousandths.
+    pub spread_milli: u32,
+    /// How requests come.
+    pub arrivals: Arrivals,
+}
+
+/// Why a figure of the model is less sure than `docs/load-model.md` states.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Doubt {
+    /// Load above 0.99: the stationary law is not reached within any interval in use.
+    NearSaturation,
+    /// Bursty arrivals are known by one number only; mean within 15 %.
+    Bursts,
+    /// The choice between two pods is stated for many pods, and for c² near 1; mean within 10 %.
+    LeastRequest,
+    /// More workers than cores, or several workers with c² far from 1: mean within 10 %.
+    Workers,
+    /// c² above 4 was not validated.
+    Spread,
+}
+
+impl Shape {
+    /// One request per thread and core, no worker limit, random arrivals.
+    pub fn new(cores_milli: u32, spread_milli: u32) -> Self {
+        let arrivals = Arrivals::Random;
+        Self { cores_milli, threads_milli: 1000, workers: 0, spread_milli, arrivals }
+    }
+
+    /// The unit of time for a mean CPU time per request: what it takes alone in the pod.
+    pub fn unit(&self, cpu_seconds: f64) -> f64 {
+        let fastest = self.cores_milli.min(self.threads_milli).max(1);
+        cpu_seconds * 1000.0 / f64::from(fastest)
+    }
+
+    /// Requests the pod can work on at full speed, ≥ 1.
+    pub fn servers(&self) -> f64 {
+        let cores = f64::from(self.cores_milli.max(1));
+        (cores / f64::from(self.threads_milli.max(1))).max(1.0)
+    }
+
+    /// Requests per unit of time that a pod can finish.
+    pub fn capacity(&self) -> f64 {
+        match self.workers {
+            0 => self.servers(),
+            workers => self.servers().min(f64::from(workers)),
+        }
+    }
+
+    /// Load of one pod at so many requests per second.
+    pub fn load(&self, per_second: f64, cpu_seconds: f64) -> f64 {
+        per_second * self.unit(cpu_seconds) / self.capacity()
+    }
+
+    /// Law of CPU time.
+    pub fn law(&self) -> Law {
+        Law::of_spread(f64::from(self.spread_milli) / 1000.0)
+    }
+
+    /// The same shape with cores, where above one thread's worth, rounded to steps of 2 %: for
+    /// shares that change with every interval. Response times change by less than 1 %.
+    pub fn rounded(&self) -> Self {
+        if self.cores_milli <= self.threads_milli {
+            return *self;
+        }
+        let step = libm::log(1.02);
+        let rung = libm::round(libm::log(self.servers()) / step);
+        let cores = libm::exp(rung * step) * f64::from(self.threads_milli);
+        Self { cores_milli: libm::round(cores) as u32, ..*self }
+    }
+
+    /// Why the figures at this load are less sure than those of the validated grid, if they are.
+    pub fn doubt(&self, load: f64) -> Option<Doubt> {
+        let workers = f64::from(self.workers);
+        let queued = self.workers > 1 && (self.spread_milli != 1000 || workers > self.servers());
+        match self.arrivals {
+            _ if load > 0.99 => Some(Doubt::NearSaturation),
+            Arrivals::Bursty(dispersion) if dispersion > 1000 => Some(Doubt::Bursts),
+            Arrivals::LeastRequest => Some(Doubt::LeastRequest),
+            _ if queued => Some(Doubt::Workers),
+            _ if self.spread_milli > 4000 => Some(Doubt::Spread),
+            _ => None,
+        }
+    }
+}
+
+/// Index of dispersion, in thousandths, that one of `pods` pods sees of arrivals with
+/// `dispersion_milli`: random routing thins a renewal process (exact). Rounded to eighths.
+pub fn dispersion_at_pod(dispersion_milli: u32, pods: u32) -> u32 {
+    let above = f64::from(dispersion_milli.saturating_sub(1000)) / f64::from(pods.max(1));
+    1000 + 125 * libm::round(above / 125.0) as u32
+}

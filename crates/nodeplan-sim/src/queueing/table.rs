@@ -1,0 +1,246 @@
+//! Response times of every load, read from tables that are filled where a run comes by.
+//!
+//! A table holds the law of response times at loads 1 − e^(−i/12). Between two loads both laws
+//! are mixed, so a run's histogram is a sum over loads of requests, and only those sums need to
+//! be kept: [`Merged`].
+
+use std::collections::BTreeMap;
+
+use super::gamma::GammaTable;
+use super::histogram::Histogram;
+use super::response::{Grid, Response, Steps};
+use super::shape::Shape;
+
+/// Steps of −ln(1 − load) per unit.
+const FINE: f64 = 12.0;
+/// Loads in a table; the last is 0.990.
+pub const LOADS: usize = 57;
+
+/// A shape in [`Tables`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ShapeId(u32);
+
+/// A load: two neighbours in a table and the weight of the second.
+#[derive(Clone, Copy, Debug)]
+pub struct Place {
+    shape: ShapeId,
+    first: u32,
+    weight: f64,
+}
+
+/// Figures at one load, in units of the shape.
+#[derive(Clone, Copy, Debug, Default)]
+struct Figures {
+    mean: f64,
+    /// Medians, 95th and 99th percentiles.
+    quantiles: [f64; 3],
+}
+
+/// One load of one table.
+struct Point {
+    figures: Figures,
+    response: Response,
+}
+
+/// The table of a shape.
+struct Table {
+    shape: Shape,
+    grid: Grid,
+    points: Vec<Option<Box<Point>>>,
+}
+
+/// A percentile a table holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Percentile {
+    /// The median.
+    P50,
+    /// The 95th.
+    P95,
+    /// The 99th.
+    P99,
+}
+
+impl Percentile {
+    /// All of them.
+    pub const ALL: [Percentile; 3] = [Percentile::P50, Percentile::P95, Percentile::P99];
+
+    /// Share of requests.
+    pub fn level(self) -> f64 {
+        [0.5, 0.95, 0.99][self as usize]
+    }
+}
+
+/// Tables of every shape a run meets.
+#[derive(Default)]
+pub struct Tables {
+    gamma: GammaTable,
+    steps: BTreeMap<u32, Steps>,
+    ids: BTreeMap<Shape, ShapeId>,
+    tables: Vec<Table>,
+}
+
+/// Load of a point.
+fn load_of(point: usize) -> f64 {
+    -libm::expm1(-(point as f64) / FINE)
+}
+
+impl Tables {
+    /// No table yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The table of a shape; empty until it is asked.
+    pub fn shape(&mut self, shape: &Shape) -> ShapeId {
+        if let Some(&id) = self.ids.get(shape) {
+            return id;
+        }
+        let id = ShapeId(self.tables.len() as u32);
+        let grid = Grid::of(shape.law());
+        self.steps.entry(grid.fine).or_insert_with(|| Steps::new(grid));
+        let points = (0..LOADS).map(|_| None).collect();
+        self.tables.push(Table { shape: *shape, grid, points });
+        self.ids.insert(*shape, id);
+        id
+    }
+
+    /// Where a load lies; loads above the last of the table are held to it. Fills what is missing.
+    pub fn place(&mut self, shape: ShapeId, load: f64) -> Place {
+        let place = (-libm::log1p(-load.clamp(0.0, 0.9999)) * FINE).min((LOADS - 1) as f64);
+        let first = (place as usize).min(LOADS - 2);
+        self.fill(shape, first);
+        self.fill(shape, first + 1);
+        Place { shape, first: first as u32, weight: self.weight(load, first) }
+    }
+
+    /// Weight of the second neighbour: linear in the load.
+    fn weight(&self, load: f64, first: usize) -> f64 {
+        let (low, high) = (load_of(first), load_of(first + 1));
+        ((load - low) / (high - low)).clamp(0.0, 1.0)
+    }
+
+    fn fill(&mut self, shape: ShapeId, point: usize) {
+        let table = &mut self.tables[shape.0 as usize];
+        if table.points[point].is_some() {
+            return;
+        }
+        let (law, grid) = (table.shape.law(), table.grid);
+        let steps = &self.steps[&grid.fine];
+        // An empty pod is the limit of a load that is as good as none.
+        let load = load_of(point).max(1e-6);
+        let response = Response::of(&table.shape, load, steps, &self.gamma);
+        let quantiles = Percentile::ALL.map(|p| response.quantile(grid, law, p.level()));
+        let figures = Figures { mean: response.mean, quantiles };
+        table.points[point] = Some(Box::new(Point { figures, response }));
+    }
+
+    fn point(&self, shape: ShapeId, point: u32) -> &Point {
+        self.tables[shape.0 as usize].points[point as usize]
+            .as_ref()
+            .expect("`place` fills the points that it names")
+    }
+
+    /// A figure of both neighbours, mixed.
+    fn mixed(&self, place: Place, figure: impl Fn(&Point) -> f64) -> f64 {
+        let low = figure(self.point(place.shape, place.first));
+        let high = figure(self.point(place.shape, place.first + 1));
+        low + place.weight * (high - low)
+    }
+
+    /// Mean response time, in units.
+    pub fn mean(&self, place: Place) -> f64 {
+        self.mixed(place, |point| point.figures.mean)
+    }
+
+    /// Percentile of response times, in units.
+    pub fn quantile(&self, place: Place, percentile: Percentile) -> f64 {
+        self.mixed(place, |point| point.figures.quantiles[percentile as usize])
+    }
+
+    /// Share of requests answered within a time, in units.
+    pub fn share(&self, place: Place, time: f64) -> f64 {
+        let table = &self.tables[place.shape.0 as usize];
+        let law = table.shape.law();
+        self.mixed(place, |point| point.response.share(table.grid, law, time))
+    }
+
+    /// Adds requests at one point to a histogram: `unit` in seconds, `offset` what is not CPU.
+    fn expand(
+        &self,
+        shape: ShapeId,
+        point: u32,
+        requests: u64,
+        unit: f64,
+        offset: f64,
+        into: &mut Histogram,
+    ) {
+        let (grid, within) =
+            (self.tables[shape.0 as usize].grid, &self.point(shape, point).response.within);
+        let mut given = 0;
+        for (i, &share) in within.iter().enumerate() {
+            let upto = if i + 1 == within.len() {
+                requests
+            } else {
+                libm::round(share * requests as f64) as u64
+            };
+            let part = upto.min(requests).saturating_sub(given);
+            if part > 0 {
+                // A step of the grid is wider than a bin: its requests are spread over the bins.
+                let jump = i == 0 || (given == 0 && grid.fine >= 50);
+                let low = if jump { grid.time(i) } else { grid.time(i - 1) };
+                into.spread(offset + low * unit, offset + grid.time(i) * unit, part);
+                given += part;
+            }
+        }
+    }
+}
+
+/// Requests of a run by shape and load: what is left to keep of a histogram as long as response
+/// times come from [`Tables`] with one unit and offset. A millionth of a request is told apart.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Merged(Vec<u64>);
+
+impl Merged {
+    /// Nothing yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds `micro_requests` millionths of requests that met one load.
+    pub fn add(&mut self, place: Place, micro_requests: u64) {
+        let at = place.shape.0 as usize * LOADS + place.first as usize;
+        if self.0.len() < at + 2 {
+            self.0.resize((place.shape.0 as usize + 1) * LOADS, 0);
+        }
+        let second = libm::round(place.weight * micro_requests as f64) as u64;
+        let second = second.min(micro_requests);
+        self.0[at] = self.0[at].saturating_add(micro_requests - second);
+        self.0[at + 1] = self.0[at + 1].saturating_add(second);
+    }
+
+    /// Adds another run of the same tables.
+    pub fn merge(&mut self, other: &Self) {
+        if self.0.len() < other.0.len() {
+            self.0.resize(other.0.len(), 0);
+        }
+        for (sum, part) in self.0.iter_mut().zip(&other.0) {
+            *sum = sum.saturating_add(*part);
+        }
+    }
+
+    /// Adds the response times of all these requests to a histogram: `cpu_seconds` per request,
+    /// `offset_seconds` of latency that is not CPU.
+    pub fn expand(
+        &self,
+        tables: &Tables,
+        cpu_seconds: f64,
+        offset_seconds: f64,
+        into: &mut Histogram,
+    ) {
+        for (at, &requests) in self.0.iter().enumerate().filter(|(_, requests)| **requests > 0) {
+            let (shape, point) = (ShapeId((at / LOADS) as u32), (at % LOADS) as u32);
+            let unit = tables.tables[at / LOADS].shape.unit(cpu_seconds);
+            tables.expand(shape, point, requests, unit, offset_seconds, into);
+        }
+    }
+}

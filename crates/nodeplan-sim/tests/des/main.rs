@@ -1,0 +1,146 @@
+//! The load model against a simulation of every request.
+//!
+//! `NODEPLAN_CASES` is the number of requests per cell; CI runs a fixed share, and allows for its
+//! noise (three standard errors). Full run, which prints the table of docs/load-model.md:
+//! `NODEPLAN_CASES=1000000 cargo test --release -p nodeplan-sim --test des -- --nocapture --test-threads 1`
+
+mod compare;
+mod pods;
+mod random;
+mod sample;
+
+use compare::{Bounds, Row, judge, limits_text, measure, print_table, requests};
+use pods::Cell;
+use random::Law;
+
+/// Loads of the grid.
+const LOADS: [f64; 8] = [0.1, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 0.99];
+/// Cores of the grid.
+const CORES: [f64; 7] = [0.25, 0.5, 1.0, 1.5, 2.0, 4.0, 8.0];
+/// Laws of the grid: c² 0, ¼, 1, 2, 4.
+const LAWS: [Law; 5] = [
+    Law::Deterministic,
+    Law::LogNormal(0.25),
+    Law::Exponential,
+    Law::LogNormal(2.0),
+    Law::LogNormal(4.0),
+];
+
+/// What a Done-when asks.
+const PROMISED: Bounds = Bounds { mean: 0.03, p95: 0.10, p99: 0.15, share: 0.01, share_high: 0.03 };
+
+fn cell(load: f64, cores: f64, law: Law) -> Cell {
+    Cell {
+        load,
+        pods: 1,
+        cores,
+        threads: 1.0,
+        workers: None,
+        law,
+        dispersion: 1.0,
+        least_request: false,
+    }
+}
+
+#[test]
+fn pods_that_share_their_cores() {
+    let requests = requests(20_000);
+    let mut rows: Vec<Row> = Vec::new();
+    for cores in CORES {
+        for law in LAWS {
+            for load in LOADS {
+                rows.push(measure(&cell(load, cores, law), requests));
+            }
+        }
+    }
+    print_table("processor sharing, one pod, random arrivals", &rows);
+    judge(&rows, PROMISED);
+}
+
+#[test]
+fn many_pods_are_as_one() {
+    let requests = requests(20_000);
+    let mut rows = Vec::new();
+    for pods in [10, 100] {
+        for cores in [0.25, 1.5, 8.0] {
+            for law in LAWS {
+                for load in [0.3, 0.7, 0.9] {
+                    rows.push(measure(&Cell { pods, ..cell(load, cores, law) }, requests));
+                }
+            }
+        }
+    }
+    print_table("processor sharing, 10 and 100 pods, requests routed at random", &rows);
+    judge(&rows, PROMISED);
+}
+
+#[test]
+fn a_request_with_several_threads() {
+    let requests = requests(20_000);
+    let mut rows = Vec::new();
+    for (threads, cores) in [(2.0, 4.0), (2.0, 1.5), (4.0, 6.0)] {
+        for law in LAWS {
+            for load in [0.3, 0.7, 0.9] {
+                rows.push(measure(&Cell { threads, ..cell(load, cores, law) }, requests));
+            }
+        }
+    }
+    print_table("several threads per request", &rows);
+    judge(&rows, PROMISED);
+}
+
+#[test]
+fn workers_that_serve_in_order() {
+    let requests = requests(20_000);
+    let mut rows = Vec::new();
+    for (workers, cores) in [(1, 1.0), (2, 2.0), (4, 4.0), (8, 8.0), (8, 2.0), (4, 1.0)] {
+        for law in LAWS {
+            for load in [0.1, 0.3, 0.5, 0.7, 0.8, 0.9] {
+                rows.push(measure(
+                    &Cell { workers: Some(workers), ..cell(load, cores, law) },
+                    requests,
+                ));
+            }
+        }
+    }
+    print_table("worker limit, in order of arrival", &rows);
+    println!("{}", limits_text(&rows));
+    judge(&rows, Bounds { mean: 0.10, p95: 0.10, p99: 0.15, share: 0.03, share_high: 0.03 });
+}
+
+#[test]
+fn bursts() {
+    let requests = requests(20_000);
+    let mut rows = Vec::new();
+    for dispersion in [2.0, 4.0] {
+        for cores in [0.5, 1.0, 2.0, 4.0] {
+            for law in LAWS {
+                for load in [0.3, 0.5, 0.7, 0.8, 0.9] {
+                    rows.push(measure(&Cell { dispersion, ..cell(load, cores, law) }, requests));
+                }
+            }
+        }
+    }
+    print_table("bursty arrivals", &rows);
+    println!("{}", limits_text(&rows));
+    judge(&rows, Bounds { mean: 0.15, p95: 0.15, p99: 0.20, share: 0.05, share_high: 0.05 });
+}
+
+#[test]
+fn the_emptier_of_two_pods() {
+    let requests = requests(20_000);
+    let mut rows = Vec::new();
+    for pods in [10, 100] {
+        for cores in [0.5, 1.0, 2.0, 4.0] {
+            for law in LAWS {
+                for load in [0.3, 0.5, 0.7, 0.8, 0.9] {
+                    let cell = Cell { pods, least_request: true, ..cell(load, cores, law) };
+                    rows.push(measure(&cell, requests));
+                }
+            }
+        }
+    }
+    print_table("the emptier of two pods", &rows);
+    println!("{}", limits_text(&rows));
+    judge(&rows, Bounds { mean: 0.10, p95: 0.15, p99: 0.20, share: 0.05, share_high: 0.05 });
+}
