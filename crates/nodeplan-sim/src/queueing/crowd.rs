@@ -193,7 +193,7 @@ fn two_exponentials(slope: f64, birth: f64, integral: f64) -> [(f64, f64); 2] {
 
 /// Cosmetatos' (1975) factor from M/M/s to M/D/s waits, against one half; held above 0.98 of load
 /// to where it is known to be good.
-fn alike_factor(servers: f64, load: f64) -> f64 {
+pub(super) fn alike_factor(servers: f64, load: f64) -> f64 {
     let root = libm::sqrt(4.0 + 5.0 * servers) - 2.0;
     let rise = (1.0 - load) * (servers - 1.0) * root / (16.0 * load.max(1e-6) * servers);
     (1.0 + rise.min(1.0)) / 2.0

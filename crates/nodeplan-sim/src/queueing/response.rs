@@ -78,7 +78,7 @@ impl Steps {
     /// The steps of a grid.
     pub fn new(grid: Grid) -> Self {
         let log = |d: f64| libm::log(libm::expm1(d / f64::from(grid.fine)));
-        let half = (0..grid.len()).map(|d| log((d as f64 - 0.5).max(1e-9))).collect();
+        let half = (0..grid.len()).map(|d| log(d as f64 + 0.5)).collect();
         let whole = (0..grid.len()).map(|d| log((d as f64).max(1e-9))).collect();
         Self { grid, whole, half }
     }

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 
+use super::backlog::Wait;
 use super::gamma::GammaTable;
 use super::histogram::Histogram;
 use super::response::{Grid, Response, Steps};
@@ -36,10 +37,16 @@ struct Figures {
     quantiles: [f64; 3],
 }
 
+/// Parts into which the requests of a delayed interval are cut by response time, and by delay.
+const MIDDLES: usize = 32;
+const DELAYS: usize = 8;
+
 /// One load of one table.
 struct Point {
     figures: Figures,
     response: Response,
+    /// Percentiles in the middles of equal shares of requests.
+    middle: [f64; MIDDLES],
 }
 
 /// The table of a shape.
@@ -131,7 +138,10 @@ impl Tables {
         let response = Response::of(&table.shape, load, steps, &self.gamma);
         let quantiles = Percentile::ALL.map(|p| response.quantile(grid, law, p.level()));
         let figures = Figures { mean: response.mean, quantiles };
-        table.points[point] = Some(Box::new(Point { figures, response }));
+        let middle = std::array::from_fn(|part| {
+            response.quantile(grid, law, (part as f64 + 0.5) / MIDDLES as f64)
+        });
+        table.points[point] = Some(Box::new(Point { figures, response, middle }));
     }
 
     fn point(&self, shape: ShapeId, point: u32) -> &Point {
@@ -162,6 +172,36 @@ impl Tables {
         let table = &self.tables[place.shape.0 as usize];
         let law = table.shape.law();
         self.mixed(place, |point| point.response.share(table.grid, law, time))
+    }
+
+    /// Adds requests that a backlog delays to a histogram, times in seconds. In line a request is
+    /// delayed before it is served; where requests share the cores, a delay stretches them all in
+    /// proportion, so that their mean is that much later.
+    pub fn delay(
+        &self,
+        place: Place,
+        wait: &Wait,
+        cpu_seconds: f64,
+        offset_seconds: f64,
+        into: &mut Histogram,
+    ) {
+        let table = &self.tables[place.shape.0 as usize];
+        let (unit, in_line) = (table.shape.unit(cpu_seconds), table.shape.workers > 0);
+        let mean = self.mean(place) * unit;
+        let point = self.point(place.shape, place.first + u32::from(place.weight >= 0.5));
+        let mut left = wait.micro_requests;
+        for part in 0..DELAYS {
+            let along = (part as f64 + 0.5) / DELAYS as f64;
+            let delay = (wait.from_millis + along * (wait.to_millis - wait.from_millis)) / 1000.0;
+            for (level, time) in point.middle.iter().enumerate() {
+                let last = DELAYS * MIDDLES - (part * MIDDLES + level);
+                let requests = left / last as u64;
+                left -= requests;
+                let alone = time * unit;
+                let seconds = if in_line { alone + delay } else { alone * (1.0 + delay / mean) };
+                into.add(offset_seconds + seconds, requests);
+            }
+        }
     }
 
     /// Adds requests at one point to a histogram: `unit` in seconds, `offset` what is not CPU.
