@@ -2,7 +2,6 @@
 //! (`disruption/types.go`, `helpers.go`, `utils/disruption`, `utils/pdb`).
 
 use super::nouns::{Budget, Cluster, Node, Pod, Policy, Reason, Settings, Share};
-use super::order::sort_slice;
 
 /// A node that may be disrupted.
 #[derive(Clone, Debug, PartialEq)]
@@ -70,7 +69,9 @@ pub fn lifetime_remaining(created_ms: i64, expire_after_ms: Option<i64>, now_ms:
     fraction.clamp(0.0, 1.0)
 }
 
-/// Nodes that a consolidation method may look at, by cost (`GetCandidates`, `sortCandidates`).
+/// Nodes that a consolidation method may look at, by cost, equal ones by name, where upstream has
+/// them in the random order of a map (`GetCandidates`, `sortCandidates`).
+///
 /// `reason` is `Empty` for emptiness, which takes empty nodes of all pools, and `Underutilized`
 /// for the others, which skip pools that consolidate only when empty.
 #[must_use]
@@ -92,11 +93,13 @@ pub fn candidates(cluster: Cluster<'_>, reason: Reason, settings: Settings) -> V
                 }
         })
         .collect();
+    // Zeros of either sign are equal.
+    let order = |a: f64, b: f64| a.partial_cmp(&b).unwrap_or(std::cmp::Ordering::Equal);
     if settings.by_savings_ratio && reason != Reason::Empty {
         let ratio = |c: &Candidate| c.price.unwrap_or(0.0) / c.moving_cost;
-        sort_slice(&mut candidates, |a, b| ratio(a) > ratio(b));
+        candidates.sort_by(|a, b| order(ratio(b), ratio(a)));
     } else {
-        sort_slice(&mut candidates, |a, b| a.cost < b.cost);
+        candidates.sort_by(|a, b| order(a.cost, b.cost));
     }
     candidates
 }

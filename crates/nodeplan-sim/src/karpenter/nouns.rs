@@ -88,7 +88,9 @@ impl Offering {
 /// A size with its prices (`cloudprovider.InstanceType`).
 #[derive(Clone, Debug)]
 pub struct InstanceType {
-    /// Labels that nodes of this size get, with every value they can get.
+    /// Labels that nodes of this size get, with every value they can get now: zones and capacity
+    /// types are those of the available offerings, so that spread does not wait for a zone that
+    /// is out of stock.
     pub requirements: Requirements,
     /// All of the machine, as limits count it.
     pub capacity: Amounts,

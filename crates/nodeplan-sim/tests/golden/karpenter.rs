@@ -56,12 +56,15 @@ struct OfferingIn {
 struct Names(Vec<String>);
 
 impl Names {
-    fn number(&mut self, name: &str) -> Value {
-        let at = self.0.iter().position(|seen| seen == name).unwrap_or_else(|| {
+    fn index(&mut self, name: &str) -> usize {
+        self.0.iter().position(|seen| seen == name).unwrap_or_else(|| {
             self.0.push(name.to_owned());
             self.0.len() - 1
-        });
-        Value::Word(u32::try_from(at).expect("a case has few names"))
+        })
+    }
+
+    fn number(&mut self, name: &str) -> Value {
+        word(self.index(name))
     }
 
     fn name(&self, value: Value) -> String {
@@ -103,9 +106,10 @@ impl World {
                 })
                 .collect();
             let mut requirements = Requirements::labels(&[(Key::INSTANCE_TYPE, word(at))]);
-            let zones = offerings.iter().map(|offering| offering.zone).collect();
+            let open = || offerings.iter().filter(|offering| offering.available);
+            let zones = open().map(|offering| offering.zone).collect();
             requirements.add(Key::ZONE, &Requirement::within(zones));
-            let capacity_types = offerings.iter().map(|offering| offering.capacity_type).collect();
+            let capacity_types = open().map(|offering| offering.capacity_type).collect();
             requirements.add(Key::CAPACITY_TYPE, &Requirement::within(capacity_types));
             let capacity = Amounts {
                 cpu_milli: size.cpu_m,
