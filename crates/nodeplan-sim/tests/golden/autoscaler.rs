@@ -2,6 +2,8 @@
 
 use super::{Replay, Verdict};
 
+#[path = "autoscaler_loop.rs"]
+mod autoscaler_loop;
 #[path = "autoscaler/balance.rs"]
 mod balance;
 #[path = "autoscaler/binpacking.rs"]
@@ -21,6 +23,7 @@ pub fn replay(set: &str) -> Option<Replay> {
         "ca_binpacking" => binpacking::line,
         "ca_node_removal" => removal::line,
         "ca_utilization" => utilization::line,
+        "ca_loop" => autoscaler_loop::line,
         _ => return None,
     };
     Some(replay)

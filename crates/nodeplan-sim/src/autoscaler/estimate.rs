@@ -1,0 +1,115 @@
+//! How many new nodes of a group pending pods need, inside a loop
+//! (`estimator/binpacking_estimator.go`).
+
+use super::placement::{Room, admits};
+use super::template::Template;
+use super::view::{ClusterView, PodClass};
+
+/// How many nodes an estimation may add (`thresholdBasedEstimationLimiter`).
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Limit {
+    most: Option<i64>,
+}
+
+impl Limit {
+    /// One threshold: 0 means no limit, below 0 nothing is allowed.
+    pub(crate) fn at_most(&mut self, nodes: i64) {
+        if nodes != 0 {
+            self.most = Some(self.most.map_or(nodes, |most| most.min(nodes)));
+        }
+    }
+
+    fn allows(self, nodes: usize) -> bool {
+        self.most.is_none_or(|most| i64::try_from(nodes).is_ok_and(|nodes| nodes < most))
+    }
+}
+
+/// A node that the estimation added.
+struct NewNode {
+    room: Room,
+    apps: Vec<(u32, bool)>,
+}
+
+/// Nodes needed, and the pods that they hold. `next` is the place at which the snapshot's scan of
+/// its list goes on; the list has `listed` nodes before new ones are added.
+pub(crate) fn estimate(
+    view: &ClusterView<'_>,
+    template: Template,
+    listed: usize,
+    next: &mut usize,
+    groups: &[&[usize]],
+    limit: Limit,
+) -> (i64, Vec<usize>) {
+    let shape = &view.shapes[template.shape];
+    let class_of = |pod: usize| &view.classes[view.pods[pod].class];
+    let mut order: Vec<(f64, &[usize])> = groups
+        .iter()
+        .map(|pods| (score(class_of(pods[0]), shape.cpu_milli, shape.memory_bytes), *pods))
+        .collect();
+    order.sort_by(|one, other| other.0.total_cmp(&one.0));
+    let mut nodes: Vec<NewNode> = Vec::new();
+    let mut scheduled = Vec::new();
+    let fits = |node: &NewNode, class: &PodClass| {
+        admits(class, shape)
+            && node.room.holds(class, shape)
+            && !node
+                .apps
+                .iter()
+                .any(|&(app, repels)| app == class.app && (repels || class.host_anti_affinity))
+    };
+    let put = |node: &mut NewNode, class: &PodClass| {
+        node.room.add(class);
+        node.apps.push((class.app, class.host_anti_affinity));
+    };
+    let mut denied = false;
+    for (_, pods) in order {
+        let mut left = pods.iter().copied().peekable();
+        while let Some(&pod) = left.peek() {
+            let len = listed + nodes.len();
+            let at = (0..len)
+                .map(|step| (*next + step) % len)
+                .find(|&at| at >= listed && fits(&nodes[at - listed], class_of(pod)));
+            let Some(at) = at else { break };
+            *next = at + 1;
+            put(&mut nodes[at - listed], class_of(pod));
+            scheduled.push(pod);
+            left.next();
+        }
+        while let Some(&pod) = left.peek() {
+            let class = class_of(pod);
+            let on_last = nodes.last_mut().filter(|node| fits(node, class));
+            if let Some(node) = on_last {
+                put(node, class);
+            } else {
+                let last_empty = nodes.last().is_some_and(|node| node.apps.is_empty());
+                if last_empty || denied {
+                    break;
+                }
+                if !limit.allows(nodes.len()) {
+                    denied = true;
+                    break;
+                }
+                nodes.push(NewNode { room: template.room, apps: Vec::new() });
+                let Some(node) = nodes.last_mut().filter(|node| fits(node, class)) else { break };
+                put(node, class);
+            }
+            scheduled.push(pod);
+            left.next();
+        }
+    }
+    let used = nodes.iter().filter(|node| !node.apps.is_empty()).count();
+    (i64::try_from(used).unwrap_or(i64::MAX), scheduled)
+}
+
+/// Share of an empty node's CPU plus share of its memory.
+#[allow(clippy::cast_precision_loss)] // as upstream converts quantities
+fn score(class: &PodClass, cpu: i64, memory: i64) -> f64 {
+    let mut score = 0.0;
+    if cpu > 0 {
+        score += class.cpu_milli as f64 / cpu as f64;
+    }
+    if memory > 0 {
+        score += class.memory_bytes as f64 / memory as f64;
+    }
+    score
+}

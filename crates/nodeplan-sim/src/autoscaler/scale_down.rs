@@ -1,0 +1,352 @@
+//! Scale-down planning: which nodes are not needed, since when, and why others are
+//! (`core/scaledown/planner`, `eligibility`, `unneeded`, `unremovable`, `simulator/cluster.go`).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::cloud::Cloud;
+use super::deletions::Deletions;
+use super::movable::{Blocked, pods_to_move};
+use super::options::Options;
+use super::placement::{Hints, Snapshot, schedule_pods};
+use super::view::{ClusterView, NodeKey, Owner};
+
+/// A node counts as being deleted for this long after its taint was put.
+const BEING_DELETED_MS: i64 = 5 * 60_000;
+/// A pod is long gone when its grace period is over by this much.
+pub(crate) const LONG_TERMINATING_MS: i64 = 30_000;
+
+/// Why a node is not removed (`simulator.UnremovableReason`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unremovable {
+    /// Annotated against it.
+    ScaleDownDisabled,
+    /// In no group of the autoscaler.
+    NotAutoscaled,
+    /// Not unneeded for long enough.
+    NotUnneededLongEnough,
+    /// Not unready for long enough.
+    NotUnreadyLongEnough,
+    /// The group is at its smallest size.
+    MinSizeReached,
+    /// Its deletion is under way.
+    CurrentlyBeingDeleted,
+    /// Requests fill too much of it.
+    NotUnderutilized,
+    /// A recent simulation failed.
+    RecentlyUnremovable,
+    /// Its pods fit nowhere else.
+    NoPlaceToMovePods,
+    /// A pod must not move.
+    BlockedByPod(Blocked),
+    /// Nothing can be said, for example of a node without allocatable CPU.
+    UnexpectedError,
+}
+
+/// A node that could go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unneeded {
+    /// Loop in which it was first found so.
+    pub since_ms: i64,
+    /// Pods would have to move.
+    pub drain: bool,
+    /// Budgets do not allow to evict all its pods at once.
+    pub risky: bool,
+}
+
+/// The planner's memory.
+#[derive(Clone, Debug, Default)]
+pub struct Planner {
+    /// Nodes that could go.
+    pub unneeded: BTreeMap<NodeKey, Unneeded>,
+    /// Why others cannot, as of the last loop that looked.
+    pub unremovable: BTreeMap<NodeKey, Unremovable>,
+    recheck_ms: BTreeMap<NodeKey, i64>,
+    hints: Hints,
+    last_update_ms: Option<i64>,
+    min_interval_ms: Option<i64>,
+    previous: BTreeSet<NodeKey>,
+}
+
+/// What the planner looks at in a loop.
+pub(crate) struct Context<'a> {
+    pub(crate) options: &'a Options,
+    pub(crate) view: &'a ClusterView<'a>,
+    pub(crate) deletions: &'a Deletions,
+}
+
+impl Planner {
+    /// Nodes of groups above their smallest size: empty ones first, then those that were unneeded
+    /// before, else in list order (`processors/scaledowncandidates`). Indices of the view.
+    pub(crate) fn candidates(
+        &self,
+        context: &Context<'_>,
+        snapshot: &Snapshot<'_>,
+        cloud: &Cloud<'_>,
+        nodes: &[usize],
+    ) -> Vec<usize> {
+        let view = context.view;
+        let above_min = |&node: &usize| {
+            let group = view.nodes[node].group;
+            group.is_some_and(|group| cloud.targets[group] > view.groups[group].min)
+        };
+        let mut ranked: Vec<(bool, bool, usize)> = nodes
+            .iter()
+            .copied()
+            .filter(above_min)
+            .map(|node| {
+                let pods = &snapshot.nodes[node].pods;
+                let moved = pods_to_move(context.options, view, pods, None);
+                let empty = moved.is_ok_and(|moved| moved.is_empty());
+                (!empty, !self.previous.contains(&view.nodes[node].key), node)
+            })
+            .collect();
+        ranked.sort_by_key(|&(full, new, _)| (full, new));
+        ranked.into_iter().map(|(_, _, node)| node).collect()
+    }
+
+    /// `UpdateClusterState`: finds the unneeded nodes anew. The snapshot is used up.
+    pub(crate) fn update(
+        &mut self,
+        context: &Context<'_>,
+        mut snapshot: Snapshot<'_>,
+        next: &mut usize,
+        candidates: &[usize],
+        destinations: &[usize],
+    ) {
+        let (options, view) = (context.options, context.view);
+        let now = view.now_ms;
+        self.note_interval(options, now);
+        let going = |node: usize| context.deletions.contains(view.nodes[node].key);
+        let mut open = vec![false; view.nodes.len()];
+        for &node in destinations {
+            open[node] = !going(node);
+        }
+        self.unremovable.clear();
+        self.recheck_ms.retain(|&node, until| *until > now && snapshot.find(node).is_some());
+        let mut eligible = Vec::new();
+        for &node in candidates.iter().filter(|&&node| !going(node)) {
+            let key = view.nodes[node].key;
+            if let Some(reason) = self.ineligible(context, &snapshot, node) {
+                self.unremovable.insert(key, reason);
+            } else {
+                eligible.push(node);
+            }
+        }
+        let mut allowed: Vec<i64> = view.budgets.iter().map(|budget| budget.allowed).collect();
+        let limit = self.limit(options);
+        let mut removable = BTreeMap::new();
+        for node in eligible {
+            if removable.len() >= limit {
+                break;
+            }
+            let key = view.nodes[node].key;
+            match self.simulate(context, &mut snapshot, next, node, &open, &allowed) {
+                Err(reason) => {
+                    self.unremovable.insert(key, reason);
+                    self.recheck_ms.insert(key, now.saturating_add(options.recheck_ms));
+                }
+                Ok(moved) => {
+                    open[node] = false;
+                    let risky = consume(view, &moved, &mut allowed);
+                    let since_ms = self.unneeded.get(&key).map_or(now, |it| it.since_ms);
+                    removable.insert(key, Unneeded { since_ms, drain: !moved.is_empty(), risky });
+                }
+            }
+        }
+        self.unneeded = removable;
+        self.previous = self.unneeded.keys().copied().collect();
+        self.hints.drop_old();
+    }
+
+    /// Forgets all unneeded nodes (`CleanUpUnneededNodes`).
+    pub(crate) fn clear_unneeded(&mut self) {
+        self.unneeded.clear();
+    }
+
+    fn note_interval(&mut self, options: &Options, now: i64) {
+        let longest = self.min_interval_ms.unwrap_or(options.unneeded_ms.max(1));
+        let interval = self.last_update_ms.map_or(i64::MAX, |last| now.saturating_sub(last));
+        self.min_interval_ms = Some(longest.min(interval));
+        self.last_update_ms = Some(now);
+    }
+
+    /// `unneededNodesLimit`: beyond it further nodes are not looked at.
+    fn limit(&self, options: &Options) -> usize {
+        let parallel = options.max_parallel.max(0);
+        let known = i64::try_from(self.unneeded.len()).unwrap_or(i64::MAX);
+        let growing = known.saturating_add(parallel.saturating_mul(2));
+        let interval = self.min_interval_ms.unwrap_or(1).max(1);
+        let loops = options.unneeded_ms.max(interval) / interval;
+        let bound = parallel.saturating_mul(loops).saturating_add(parallel);
+        usize::try_from(growing.min(bound)).unwrap_or(usize::MAX)
+    }
+
+    /// `FilterOutUnremovable` of one node.
+    fn ineligible(
+        &self,
+        context: &Context<'_>,
+        snapshot: &Snapshot<'_>,
+        node: usize,
+    ) -> Option<Unremovable> {
+        let view = context.view;
+        let it = &view.nodes[node];
+        if self.recheck_ms.contains_key(&it.key) {
+            return Some(Unremovable::RecentlyUnremovable);
+        }
+        let tainted = it.deletion_taint_ms;
+        if tainted.is_some_and(|since| view.now_ms.saturating_sub(since) < BEING_DELETED_MS) {
+            return Some(Unremovable::CurrentlyBeingDeleted);
+        }
+        if it.scale_down_disabled {
+            return Some(Unremovable::ScaleDownDisabled);
+        }
+        if it.group.is_none() {
+            return Some(Unremovable::NotAutoscaled);
+        }
+        match utilization(context.options, view, node, &snapshot.nodes[node].pods) {
+            None => Some(Unremovable::UnexpectedError),
+            Some(used) if used > context.options.utilization_threshold => {
+                Some(Unremovable::NotUnderutilized)
+            }
+            Some(_) => None,
+        }
+    }
+
+    /// `SimulateNodeRemoval`: the pods that would move, all of which found a place.
+    fn simulate(
+        &mut self,
+        context: &Context<'_>,
+        snapshot: &mut Snapshot<'_>,
+        next: &mut usize,
+        node: usize,
+        open: &[bool],
+        allowed: &[i64],
+    ) -> Result<Vec<usize>, Unremovable> {
+        let pods = &snapshot.nodes[node].pods;
+        let moved = pods_to_move(context.options, context.view, pods, Some(allowed))
+            .map_err(Unremovable::BlockedByPod)?;
+        let mark = snapshot.fork();
+        for &pod in &moved {
+            snapshot.unschedule(node, pod);
+        }
+        let placed = schedule_pods(snapshot, &mut self.hints, next, &moved, true, |destination| {
+            destination.index.is_some_and(|index| index != node && open[index])
+        });
+        if placed.contains(&false) {
+            snapshot.revert(mark);
+            return Err(Unremovable::NoPlaceToMovePods);
+        }
+        snapshot.remove_node(context.view.nodes[node].key);
+        Ok(moved)
+    }
+
+    /// `NodesToDelete`: nodes that may go now, without and with eviction; the others get their
+    /// reason.
+    pub(crate) fn nodes_to_delete(
+        &mut self,
+        context: &Context<'_>,
+        cloud: &Cloud<'_>,
+        order: &[usize],
+    ) -> (Vec<usize>, Vec<usize>) {
+        let mut sizes = cloud.targets.clone();
+        let (mut empty, mut drain, mut risky) = (Vec::new(), Vec::new(), Vec::new());
+        for drains in [false, true] {
+            for &node in order {
+                let key = context.view.nodes[node].key;
+                let Some(it) = self.unneeded.get(&key).copied() else { continue };
+                if it.drain != drains {
+                    continue;
+                }
+                match not_now(context, &mut sizes, node, it.since_ms) {
+                    Some(reason) => {
+                        self.unremovable.insert(key, reason);
+                    }
+                    None if !drains => empty.push(node),
+                    None if it.risky => risky.push(node),
+                    None => drain.push(node),
+                }
+            }
+        }
+        drain.append(&mut risky);
+        (empty, drain)
+    }
+}
+
+/// `unneeded.unremovableReason`.
+fn not_now(
+    context: &Context<'_>,
+    sizes: &mut [i64],
+    node: usize,
+    since_ms: i64,
+) -> Option<Unremovable> {
+    let (options, view) = (context.options, context.view);
+    let it = &view.nodes[node];
+    let Some(group) = it.group else { return Some(Unremovable::NotAutoscaled) };
+    let (wait, reason) = if it.ready {
+        (options.unneeded_ms, Unremovable::NotUnneededLongEnough)
+    } else {
+        (options.unready_ms, Unremovable::NotUnreadyLongEnough)
+    };
+    if since_ms.saturating_add(wait) >= view.now_ms {
+        return Some(reason);
+    }
+    if sizes[group] - context.deletions.count(group) <= view.groups[group].min {
+        return Some(Unremovable::MinSizeReached);
+    }
+    sizes[group] -= 1;
+    None
+}
+
+/// Takes the moved pods out of their budgets; says whether some budget was too small for all.
+fn consume(view: &ClusterView<'_>, moved: &[usize], allowed: &mut [i64]) -> bool {
+    let mut risky = false;
+    for &pod in moved {
+        let app = view.classes[view.pods[pod].class].app;
+        for (budget, left) in view.budgets.iter().zip(allowed.iter_mut()) {
+            if budget.app == app {
+                risky |= *left < 1;
+                *left -= 1;
+            }
+        }
+    }
+    risky
+}
+
+/// `utilization.Calculate`: the larger of CPU and memory; `None` if it cannot be told.
+#[allow(clippy::cast_precision_loss)] // as upstream converts quantities
+fn utilization(
+    options: &Options,
+    view: &ClusterView<'_>,
+    node: usize,
+    pods: &[usize],
+) -> Option<f64> {
+    let shape = &view.shapes[view.nodes[node].shape];
+    let (mut cpu, mut memory) = (0_i64, 0_i64);
+    let (mut less_cpu, mut less_memory) = (0_i64, 0_i64);
+    for &pod in pods {
+        let it = &view.pods[pod];
+        let class = &view.classes[it.class];
+        let ignored = (options.ignore_daemonsets && matches!(it.owner, Owner::DaemonSet(_)))
+            || (options.ignore_mirror && it.mirror);
+        if ignored {
+            less_cpu = less_cpu.saturating_add(class.cpu_milli);
+            less_memory = less_memory.saturating_add(class.memory_bytes);
+        } else if !long_terminating(view, pod) {
+            cpu = cpu.saturating_add(class.cpu_milli);
+            memory = memory.saturating_add(class.memory_bytes);
+        }
+    }
+    let share = |used: i64, of: i64| (of != 0).then(|| used as f64 / of as f64);
+    let cpu = share(cpu, shape.cpu_milli - less_cpu)?;
+    let memory = share(memory, shape.memory_bytes - less_memory)?;
+    Some(if cpu > memory { cpu } else { memory })
+}
+
+/// `drain.IsPodLongTerminating`.
+pub(crate) fn long_terminating(view: &ClusterView<'_>, pod: usize) -> bool {
+    let it = &view.pods[pod];
+    let grace = view.classes[it.class].grace_ms;
+    it.deletion_ms.is_some_and(|deletion| {
+        deletion.saturating_add(grace).saturating_add(LONG_TERMINATING_MS) < view.now_ms
+    })
+}
