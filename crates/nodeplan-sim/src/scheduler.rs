@@ -13,6 +13,7 @@ mod counter;
 mod cycle;
 mod filter;
 mod fixed;
+mod kinds;
 mod names;
 mod nodes;
 mod order;

@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 
 use super::counter::{Counter, NO_DOMAIN};
 use super::fixed::{Fixed, fixed};
+use super::kinds::Kinds;
 use super::nodes::{NodeId, NodeSpec, RareUsage, Usage};
 use super::order::NodeTree;
 use super::registry::Registered;
+use super::score::evenness;
 use super::selector::value;
 use super::template::{HostPort, PodTemplate, TemplateId};
 use super::{Names, Symbol};
@@ -112,6 +114,9 @@ pub struct Cluster {
     pub(super) counters: Vec<Counter>,
     /// Pods promised a node by preemption: node, tag, template.
     pub(super) nominated: Vec<(NodeId, u64, TemplateId)>,
+    /// Balance of CPU and memory by node, as the score has it without a further pod.
+    pub(super) evenness: Vec<i64>,
+    kinds: Kinds,
     tree: NodeTree,
 }
 
@@ -170,6 +175,7 @@ impl Cluster {
             self.rare.push(RareUsage::default());
             self.on_node.push(Vec::new());
             self.ports.push(Vec::new());
+            self.evenness.push(0);
             NodeId(next)
         });
         self.usage[id.at()] = Usage::of(&spec);
@@ -220,16 +226,39 @@ impl Cluster {
         for key in &mut self.keys {
             key.join(node, &spec.labels);
         }
-        for template in &mut self.templates {
-            if template.fixed.len() <= node.at() {
-                template.fixed.resize(node.at() + 1, Fixed::default());
-            }
-            template.fixed[node.at()] = fixed(&self.names, &template.spec, &spec);
-        }
+        let new_kind = self.kinds.join(node, &spec).is_some();
         self.nodes[node.at()] = Some(spec);
+        for template in (0..).map(TemplateId).take(self.templates.len()) {
+            if new_kind || self.registered(template).personal {
+                self.look(template, node);
+            }
+        }
+        self.weigh(node);
         for counter in 0..self.counters.len() {
             self.count_node(counter, node);
         }
+    }
+
+    /// A template looks at a node, for all of its kind.
+    pub(super) fn look(&mut self, template: TemplateId, node: NodeId) {
+        let spec = self.nodes[node.at()].as_ref().expect("only nodes that are there are shown");
+        let template = &mut self.templates[template.0 as usize];
+        let at = if template.personal { node.at() } else { self.kinds.of_node[node.at()] as usize };
+        if template.fixed.len() <= at {
+            template.fixed.resize(at + 1, Fixed::default());
+        }
+        template.fixed[at] = fixed(&self.names, &template.spec, spec);
+    }
+
+    /// What a template finds on a node whatever runs there.
+    pub(super) fn fixed<'a>(&self, template: &'a Registered, node: NodeId) -> &'a Fixed {
+        let at = if template.personal { node.at() } else { self.kinds.of_node[node.at()] as usize };
+        &template.fixed[at]
+    }
+
+    /// Balance changes with what pods ask.
+    fn weigh(&mut self, node: NodeId) {
+        self.evenness[node.at()] = evenness(&self.usage[node.at()], 0, 0);
     }
 
     /// One counter learns of a node.
@@ -237,7 +266,9 @@ impl Cluster {
         let counter = &mut self.counters[counter];
         let domain = self.keys[counter.key].of_node[node.at()];
         if let Some(mask) = &counter.mask {
-            let fixed = &self.templates[counter.owner as usize].fixed[node.at()];
+            let template = &self.templates[counter.owner as usize];
+            let kind = self.kinds.of_node[node.at()] as usize;
+            let fixed = &template.fixed[if template.personal { node.at() } else { kind }];
             let admits =
                 mask.keys.iter().all(|key| self.keys[*key].of_node[node.at()] != NO_DOMAIN)
                     && (!mask.affinity || fixed.affine)
@@ -263,6 +294,7 @@ impl Cluster {
         for key in &mut self.keys {
             key.leave(node, &spec.labels);
         }
+        self.kinds.leave(node, &spec);
     }
 
     /// Binds a pod to a node.
@@ -281,6 +313,7 @@ impl Cluster {
         self.usage[node.at()].shift(&spec.demand, 1);
         self.rare[node.at()].shift(&spec.demand, 1);
         self.ports[node.at()].extend(&spec.ports);
+        self.weigh(node);
         self.count(id, 1);
         id
     }
@@ -299,12 +332,14 @@ impl Cluster {
         let spec = &self.templates[bound.template.0 as usize].spec;
         self.usage[bound.node.at()].shift(&spec.demand, -1);
         self.rare[bound.node.at()].shift(&spec.demand, -1);
+        let node = bound.node;
         for port in &spec.ports {
             let ports = &mut self.ports[bound.node.at()];
             if let Some(at) = ports.iter().position(|held| held == port) {
                 ports.swap_remove(at);
             }
         }
+        self.weigh(node);
     }
 
     /// A pod is being deleted, or not.

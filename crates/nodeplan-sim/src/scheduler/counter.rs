@@ -88,12 +88,16 @@ impl Counter {
         let before = self.counts[at];
         self.counts[at] = before.wrapping_add(weight);
         self.hits += hits;
-        if self.ranked && self.nodes[at] > 0 {
+        if self.nodes[at] > 0 {
             self.moved(before, before.wrapping_add(weight));
         }
     }
 
+    /// A domain's count changes; `i64::MAX` stands for no domain.
     fn moved(&mut self, before: i64, after: i64) {
+        if !self.ranked {
+            return;
+        }
         if after < self.lowest {
             (self.lowest, self.at_lowest) = (after, 1);
         } else if before == self.lowest && after != before {
@@ -130,18 +134,22 @@ impl Counter {
             .unwrap_or(i64::from(i32::MAX))
     }
 
-    /// A node without pods joins (`true`) or leaves a domain.
+    /// A node without counted pods joins (`true`) or leaves a domain.
     pub(super) fn node_moves(&mut self, domain: u32, joins: bool) {
         let at = self.reach(domain);
+        let count = self.counts[at];
         if joins {
             self.nodes[at] += 1;
-            self.domains += i64::from(self.nodes[at] == 1);
+            if self.nodes[at] == 1 {
+                self.domains += 1;
+                self.moved(i64::MAX, count);
+            }
         } else {
             self.nodes[at] -= 1;
-            self.domains -= i64::from(self.nodes[at] == 0);
-        }
-        if self.ranked && self.nodes[at] <= 1 {
-            self.rank();
+            if self.nodes[at] == 0 {
+                self.domains -= 1;
+                self.moved(count, i64::MAX);
+            }
         }
     }
 }

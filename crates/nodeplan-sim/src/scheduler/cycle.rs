@@ -1,7 +1,7 @@
 //! One scheduling cycle (`schedule_one.go` `schedulePod`).
 
 use super::cluster::Cluster;
-use super::filter::filter_promised;
+use super::filter::{filter_promised, is_plain, plain_fits};
 use super::nodes::NodeId;
 use super::reason::{Plugin, Rejection, Why};
 use super::score::{Scores, score};
@@ -129,7 +129,16 @@ fn search(cluster: &Cluster, pod: &Pending, cycle: &mut Cycle) {
         return;
     }
     let wanted = wanted_feasible(order.len());
+    let template = cluster.registered(pod.template);
+    let plain = is_plain(cluster, pod.template);
     for node in order[start..].iter().chain(&order[..start]) {
+        if plain && plain_fits(cluster, template, *node) {
+            if cycle.feasible.len() == wanted {
+                break;
+            }
+            cycle.feasible.push(*node);
+            continue;
+        }
         match filter_promised(cluster, pod.template, pod.tag, *node, None) {
             Err(rejection) => cycle.rejected.push((*node, rejection)),
             Ok(()) if cycle.feasible.len() == wanted => break,

@@ -41,6 +41,24 @@ pub(super) fn filter_promised(
     check(cluster, pod, node, overlay)
 }
 
+/// Whether nothing but the node's kind and its free CPU, memory and pod slots decides.
+pub(super) fn is_plain(cluster: &Cluster, pod: TemplateId) -> bool {
+    cluster.nominated.is_empty() && cluster.registered(pod).plain
+}
+
+/// The whole answer for a plain template.
+#[inline]
+pub(super) fn plain_fits(cluster: &Cluster, template: &Registered, node: NodeId) -> bool {
+    let demand = &template.spec.demand;
+    let usage = &cluster.usage[node.at()];
+    let has =
+        |asked: i64, offered: i64, used: i64| asked <= 0 || asked <= offered.wrapping_sub(used);
+    usage.pods_used < usage.pods_offered
+        && has(demand.cpu_milli, usage.cpu_offered, usage.cpu_used)
+        && has(demand.memory, usage.memory_offered, usage.memory_used)
+        && cluster.fixed(template, node).refused.is_none()
+}
+
 /// All filters in their order, on the node as it is or as an overlay has it.
 pub(super) fn check(
     cluster: &Cluster,
@@ -49,7 +67,7 @@ pub(super) fn check(
     overlay: Option<&Overlay>,
 ) -> Result<(), Rejection> {
     let template = cluster.registered(pod);
-    if let Some(plugin) = template.fixed[node.at()].refused {
+    if let Some(plugin) = cluster.fixed(template, node).refused {
         return Err(refused(plugin));
     }
     if !template.spec.ports.is_empty() {

@@ -21,6 +21,18 @@ pub(super) struct Fixed {
     pub preferred: i64,
 }
 
+/// Whether nodes of one kind may differ for a template: it looks at names or host names.
+pub(super) fn is_personal(pod: &PodTemplate) -> bool {
+    let preferred = pod.node_preferred.iter().map(|(_, term)| term);
+    let mut terms = pod.node_required.iter().flatten().chain(preferred);
+    pod.node_name.is_some()
+        || pod.node_selector.iter().any(|(key, _)| *key == Symbol::HOSTNAME)
+        || terms.any(|term| {
+            let by_host = term.labels.iter().any(|demand| demand.key == Symbol::HOSTNAME);
+            by_host || !term.names.is_empty()
+        })
+}
+
 /// Looks at a node with a template's eyes.
 pub(super) fn fixed(names: &Names, pod: &PodTemplate, node: &NodeSpec) -> Fixed {
     let affine = is_affine(names, pod, node);

@@ -26,7 +26,7 @@ pub enum Effect {
 }
 
 /// A taint.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Taint {
     /// Key.
     pub key: Symbol,

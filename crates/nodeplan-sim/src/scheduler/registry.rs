@@ -3,7 +3,7 @@
 use super::Symbol;
 use super::cluster::{Cluster, TopologyKey};
 use super::counter::{Counter, Listener, Mask};
-use super::fixed::{Fixed, fixed};
+use super::fixed::{Fixed, is_personal};
 use super::nodes::NodeId;
 use super::selector::Selector;
 use super::template::{PodTemplate, PodTerm, SpreadConstraint, TemplateId};
@@ -25,8 +25,12 @@ pub(super) struct Spread {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Registered {
     pub spec: PodTemplate,
-    /// By node.
+    /// By node if `personal`, else by kind of node.
     pub fixed: Vec<Fixed>,
+    /// Nodes of one kind may differ for it.
+    pub personal: bool,
+    /// Only free CPU, memory and pod slots decide, beside `fixed`.
+    pub plain: bool,
     /// `DoNotSchedule` constraints, in their order.
     pub hard: Vec<Spread>,
     /// `ScheduleAnyway` constraints or the default ones.
@@ -61,6 +65,12 @@ enum Rule {
 }
 
 impl Registered {
+    fn is_plain(&self) -> bool {
+        let rules = [&self.affinity, &self.anti, &self.blocked];
+        let no_rules = self.hard.is_empty() && rules.iter().all(|rule| rule.is_empty());
+        no_rules && self.spec.ports.is_empty() && self.spec.demand.rare().next().is_none()
+    }
+
     fn list(&mut self, rule: Rule) -> &mut Vec<u32> {
         match rule {
             Rule::Affinity => &mut self.affinity,
@@ -77,18 +87,19 @@ impl Cluster {
         let id = TemplateId(u32::try_from(self.templates.len()).expect("templates are few"));
         let own_affinity =
             spec.affinity.iter().all(|term| term.matches(&self.names, spec.namespace, &spec));
-        let of_node = |node: &Option<_>| {
-            node.as_ref().map_or_else(Fixed::default, |node| fixed(&self.names, &spec, node))
-        };
-        let fixed = self.nodes.iter().map(of_node).collect();
         let soft_needs_all = !spec.spread.is_empty();
         self.templates.push(Registered {
             spec: spec.clone(),
-            fixed,
+            personal: is_personal(&spec),
             own_affinity,
             soft_needs_all,
             ..Registered::default()
         });
+        for node in (0..).map(NodeId).take(self.nodes.len()) {
+            if self.nodes[node.at()].is_some() {
+                self.look(id, node);
+            }
+        }
         let (hard, soft): (Vec<_>, Vec<_>) =
             constraints(&spec).into_iter().partition(|constraint| constraint.hard);
         let hard = self.spread_counters(id, &spec, &hard);
@@ -105,6 +116,9 @@ impl Cluster {
             self.link(id, other);
         }
         self.count_for(id);
+        for template in &mut self.templates {
+            template.plain = template.is_plain();
+        }
         id
     }
 
