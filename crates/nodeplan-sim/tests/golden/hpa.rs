@@ -53,6 +53,17 @@ struct PodLine {
     plr_m: Option<i64>,
 }
 
+impl PodLine {
+    fn pod(&self) -> Pod {
+        Pod {
+            phase: phase(&self.phase),
+            deleting: self.del,
+            started_millis: self.start.map(millis),
+            ready: condition(&self.ready, self.trans),
+        }
+    }
+}
+
 #[derive(Deserialize)]
 struct MetricLine {
     pod: String,
@@ -151,15 +162,7 @@ fn replicas(line: &str) -> Result<Verdict, serde_json::Error> {
         ignore_succeeded: case.ignore_succeeded,
         ..Settings::DEFAULT
     };
-    let seen: Vec<Pod> = lines
-        .iter()
-        .map(|pod| Pod {
-            phase: phase(&pod.phase),
-            deleting: pod.del,
-            started_millis: pod.start.map(millis),
-            ready: condition(&pod.ready, pod.trans),
-        })
-        .collect();
+    let seen: Vec<Pod> = lines.iter().map(PodLine::pod).collect();
     let of_pod = |name: &str| metrics.iter().find(|sample| sample.pod == name);
     let samples: Vec<Option<Sample>> = lines
         .iter()
@@ -389,6 +392,17 @@ struct StepPod {
     del: u8,
 }
 
+impl StepPod {
+    fn pod(&self, now: i64) -> Pod {
+        Pod {
+            phase: phase(&self.ph),
+            deleting: self.del != 0,
+            started_millis: (self.st >= 0).then_some(millis(now - self.st)),
+            ready: condition(&self.rd, now - self.tr),
+        }
+    }
+}
+
 #[derive(Deserialize)]
 struct StepMetric {
     #[serde(default)]
@@ -461,18 +475,8 @@ fn sequence(line: &str) -> Result<Verdict, serde_json::Error> {
     };
     let mut state = State::default();
     for step in &case.steps {
-        let pods: Vec<Pod> = step
-            .pods
-            .as_deref()
-            .unwrap_or_default()
-            .iter()
-            .map(|pod| Pod {
-                phase: phase(&pod.ph),
-                deleting: pod.del != 0,
-                started_millis: (pod.st >= 0).then_some(millis(step.t - pod.st)),
-                ready: condition(&pod.rd, step.t - pod.tr),
-            })
-            .collect();
+        let listed = step.pods.as_deref().unwrap_or_default();
+        let pods: Vec<Pod> = listed.iter().map(|pod| pod.pod(step.t)).collect();
         let seen: Vec<_> = step.m.iter().map(|metric| samples(step, metric)).collect();
         let readings: Vec<Reading<'_>> = step
             .m
