@@ -12,3 +12,4 @@ pub mod kubelet;
 pub mod queueing;
 pub mod random;
 pub mod scheduler;
+pub mod world;

@@ -24,6 +24,7 @@ use nodeplan_model::scenario::Scenario;
 use nodeplan_model::timeline::{Actor, Timeline};
 
 use crate::demand::order_of_calls;
+use crate::hpa::Reading;
 use crate::random::Stream;
 
 use apps::App;
@@ -99,7 +100,6 @@ impl SimError {
 
 /// All state of a run.
 struct World<'a> {
-    problem: &'a Problem,
     scenario: &'a Scenario,
     clock: Clock,
     nodes: Nodes,
@@ -118,6 +118,8 @@ struct World<'a> {
     stirred: bool,
     scaler: scale_nodes::Scaler,
     load: load::Settling,
+    /// Work space of the autoscalers of pods.
+    readings: Vec<Reading<'static>>,
     record: Record,
 }
 
@@ -138,7 +140,6 @@ pub fn simulate(problem: &Problem, plan: &Plan, scenario: &Scenario) -> Result<T
     let nodes = Nodes::new(problem, plan, scenario);
     let apps = App::all(problem, scenario);
     let mut world = World {
-        problem,
         scenario,
         clock: Clock::default(),
         pods: Pods::default(),
@@ -154,10 +155,11 @@ pub fn simulate(problem: &Problem, plan: &Plan, scenario: &Scenario) -> Result<T
         ties: Stream::new(scenario.seed, "scheduler ties", ""),
         boots: Stream::new(scenario.seed, "node provisioning", ""),
         stirred: false,
+        readings: Vec::new(),
     };
     world.begin();
     world.run();
-    Ok(world.record.finish())
+    Ok(world.record.finish(&world.load.tables))
 }
 
 impl World<'_> {
@@ -223,7 +225,7 @@ impl World<'_> {
                 self.clock.at(now + self.scenario.autoscaler.scan_millis, Next::Autoscaler);
             }
             Next::DeleteNode(node) => self.delete_node(node),
-            Next::Evict(pod) => self.evict(pod, "node is drained"),
+            Next::Drain(node) => self.go_on_draining(node),
             Next::Sample => {
                 self.sample();
                 self.clock.at(now + self.scenario.sample_millis, Next::Sample);
@@ -307,3 +309,6 @@ fn missing(pools: usize, workloads: usize, scenario: &Scenario) -> Vec<SimError>
     }
     faults
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,6 +5,7 @@ use nodeplan_model::scenario::Scenario;
 
 use crate::random::Stream;
 
+use super::scale_pods::Scaler;
 use super::schedule::{Ask, Spread};
 
 /// One workload.
@@ -28,6 +29,8 @@ pub struct App {
     pub spread: Spread,
     /// Arrivals.
     pub arrivals: Stream,
+    /// Its HorizontalPodAutoscaler.
+    pub scaler: Option<Scaler>,
     /// A rollout that goes on.
     pub rollout: Option<Rollout>,
 }
@@ -62,6 +65,7 @@ impl App {
             on_node: Vec::new(),
             spread: Spread::default(),
             arrivals: Stream::new(scenario.seed, "arrivals", &workload.full_name()),
+            scaler: scenario.scaling[index].as_ref().map(Scaler::new),
             rollout: None,
         })
         .collect()

@@ -27,8 +27,8 @@ pub enum Next {
     Autoscaler,
     /// A node that was drained is deleted.
     DeleteNode(u32),
-    /// A pod is evicted from a node that is drained.
-    Evict(u32),
+    /// A node that the autoscaler takes away is drained further.
+    Drain(u32),
     /// A sample of the timeline ends.
     Sample,
 }

@@ -8,14 +8,15 @@
 use std::collections::VecDeque;
 
 use nodeplan_model::problem::Problem;
-use nodeplan_model::scenario::{MILLION, Scenario, Service, Source};
+use nodeplan_model::scenario::{Balancing, Load, MILLION, Scenario, Service, Source};
 
 use crate::demand::expected;
-use crate::kubelet::{CpuClaim, share_cpu};
-use crate::queueing::{Pod as Queue, Responses};
+use crate::queueing::shape::{Arrivals, Shape, dispersion_at_pod};
+use crate::queueing::table::{Place, Tables};
 
 use super::nodes::NodePhase;
 use super::pods::Phase;
+use super::record::{Part, Tally};
 use super::{INTERVAL_MILLIS, World};
 
 /// Seconds of an interval.
@@ -38,15 +39,38 @@ pub struct Flow {
     used: u64,
     /// Memory each pod uses, bytes.
     memory: u64,
+    /// CPU and memory that metrics show: those of the interval before.
+    shown: (u64, u64),
+    /// Intervals alike whose response times are still to be told.
+    stretch: Stretch,
+}
+
+/// Intervals in a row in which the same pods with the same cores served what arrived and nothing
+/// waited. Their arrivals make one rate: the noise of single intervals is in the law of response
+/// times already.
+#[derive(Debug, Default)]
+struct Stretch {
+    cores: Vec<(u64, u32)>,
+    served: f64,
+    intervals: u32,
 }
 
 /// Work space of settling.
-#[derive(Debug)]
 pub struct Settling {
     flows: Vec<Flow>,
-    responses: Responses,
-    claims: Vec<CpuClaim>,
+    /// Response times by shape of pod and load.
+    pub tables: Tables,
+    claims: Vec<Claim>,
     granted: Vec<u64>,
+}
+
+/// What one pod asks of its node's CPU, milli-cores.
+#[derive(Clone, Copy, Debug)]
+struct Claim {
+    wants: u64,
+    /// Its weight: the request (`cpu.shares`).
+    request: u64,
+    limit: u64,
 }
 
 impl Settling {
@@ -60,7 +84,7 @@ impl Settling {
         }
         Self {
             flows,
-            responses: Responses::default(),
+            tables: Tables::new(),
             claims: Vec::new(),
             granted: Vec::new(),
         }
@@ -75,13 +99,107 @@ impl Settling {
     }
 
     /// CPU and memory that metrics show of a Ready pod, milli-cores and bytes.
-    pub fn use_of_pod(&self, app: usize) -> (u64, u64) {
-        (self.flows[app].used, self.flows[app].memory)
+    pub fn shown(&self, app: usize) -> (u64, u64) {
+        self.flows[app].shown
     }
 
     /// Arrivals of the last interval, a second, thousandths.
     pub fn rate_milli(&self, app: usize) -> u64 {
         (self.flows[app].offered * 1000.0 / SECONDS) as u64
+    }
+}
+
+/// The load that requests meet in a pod with so many milli-cores, and the unit of its times in
+/// seconds.
+fn met(load: &Load, may: u64, ready: u32, rate: f64, tables: &mut Tables) -> (Place, f64) {
+    let Service::Requests { cpu_micros, cv2_milli, workers, balancing, .. } = load.service else {
+        unreachable!("only requests have response times")
+    };
+    let cost = (cpu_micros as f64 / MILLION as f64).max(1e-9);
+    let cores = may.saturating_sub(load.idle.0);
+    let shape = Shape {
+        cores_milli: u32::try_from(cores).unwrap_or(u32::MAX).max(1),
+        threads_milli: 1000,
+        workers: workers.unwrap_or(0),
+        spread_milli: cv2_milli,
+        arrivals: match balancing {
+            Balancing::LeastRequest => Arrivals::LeastRequest,
+            Balancing::Random => match dispersion_at_pod(load.burstiness_milli.max(1000), ready) {
+                1000 => Arrivals::Random,
+                dispersion => Arrivals::Bursty(dispersion),
+            },
+        },
+    }
+    .rounded();
+    let id = tables.shape(&shape);
+    (tables.place(id, shape.load(rate, cost)), shape.unit(cost))
+}
+
+/// Tells the response times of requests served evenly by these pods over so many intervals, each
+/// after a delay.
+fn respond(
+    load: &Load,
+    cores: &[(u64, u32)],
+    served: f64,
+    intervals: u32,
+    delay: f64,
+    tables: &mut Tables,
+    tally: &mut Tally,
+) {
+    let Service::Requests { cpu_micros, latency_micros, .. } = load.service else { return };
+    let cost = (cpu_micros as f64 / MILLION as f64).max(1e-9);
+    let fixed = latency_micros as f64 / MILLION as f64;
+    let within = load.objective.within_millis.map(|millis| millis as f64 / 1000.0);
+    let ready: u32 = cores.iter().map(|(_, count)| count).sum();
+    let rate = served / SECONDS / f64::from(intervals) / f64::from(ready.max(1));
+    for &(may, count) in cores {
+        let (place, unit) = met(load, may, ready, rate, tables);
+        let weight = served * f64::from(count) / f64::from(ready);
+        let micro_requests = libm::round(weight * MILLION as f64) as u64;
+        tally.parts.push(Part { place, unit, micro_requests, cost, fixed, delay });
+        tally.good += within.map_or(weight, |within| {
+            let left = within - fixed - delay;
+            if left <= 0.0 { 0.0 } else { weight * tables.share(place, left / unit) }
+        });
+    }
+}
+
+/// Tells the response times of a stretch and begins a new one.
+fn end_stretch(load: &Load, flow: &mut Flow, tables: &mut Tables, tally: &mut Tally) {
+    let stretch = std::mem::take(&mut flow.stretch);
+    if stretch.intervals > 0 {
+        respond(load, &stretch.cores, stretch.served, stretch.intervals, 0.0, tables, tally);
+    }
+}
+
+/// Shares a node's CPU among pods that want more: each gets by its request, none more than it
+/// wants (water-filling; cgroup weights).
+fn share_cpu(claims: &[Claim], room: u64, granted: &mut Vec<u64>) {
+    granted.clear();
+    granted.resize(claims.len(), 0);
+    let mut left = room;
+    let mut open: Vec<usize> = (0..claims.len()).filter(|&index| claims[index].wants > 0).collect();
+    // Pods that want less than their share get what they want; what they leave is shared anew.
+    loop {
+        let weight = |index: usize| u128::from(claims[index].request.max(2));
+        let weights: u128 = open.iter().map(|&index| weight(index)).sum();
+        if weights == 0 {
+            return;
+        }
+        let share = |index: usize| (u128::from(left) * weight(index) / weights) as u64;
+        let (modest, greedy): (Vec<usize>, Vec<usize>) =
+            open.iter().partition(|&&index| claims[index].wants <= share(index));
+        if modest.is_empty() {
+            for &index in &greedy {
+                granted[index] = share(index);
+            }
+            return;
+        }
+        for &index in &modest {
+            granted[index] = claims[index].wants;
+        }
+        left -= modest.iter().map(|&index| claims[index].wants).sum::<u64>();
+        open = greedy;
     }
 }
 
@@ -99,6 +217,13 @@ fn cost(service: Service) -> Option<f64> {
 }
 
 impl World<'_> {
+    /// Tells what is still to be told of a workload's response times.
+    pub(super) fn tell_responses(&mut self, app: usize) {
+        let Settling { flows, tables, .. } = &mut self.load;
+        let tally = &mut self.record.tallies[app];
+        end_stretch(&self.scenario.loads[app], &mut flows[app], tables, tally);
+    }
+
     /// Settles the interval that ends now.
     pub(super) fn settle(&mut self) {
         for index in 0..self.call_order.len() {
@@ -133,6 +258,7 @@ impl World<'_> {
         let ready = self.apps[app].ready;
         let limit = self.apps[app].cpu_limit.unwrap_or(u64::MAX);
         let flow = &mut self.load.flows[app];
+        flow.shown = (flow.used, flow.memory);
         flow.offered = offered as f64;
         flow.cores.clear();
         flow.wants = load.idle.0;
@@ -187,7 +313,7 @@ impl World<'_> {
             };
             sum += wants;
             let limit = self.apps[app].cpu_limit.unwrap_or(u64::MAX);
-            claims.push(CpuClaim { wants, request: self.apps[app].ask.cpu, limit });
+            claims.push(Claim { wants, request: self.apps[app].ask.cpu, limit });
         }
         self.record.used[pool] += sum.min(room) + self.nodes.pools[pool].addon_cpu / 5;
         let contended = sum > room;
@@ -232,12 +358,9 @@ impl World<'_> {
     /// is lost when its client gives up.
     fn serve_requests(&mut self, app: usize) {
         let load = &self.scenario.loads[app];
-        let Service::Requests { cpu_micros, cv2_milli, latency_micros, workers, timeout_millis, balancing } =
-            load.service
-        else {
-            return;
-        };
-        let flow = &mut self.load.flows[app];
+        let Service::Requests { cpu_micros, timeout_millis, .. } = load.service else { return };
+        let Settling { flows, tables, .. } = &mut self.load;
+        let flow = &mut flows[app];
         let tally = &mut self.record.tallies[app];
         let cost = (cpu_micros as f64 / MILLION as f64).max(1e-9);
         let ready: u32 = flow.cores.iter().map(|(_, count)| count).sum();
@@ -267,31 +390,28 @@ impl World<'_> {
         // Clients at the end of the line would wait this long.
         let kept = (timeout / SECONDS * capacity).min(backlog);
         let lost = backlog - kept;
-        let delay = (flow.backlog + kept) / 2.0 / capacity.max(1e-9) * SECONDS;
-        let delay = if flow.backlog + kept < 1e-9 { 0.0 } else { delay };
+        let waits = flow.backlog + kept;
+        let delay =
+            if waits < 1e-9 { 0.0 } else { waits / 2.0 / capacity.max(1e-9) * SECONDS };
         flow.backlog = kept;
         tally.lost += lost;
         tally.served += served;
-        let within = load.objective.within_millis.map(|millis| millis as f64 / 1000.0);
+        let same = delay == 0.0 && flow.stretch.intervals > 0 && flow.stretch.cores == flow.cores;
+        if !same {
+            end_stretch(load, flow, tables, tally);
+        }
+        let (cores, rate) = (&flow.cores, served / SECONDS / f64::from(ready));
         let mut inside = 0.0;
-        let rate = served / SECONDS / f64::from(ready);
-        for &(may, count) in &flow.cores {
-            let queue = Queue {
-                rate,
-                cost,
-                cv2: f64::from(cv2_milli) / 1000.0,
-                cores: may.saturating_sub(idle) as f64 / 1000.0,
-                workers,
-                fixed: latency_micros as f64 / MILLION as f64,
-                dispersion: f64::from(load.burstiness_milli.max(1000)) / 1000.0,
-                balancing,
-                pods: ready,
-            };
-            let weight = served * f64::from(count) / f64::from(ready);
-            let response = self.load.responses.of(&queue);
-            inside += response.mean_inside * f64::from(count);
-            response.add_to(&mut tally.latency, weight, delay);
-            tally.good += weight * within.map_or(1.0, |within| response.share_within(within - delay));
+        for &(may, count) in cores {
+            let (place, unit) = met(load, may, ready, rate, tables);
+            inside += rate * (tables.mean(place) * unit + delay) * f64::from(count);
+        }
+        if delay > 0.0 {
+            respond(load, cores, served, 1, delay, tables, tally);
+        } else {
+            flow.stretch.cores.clone_from(&flow.cores);
+            flow.stretch.served += served;
+            flow.stretch.intervals += 1;
         }
         flow.used = idle + libm::round(served * cost / SECONDS / f64::from(ready) * 1000.0) as u64;
         let each = (inside + flow.backlog) / f64::from(ready);
@@ -330,7 +450,7 @@ impl World<'_> {
             if load.objective.within_millis.is_none_or(|within| age <= within) {
                 tally.good += taken;
             }
-            tally.latency.add(age as f64 / 1000.0, taken);
+            tally.waits.get_or_insert_default().add(age as f64 / 1000.0, libm::round(taken * MILLION as f64) as u64);
             if *count <= 1e-9 {
                 flow.queue.pop_front();
             }

@@ -140,6 +140,11 @@ impl Nodes {
         nodes
     }
 
+    /// How many workloads there are.
+    pub fn workloads(&self) -> usize {
+        self.workloads
+    }
+
     /// Whether a workload may run in a pool, its size apart.
     pub fn admits(&self, pool: u32, app: u32) -> bool {
         self.admitted[pool as usize * self.workloads + app as usize]

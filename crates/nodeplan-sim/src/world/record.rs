@@ -2,11 +2,12 @@
 
 use nodeplan_model::scenario::Scenario;
 use nodeplan_model::timeline::{
-    Decision, PoolSample, Timeline, WorkloadSample, WorkloadTotals,
+    Decision, LatencyCounts, PoolSample, Timeline, WorkloadSample, WorkloadTotals,
 };
 use nodeplan_model::units::Spend;
 
-use crate::queueing::Histogram;
+use crate::queueing::histogram::Histogram;
+use crate::queueing::table::{Merged, Percentile, Place, Tables};
 
 use super::World;
 use super::nodes::NodePhase;
@@ -27,8 +28,36 @@ pub struct Tally {
     pub cpu: u64,
     /// Memory use × intervals, bytes.
     pub memory: u128,
-    /// Response times of the sample.
-    pub latency: Histogram,
+    /// Response times of requests, by the load that they met.
+    pub parts: Vec<Part>,
+    /// Waiting times of messages and jobs.
+    pub waits: Option<Histogram>,
+}
+
+/// Requests that met one load.
+#[derive(Clone, Copy, Debug)]
+pub struct Part {
+    /// The load.
+    pub place: Place,
+    /// Unit of its times, seconds.
+    pub unit: f64,
+    /// How many, in millionths.
+    pub micro_requests: u64,
+    /// CPU of a request, seconds.
+    pub cost: f64,
+    /// Latency that is not the pod's, seconds.
+    pub fixed: f64,
+    /// Delay by what waited before them, seconds.
+    pub delay: f64,
+}
+
+impl Part {
+    /// Adds its response times to a histogram.
+    fn expand(&self, tables: &Tables, into: &mut Histogram) {
+        let mut one = Merged::new();
+        one.add(self.place, self.micro_requests);
+        one.expand(tables, self.cost, self.fixed + self.delay, into);
+    }
 }
 
 /// The timeline being written.
@@ -38,8 +67,12 @@ pub struct Record {
     pub totals: Vec<WorkloadTotals>,
     /// Since the last sample, by workload.
     pub tallies: Vec<Tally>,
-    /// Response times of the run, by workload.
-    pub latency: Vec<Histogram>,
+    /// Requests of the run that nothing delayed before their pod, by load, by workload.
+    settled: Vec<Merged>,
+    /// Response times of all others, by workload.
+    latency: Vec<Histogram>,
+    /// CPU and fixed latency of a request, seconds, by workload.
+    costs: Vec<(f64, f64)>,
     /// Decisions.
     pub decisions: Vec<Decision>,
     /// CPU used on the nodes of each pool in the last interval, milli-cores.
@@ -61,7 +94,9 @@ impl Record {
         Self {
             totals: vec![WorkloadTotals::default(); workloads],
             tallies: (0..workloads).map(|_| Tally::default()).collect(),
-            latency: (0..workloads).map(|_| Histogram::default()).collect(),
+            settled: vec![Merged::new(); workloads],
+            latency: vec![Histogram::new(); workloads],
+            costs: vec![(0.0, 0.0); workloads],
             decisions: Vec::new(),
             used: vec![0; pools],
             sample_millis: scenario.sample_millis,
@@ -80,9 +115,11 @@ impl Record {
     }
 
     /// The timeline.
-    pub fn finish(mut self) -> Timeline {
-        for (totals, latency) in self.totals.iter_mut().zip(&self.latency) {
-            totals.latency = latency.counts();
+    pub fn finish(mut self, tables: &Tables) -> Timeline {
+        for (app, totals) in self.totals.iter_mut().enumerate() {
+            let (cost, fixed) = self.costs[app];
+            self.settled[app].expand(tables, cost, fixed, &mut self.latency[app]);
+            totals.latency = counts(&self.latency[app]);
         }
         Timeline {
             sample_millis: self.sample_millis,
@@ -95,6 +132,17 @@ impl Record {
             decisions: self.decisions,
         }
     }
+}
+
+/// A histogram as the timeline keeps it.
+fn counts(histogram: &Histogram) -> LatencyCounts {
+    let rows = histogram.counts().map(|(seconds, count)| (micros(Some(seconds)), count / 1000));
+    LatencyCounts { buckets: rows.filter(|(_, count)| *count > 0).collect() }
+}
+
+/// Seconds as whole microseconds, zero of nothing.
+fn micros(seconds: Option<f64>) -> u64 {
+    libm::round(seconds.unwrap_or(0.0) * 1e6) as u64
 }
 
 impl World<'_> {
@@ -144,16 +192,15 @@ impl World<'_> {
     }
 
     fn workload_sample(&mut self, app: usize) -> WorkloadSample {
-        let tally = std::mem::take(&mut self.record.tallies[app]);
+        self.tell_responses(app);
+        let latency_micros = self.percentiles(app);
+        let tally = &mut self.record.tallies[app];
         let row = &self.apps[app];
         let (backlog, oldest_millis) = self.load.waiting(app, self.clock.now());
         let pods = &self.pods;
         let pending = row.live.iter().filter(|&&id| pods[id].phase == Phase::Pending).count();
         let intervals = (self.record.sample_millis / super::INTERVAL_MILLIS).max(1);
-        let latency_micros =
-            [500_000, 950_000, 990_000].map(|share| tally.latency.percentile_micros(share));
-        self.record.latency[app].merge(&tally.latency);
-        WorkloadSample {
+        let sample = WorkloadSample {
             offered: tally.offered,
             served: libm::round(tally.served) as u64,
             lost: libm::round(tally.lost) as u64,
@@ -166,6 +213,42 @@ impl World<'_> {
             backlog,
             oldest_millis,
             latency_micros,
+        };
+        let parts = std::mem::take(&mut tally.parts);
+        *tally = Tally { parts, ..Tally::default() };
+        tally.parts.clear();
+        sample
+    }
+
+    /// Percentiles of the sample that ends, and its part of those of the run.
+    fn percentiles(&mut self, app: usize) -> [u64; 3] {
+        let Record { tallies, settled, latency, costs, .. } = &mut self.record;
+        let tally = &tallies[app];
+        let tables = &self.load.tables;
+        for part in &tally.parts {
+            costs[app] = (part.cost, part.fixed);
+            if part.delay > 0.0 {
+                part.expand(tables, &mut latency[app]);
+            } else {
+                settled[app].add(part.place, part.micro_requests);
+            }
+        }
+        if let Some(waits) = &tally.waits {
+            latency[app].merge(waits);
+        }
+        match (&tally.parts[..], &tally.waits) {
+            ([], None) => [0; 3],
+            ([part], None) => Percentile::ALL.map(|level| {
+                let seconds = tables.quantile(part.place, level) * part.unit;
+                micros(Some(seconds + part.fixed + part.delay))
+            }),
+            (parts, waits) => {
+                let mut all = waits.clone().unwrap_or_default();
+                for part in parts {
+                    part.expand(tables, &mut all);
+                }
+                [0.5, 0.95, 0.99].map(|level| micros(all.quantile(level)))
+            }
         }
     }
 }

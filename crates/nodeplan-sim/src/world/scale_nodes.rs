@@ -3,9 +3,13 @@
 use nodeplan_model::scenario::{Expander, Scenario};
 use nodeplan_model::timeline::{Actor, Decision};
 
-use crate::autoscaler::{
-    Action, AutoscalerState, ClusterView, DeletionResult, Filter, Group, Instance, InstanceState,
-    Node, NodeShape, Options, Owner, Pod, PodClass, Toleration, run_once,
+use crate::autoscaler::cloud::Action;
+use crate::autoscaler::deletions::DeletionResult;
+use crate::autoscaler::expander::Filter;
+use crate::autoscaler::options::Options;
+use crate::autoscaler::run_once::{AutoscalerState, run_once};
+use crate::autoscaler::view::{
+    ClusterView, Group, Instance, InstanceState, Node, NodeShape, Owner, Pod, PodClass, Toleration,
 };
 
 use super::World;
@@ -79,7 +83,7 @@ impl Scaler {
 
     /// The deletion of a node ended.
     pub fn deleted(&mut self, node: u32) {
-        self.state.deletions.finish(node, DeletionResult::Ok);
+        self.state.deletions.finish(node, DeletionResult::Done);
     }
 }
 
@@ -87,11 +91,10 @@ impl Scaler {
 /// pool and workload that admits it.
 fn shape(nodes: &Nodes, pool: usize) -> NodeShape {
     let row = &nodes.pools[pool];
-    let amount = |amount: u64| i64::try_from(amount).unwrap_or(i64::MAX / 4);
     NodeShape {
         cpu_milli: amount(row.cpu + row.addon_cpu),
         memory_bytes: amount(row.memory + row.addon_memory),
-        pods: amount(row.slots + row.addon_pods),
+        pods: amount(row.slots + row.addon_pods.min(1)),
         capacity_cpu_milli: amount(row.cpu + row.addon_cpu),
         capacity_memory_bytes: amount(row.memory + row.addon_memory),
         labels: (0..nodes.workloads() as u32)
@@ -134,7 +137,17 @@ impl World<'_> {
     fn view(&self, scaler: &mut Scaler) {
         let now = self.clock.now();
         if scaler.classes.is_empty() {
-            scaler.classes = self.apps.iter().map(|app| self.class(app)).collect();
+            scaler.classes = self.apps.iter().map(class).collect();
+            // Add-ons of a pool, as one pod on each node.
+            scaler.classes.extend(self.nodes.pools.iter().map(|pool| PodClass {
+                cpu_milli: amount(pool.addon_cpu),
+                memory_bytes: amount(pool.addon_memory),
+                app: u32::MAX,
+                selector: Vec::new(),
+                tolerates: Toleration::All,
+                host_anti_affinity: false,
+                grace_ms: 0,
+            }));
         }
         scaler.groups.clear();
         scaler.nodes.clear();
@@ -143,7 +156,6 @@ impl World<'_> {
         scaler.place.resize(self.nodes.all.len(), usize::MAX);
         for (index, pool) in self.nodes.pools.iter().enumerate() {
             let scheduled = scheduled_min(&pool.bounds.schedules, self.scenario, now);
-            let amount = |amount: u64| i64::try_from(amount).unwrap_or(i64::MAX / 4);
             let instance = |&id: &u32| Instance {
                 key: id,
                 state: match self.nodes.all[id as usize].phase {
@@ -161,7 +173,7 @@ impl World<'_> {
                 instances: pool.live.iter().map(instance).collect(),
                 daemon_cpu_milli: amount(pool.addon_cpu),
                 daemon_memory_bytes: amount(pool.addon_memory),
-                daemon_pods: amount(pool.addon_pods),
+                daemon_pods: amount(pool.addon_pods.min(1)),
                 increase_fails: pool.failing_until > now,
                 delete_fails: false,
                 priority: Some(i64::from(pool.bounds.priority)),
@@ -307,18 +319,22 @@ impl World<'_> {
             reason: reason.to_owned(),
         });
     }
+}
 
-    /// A workload's pods as the autoscaler compares them.
-    fn class(&self, app: &super::apps::App) -> PodClass {
-        let amount = |amount: u64| i64::try_from(amount).unwrap_or(i64::MAX / 4);
-        PodClass {
-            cpu_milli: amount(app.ask.cpu),
-            memory_bytes: amount(app.ask.memory),
-            app: app.ask.app,
-            selector: vec![(app.ask.app, 1)],
-            tolerates: Toleration::All,
-            host_anti_affinity: app.ask.per_node == 1,
-            grace_ms: super::life::ENDING_MILLIS as i64,
-        }
+/// An amount as upstream's signed integer.
+fn amount(amount: u64) -> i64 {
+    i64::try_from(amount).unwrap_or(i64::MAX / 4)
+}
+
+/// A workload's pods as the autoscaler compares them.
+fn class(app: &super::apps::App) -> PodClass {
+    PodClass {
+        cpu_milli: amount(app.ask.cpu),
+        memory_bytes: amount(app.ask.memory),
+        app: app.ask.app,
+        selector: vec![(app.ask.app, 1)],
+        tolerates: Toleration::All,
+        host_anti_affinity: app.ask.per_node == 1,
+        grace_ms: super::life::ENDING_MILLIS as i64,
     }
 }
