@@ -12,13 +12,6 @@ use super::schedule::unset;
 /// How long a pod takes to end once it is told to: requests inside are answered, the kubelet
 /// reports.
 pub(super) const ENDING_MILLIS: u64 = 5_000;
-/// First pause before a killed container starts again (kubelet, CrashLoopBackOff).
-const BACK_OFF_MILLIS: u64 = 10_000;
-/// Longest pause.
-const MOST_BACK_OFF_MILLIS: u64 = 300_000;
-/// After so long without a kill the pause is short again.
-const HEALTHY_MILLIS: u64 = 600_000;
-
 impl World<'_> {
     /// Notes a decision.
     pub(super) fn decide(&mut self, decision: Decision) {
@@ -86,7 +79,7 @@ impl World<'_> {
                 ready,
                 std::cmp::Reverse(company),
                 doublings,
-                std::cmp::Reverse(pod.restarts),
+                pod.back_off.last.is_none(),
                 std::cmp::Reverse(pod.created),
                 std::cmp::Reverse(id),
             )
@@ -238,7 +231,6 @@ impl World<'_> {
         }
         pod.phase = Phase::Ready;
         pod.turned = now;
-        pod.healthy_since = now;
         let app = pod.app;
         self.apps[app as usize].ready += 1;
         self.roll(app);
@@ -249,17 +241,13 @@ impl World<'_> {
     pub(super) fn kill_for_memory(&mut self, id: u32) {
         let now = self.clock.now();
         let pod = &mut self.pods[id];
-        if now - pod.healthy_since >= HEALTHY_MILLIS {
-            pod.restarts = 0;
-        }
-        let pause = BACK_OFF_MILLIS.saturating_mul(1 << pod.restarts.min(16));
-        pod.restarts += 1;
+        let restart = pod.back_off.restart_millis(now);
         pod.phase = Phase::BackOff;
         pod.turned = now;
         let app = pod.app as usize;
         self.apps[app].ready -= 1;
         self.record.totals[app].oom_kills += 1;
-        self.clock.at(now + pause.min(MOST_BACK_OFF_MILLIS), Next::PodRestarts(id));
+        self.clock.at(restart, Next::PodRestarts(id));
     }
 
     /// A killed container starts again.

@@ -5,12 +5,15 @@
 //! node: where pods want more than it has, shares by request, capped by limits, decide
 //! ([`crate::kubelet`]). Last what was served with that, the response times and what waits.
 
-use std::collections::VecDeque;
-
 use nodeplan_model::problem::Problem;
 use nodeplan_model::scenario::{Balancing, Load, MILLION, Scenario, Service, Source};
 
 use crate::demand::expected;
+use crate::kubelet::eviction::{EvictionClaim, evict};
+use crate::kubelet::{CpuClaim, share_cpu};
+use crate::queueing::backlog::{self, Backlog, GivingUp};
+use crate::queueing::law::Law;
+use crate::queueing::workers::Line;
 use crate::queueing::shape::{Arrivals, Shape, dispersion_at_pod};
 use crate::queueing::table::{Place, Tables};
 
@@ -26,11 +29,13 @@ const SECONDS: f64 = INTERVAL_MILLIS as f64 / 1000.0;
 #[derive(Debug, Default)]
 pub struct Flow {
     /// Arrived in this interval.
-    offered: f64,
-    /// Waiting from before: requests beyond what pods serve.
-    backlog: f64,
-    /// Messages or jobs waiting: when they came, how many.
-    queue: VecDeque<(u64, f64)>,
+    offered: u64,
+    /// Requests beyond what pods served so far.
+    backlog: Backlog,
+    /// Messages or jobs that wait.
+    line: Line,
+    /// Age of the oldest of them, milliseconds.
+    oldest: u64,
     /// CPU each Ready pod wants, milli-cores.
     wants: u64,
     /// Pods that serve by the cores each may use, milli-cores: few different values.
@@ -51,26 +56,21 @@ pub struct Flow {
 #[derive(Debug, Default)]
 struct Stretch {
     cores: Vec<(u64, u32)>,
-    served: f64,
+    micro_requests: u64,
     intervals: u32,
 }
+
+/// Load of a pod before which a backlog waits, as its response times see it.
+const BEHIND_BACKLOG: f64 = 0.9;
 
 /// Work space of settling.
 pub struct Settling {
     flows: Vec<Flow>,
     /// Response times by shape of pod and load.
     pub tables: Tables,
-    claims: Vec<Claim>,
+    claims: Vec<CpuClaim>,
+    evictions: Vec<(u32, EvictionClaim)>,
     granted: Vec<u64>,
-}
-
-/// What one pod asks of its node's CPU, milli-cores.
-#[derive(Clone, Copy, Debug)]
-struct Claim {
-    wants: u64,
-    /// Its weight: the request (`cpu.shares`).
-    request: u64,
-    limit: u64,
 }
 
 impl Settling {
@@ -86,16 +86,16 @@ impl Settling {
             flows,
             tables: Tables::new(),
             claims: Vec::new(),
+            evictions: Vec::new(),
             granted: Vec::new(),
         }
     }
 
     /// What waits for a workload, and the age of the oldest, milliseconds.
-    pub fn waiting(&self, app: usize, now: u64) -> (u64, u64) {
+    pub fn waiting(&self, app: usize) -> (u64, u64) {
         let flow = &self.flows[app];
-        let queued: f64 = flow.queue.iter().map(|(_, count)| count).sum();
-        let oldest = flow.queue.front().map_or(0, |(came, _)| now - came);
-        (libm::ceil(flow.backlog + queued) as u64, oldest)
+        let micro = flow.backlog.micro_requests.saturating_add(flow.line.micro_messages());
+        (micro.div_ceil(MILLION), flow.oldest)
     }
 
     /// CPU and memory that metrics show of a Ready pod, milli-cores and bytes.
@@ -105,7 +105,7 @@ impl Settling {
 
     /// Arrivals of the last interval, a second, thousandths.
     pub fn rate_milli(&self, app: usize) -> u64 {
-        (self.flows[app].offered * 1000.0 / SECONDS) as u64
+        self.flows[app].offered.saturating_mul(1_000_000) / INTERVAL_MILLIS
     }
 }
 
@@ -135,13 +135,12 @@ fn met(load: &Load, may: u64, ready: u32, rate: f64, tables: &mut Tables) -> (Pl
     (tables.place(id, shape.load(rate, cost)), shape.unit(cost))
 }
 
-/// Tells the response times of requests served evenly by these pods over so many intervals, each
-/// after a delay.
+/// Tells the response times of `told` millionths of requests, each after a delay, in pods that
+/// served `served` millionths evenly over so many intervals.
 fn respond(
     load: &Load,
     cores: &[(u64, u32)],
-    served: f64,
-    intervals: u32,
+    (told, served, intervals): (u64, u64, u32),
     delay: f64,
     tables: &mut Tables,
     tally: &mut Tally,
@@ -151,56 +150,53 @@ fn respond(
     let fixed = latency_micros as f64 / MILLION as f64;
     let within = load.objective.within_millis.map(|millis| millis as f64 / 1000.0);
     let ready: u32 = cores.iter().map(|(_, count)| count).sum();
-    let rate = served / SECONDS / f64::from(intervals) / f64::from(ready.max(1));
+    let per_second = served as f64 / MILLION as f64 / SECONDS / f64::from(intervals.max(1));
+    let rate = per_second / f64::from(ready.max(1));
+    let (mut left, mut pods) = (told, ready);
     for &(may, count) in cores {
         let (place, unit) = met(load, may, ready, rate, tables);
-        let weight = served * f64::from(count) / f64::from(ready);
-        let micro_requests = libm::round(weight * MILLION as f64) as u64;
+        let part = u128::from(left) * u128::from(count) / u128::from(pods.max(1));
+        let micro_requests = u64::try_from(part).unwrap_or(left);
+        (left, pods) = (left - micro_requests, pods - count);
         tally.parts.push(Part { place, unit, micro_requests, cost, fixed, delay });
-        tally.good += within.map_or(weight, |within| {
+        let share = within.map_or(1.0, |within| {
             let left = within - fixed - delay;
-            if left <= 0.0 { 0.0 } else { weight * tables.share(place, left / unit) }
+            if left <= 0.0 { 0.0 } else { tables.share(place, left / unit) }
         });
+        tally.good_micro += libm::round(micro_requests as f64 * share.clamp(0.0, 1.0)) as u64;
     }
 }
 
 /// Tells the response times of a stretch and begins a new one.
 fn end_stretch(load: &Load, flow: &mut Flow, tables: &mut Tables, tally: &mut Tally) {
-    let stretch = std::mem::take(&mut flow.stretch);
-    if stretch.intervals > 0 {
-        respond(load, &stretch.cores, stretch.served, stretch.intervals, 0.0, tables, tally);
+    if flow.stretch.intervals > 0 {
+        let served = flow.stretch.micro_requests;
+        let told = (served, served, flow.stretch.intervals);
+        respond(load, &flow.stretch.cores, told, 0.0, tables, tally);
     }
+    flow.stretch.intervals = 0;
+    flow.stretch.micro_requests = 0;
 }
 
-/// Shares a node's CPU among pods that want more: each gets by its request, none more than it
-/// wants (water-filling; cgroup weights).
-fn share_cpu(claims: &[Claim], room: u64, granted: &mut Vec<u64>) {
-    granted.clear();
-    granted.resize(claims.len(), 0);
-    let mut left = room;
-    let mut open: Vec<usize> = (0..claims.len()).filter(|&index| claims[index].wants > 0).collect();
-    // Pods that want less than their share get what they want; what they leave is shared anew.
-    loop {
-        let weight = |index: usize| u128::from(claims[index].request.max(2));
-        let weights: u128 = open.iter().map(|&index| weight(index)).sum();
-        if weights == 0 {
-            return;
-        }
-        let share = |index: usize| (u128::from(left) * weight(index) / weights) as u64;
-        let (modest, greedy): (Vec<usize>, Vec<usize>) =
-            open.iter().partition(|&&index| claims[index].wants <= share(index));
-        if modest.is_empty() {
-            for &index in &greedy {
-                granted[index] = share(index);
-            }
-            return;
-        }
-        for &index in &modest {
-            granted[index] = claims[index].wants;
-        }
-        left -= modest.iter().map(|&index| claims[index].wants).sum::<u64>();
-        open = greedy;
+/// Pods that serve, and the cores that they may use for requests.
+fn serving(flow: &Flow, idle: u64) -> (u32, f64) {
+    let (mut ready, mut milli) = (0, 0_u128);
+    for &(may, count) in &flow.cores {
+        ready += count;
+        milli += u128::from(may.saturating_sub(idle)) * u128::from(count);
     }
+    (ready, milli as f64 / 1000.0)
+}
+
+/// Mean number of requests inside all pods.
+fn inside(load: &Load, flow: &Flow, (ready, served): (u32, u64), tables: &mut Tables) -> f64 {
+    let rate = served as f64 / MILLION as f64 / SECONDS / f64::from(ready.max(1));
+    let mut inside = 0.0;
+    for &(may, count) in &flow.cores {
+        let (place, unit) = met(load, may, ready, rate, tables);
+        inside += rate * tables.mean(place) * unit * f64::from(count);
+    }
+    inside
 }
 
 /// CPU of one arrival, core-seconds, and how many arrivals make it.
@@ -259,12 +255,13 @@ impl World<'_> {
         let limit = self.apps[app].cpu_limit.unwrap_or(u64::MAX);
         let flow = &mut self.load.flows[app];
         flow.shown = (flow.used, flow.memory);
-        flow.offered = offered as f64;
+        flow.offered = offered;
         flow.cores.clear();
         flow.wants = load.idle.0;
-        let waiting = flow.backlog + flow.queue.iter().map(|(_, count)| count).sum::<f64>();
+        let waiting = flow.backlog.micro_requests.saturating_add(flow.line.micro_messages());
+        let present = offered as f64 + waiting as f64 / MILLION as f64;
         if let (Some(cost), true) = (cost(load.service), ready > 0) {
-            let busy = (flow.offered + waiting) * cost / SECONDS / f64::from(ready);
+            let busy = present * cost / SECONDS / f64::from(ready);
             flow.wants = flow.wants.saturating_add(libm::ceil(busy * 1000.0) as u64);
         }
         flow.wants = flow.wants.min(limit);
@@ -275,11 +272,12 @@ impl World<'_> {
     fn reached(&self, caller: usize) -> f64 {
         let flow = &self.load.flows[caller];
         let load = &self.scenario.loads[caller];
-        let Some(cost) = cost(load.service) else { return flow.offered };
+        let offered = flow.offered as f64;
+        let Some(cost) = cost(load.service) else { return offered };
         let limit = self.apps[caller].cpu_limit.unwrap_or(u64::MAX / 4096);
         let cores = limit.saturating_sub(load.idle.0) as f64 / 1000.0;
         let most = cores * f64::from(self.apps[caller].ready) * SECONDS / cost.max(1e-9);
-        (flow.offered + flow.backlog).min(most)
+        (offered + flow.backlog.micro_requests as f64 / MILLION as f64).min(most)
     }
 
     /// Settles every node: how many cores each serving pod may use.
@@ -313,7 +311,7 @@ impl World<'_> {
             };
             sum += wants;
             let limit = self.apps[app].cpu_limit.unwrap_or(u64::MAX);
-            claims.push(Claim { wants, request: self.apps[app].ask.cpu, limit });
+            claims.push(CpuClaim { wants, request: self.apps[app].ask.cpu, limit });
         }
         self.record.used[pool] += sum.min(room) + self.nodes.pools[pool].addon_cpu / 5;
         let contended = sum > room;
@@ -358,63 +356,54 @@ impl World<'_> {
     /// is lost when its client gives up.
     fn serve_requests(&mut self, app: usize) {
         let load = &self.scenario.loads[app];
-        let Service::Requests { cpu_micros, timeout_millis, .. } = load.service else { return };
+        let Service::Requests { cv2_milli, timeout_millis, workers, .. } = load.service else {
+            return;
+        };
+        let cost = cost(load.service).expect("requests cost CPU");
         let Settling { flows, tables, .. } = &mut self.load;
         let flow = &mut flows[app];
         let tally = &mut self.record.tallies[app];
-        let cost = (cpu_micros as f64 / MILLION as f64).max(1e-9);
-        let ready: u32 = flow.cores.iter().map(|(_, count)| count).sum();
-        let timeout = timeout_millis as f64 / 1000.0;
-        if ready == 0 {
-            // Nobody serves: clients wait, those who have waited too long give up.
-            flow.backlog += flow.offered;
-            let kept = (flow.backlog / SECONDS * timeout).min(flow.backlog);
-            let lost = flow.backlog - kept;
-            tally.lost += lost;
-            flow.backlog = kept;
-            flow.used = 0;
-            self.tell_use(app);
-            return;
-        }
-        let idle = load.idle.0;
-        let capacity: f64 = flow
-            .cores
-            .iter()
-            .map(|(may, count)| may.saturating_sub(idle) as f64 / 1000.0 * f64::from(*count))
-            .sum::<f64>()
-            * SECONDS
-            / cost;
-        let present = flow.offered + flow.backlog;
-        let served = present.min(capacity);
-        let backlog = present - served;
-        // Clients at the end of the line would wait this long.
-        let kept = (timeout / SECONDS * capacity).min(backlog);
-        let lost = backlog - kept;
-        let waits = flow.backlog + kept;
-        let delay =
-            if waits < 1e-9 { 0.0 } else { waits / 2.0 / capacity.max(1e-9) * SECONDS };
-        flow.backlog = kept;
-        tally.lost += lost;
-        tally.served += served;
-        let same = delay == 0.0 && flow.stretch.intervals > 0 && flow.stretch.cores == flow.cores;
-        if !same {
+        let (ready, cores) = serving(flow, load.idle.0);
+        let capacity = cores * SECONDS / cost.max(1e-9) * MILLION as f64;
+        let giving_up = match workers {
+            Some(_) => GivingUp::InLine,
+            None => GivingUp::Sharing(Law::of_spread(f64::from(cv2_milli) / 1000.0)),
+        };
+        let brought = backlog::Flow {
+            arrivals_micro: flow.offered.saturating_mul(MILLION),
+            capacity_micro: capacity as u64,
+            interval_millis: INTERVAL_MILLIS,
+            timeout_millis,
+        };
+        let calm = flow.backlog.micro_requests == 0
+            && brought.arrivals_micro <= brought.capacity_micro;
+        let out = backlog::step(flow.backlog, &brought, giving_up);
+        flow.backlog = out.backlog;
+        tally.served_micro += out.served_micro;
+        tally.lost_micro += out.lost_micro;
+        if !(calm && flow.stretch.intervals > 0 && flow.stretch.cores == flow.cores) {
             end_stretch(load, flow, tables, tally);
         }
-        let (cores, rate) = (&flow.cores, served / SECONDS / f64::from(ready));
-        let mut inside = 0.0;
-        for &(may, count) in cores {
-            let (place, unit) = met(load, may, ready, rate, tables);
-            inside += rate * (tables.mean(place) * unit + delay) * f64::from(count);
-        }
-        if delay > 0.0 {
-            respond(load, cores, served, 1, delay, tables, tally);
-        } else {
+        if calm && ready > 0 {
             flow.stretch.cores.clone_from(&flow.cores);
-            flow.stretch.served += served;
+            flow.stretch.micro_requests += out.served_micro;
             flow.stretch.intervals += 1;
+        } else {
+            for wait in out.waits.iter().filter(|wait| wait.micro_requests > 0) {
+                let delay = (wait.from_millis + wait.to_millis) / 2000.0;
+                // Those who wait before a pod are not in it: inside it is as full as at the edge.
+                let most = (capacity * BEHIND_BACKLOG) as u64;
+                let busy = out.served_micro.min(most);
+                respond(load, &flow.cores, (wait.micro_requests, busy, 1), delay, tables, tally);
+            }
         }
-        flow.used = idle + libm::round(served * cost / SECONDS / f64::from(ready) * 1000.0) as u64;
-        let each = (inside + flow.backlog) / f64::from(ready);
+        flow.used = 0;
+        if ready > 0 {
+            flow.used = load.idle.0 + libm::round(out.busy * cores / f64::from(ready) * 1000.0) as u64;
+        }
+        let inside = inside(load, flow, (ready, out.served_micro), tables);
+        let waiting = out.backlog.micro_requests as f64 / MILLION as f64;
+        let each = (inside + waiting) / f64::from(ready.max(1));
         flow.memory = load.memory.0.saturating_add((each * load.memory_each.0 as f64) as u64);
         self.tell_use(app);
         self.check_memory(app);
@@ -422,43 +411,35 @@ impl World<'_> {
 
     /// Messages and jobs: one queue for all pods, first come first served.
     fn serve_queue(&mut self, app: usize) {
-        let now = self.clock.now();
         let load = &self.scenario.loads[app];
         let Some(cost) = cost(load.service) else { return };
         let flow = &mut self.load.flows[app];
         let tally = &mut self.record.tallies[app];
-        if flow.offered > 0.0 {
-            flow.queue.push_back((now - INTERVAL_MILLIS / 2, flow.offered));
+        let (ready, cores) = serving(flow, load.idle.0);
+        let capacity = cores * SECONDS / cost.max(1e-9) * MILLION as f64;
+        let arrivals = flow.offered.saturating_mul(MILLION);
+        let before = flow.oldest + if flow.line.micro_messages() > 0 { INTERVAL_MILLIS } else { 0 };
+        let done = flow.line.step(arrivals, capacity as u64, INTERVAL_MILLIS, self.clock.now());
+        flow.oldest = done.oldest_millis;
+        tally.served_micro += done.served_micro;
+        if done.served_micro > 0 {
+            // Those served waited from the age of the oldest before to that of the oldest now.
+            let (from, to) = (before.min(done.oldest_millis), before.max(done.oldest_millis));
+            let good = match load.objective.within_millis {
+                Some(within) if to > within => {
+                    let share = within.saturating_sub(from) as f64 / (to - from).max(1) as f64;
+                    libm::round(done.served_micro as f64 * share.min(1.0)) as u64
+                }
+                _ => done.served_micro,
+            };
+            tally.good_micro += good;
+            let waits = tally.waits.get_or_insert_default();
+            waits.spread(from as f64 / 1000.0, to as f64 / 1000.0, done.served_micro);
         }
-        let ready: u32 = flow.cores.iter().map(|(_, count)| count).sum();
-        let cores: f64 = flow
-            .cores
-            .iter()
-            .map(|(may, count)| may.saturating_sub(load.idle.0) as f64 / 1000.0 * f64::from(*count))
-            .sum();
-        let mut left = cores * SECONDS / cost.max(1e-9);
-        let mut served = 0.0;
-        while let Some((came, count)) = flow.queue.front_mut() {
-            if left <= 0.0 {
-                break;
-            }
-            let taken = count.min(left);
-            let age = now - *came;
-            served += taken;
-            left -= taken;
-            *count -= taken;
-            if load.objective.within_millis.is_none_or(|within| age <= within) {
-                tally.good += taken;
-            }
-            tally.waits.get_or_insert_default().add(age as f64 / 1000.0, libm::round(taken * MILLION as f64) as u64);
-            if *count <= 1e-9 {
-                flow.queue.pop_front();
-            }
-        }
-        tally.served += served;
         flow.used = load.idle.0;
         if ready > 0 {
-            flow.used += libm::round(served * cost / SECONDS / f64::from(ready) * 1000.0) as u64;
+            let busy = done.served_micro as f64 / MILLION as f64 * cost / SECONDS;
+            flow.used += libm::round(busy / f64::from(ready) * 1000.0) as u64;
         }
         flow.memory = load.memory.0;
         self.tell_use(app);
@@ -487,8 +468,8 @@ impl World<'_> {
         }
         // What they held is lost with them.
         let flow = &mut self.load.flows[app];
-        self.record.tallies[app].lost += flow.backlog;
-        flow.backlog = 0.0;
+        self.record.tallies[app].lost_micro += flow.backlog.micro_requests;
+        flow.backlog = Backlog::default();
         flow.memory = self.scenario.loads[app].memory.0;
     }
 }

@@ -1,5 +1,7 @@
 //! Pods: flat tables, one row per pod that ever was; an id is a row.
 
+use crate::kubelet::BackOff;
+
 /// No node.
 pub const NOWHERE: u32 = u32::MAX;
 
@@ -35,10 +37,8 @@ pub struct Pod {
     pub bound: u64,
     /// When Ready last became what it is.
     pub turned: u64,
-    /// When its container last started.
-    pub healthy_since: u64,
-    /// Restarts since the last long health.
-    pub restarts: u32,
+    /// What the kubelet remembers of its container's ends.
+    pub back_off: BackOff,
     /// CPU used in the last interval, milli-cores.
     pub cpu: u32,
     /// Memory in use, bytes.
@@ -61,8 +61,7 @@ impl Pods {
             created: now,
             bound: now,
             turned: now,
-            healthy_since: now,
-            restarts: 0,
+            back_off: BackOff::default(),
             cpu: 0,
             memory: 0,
         });

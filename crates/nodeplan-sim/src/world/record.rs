@@ -1,6 +1,6 @@
 //! Writes the timeline.
 
-use nodeplan_model::scenario::Scenario;
+use nodeplan_model::scenario::{MILLION, Scenario};
 use nodeplan_model::timeline::{
     Decision, LatencyCounts, PoolSample, Timeline, WorkloadSample, WorkloadTotals,
 };
@@ -18,12 +18,12 @@ use super::pods::Phase;
 pub struct Tally {
     /// Arrivals.
     pub offered: u64,
-    /// Answered, requests.
-    pub served: f64,
-    /// Given up.
-    pub lost: f64,
-    /// Within the objective.
-    pub good: f64,
+    /// Answered, millionths.
+    pub served_micro: u64,
+    /// Given up, millionths.
+    pub lost_micro: u64,
+    /// Within the objective, millionths.
+    pub good_micro: u64,
     /// CPU use × time, milli-core-milliseconds.
     pub cpu: u64,
     /// Memory use × intervals, bytes.
@@ -196,15 +196,15 @@ impl World<'_> {
         let latency_micros = self.percentiles(app);
         let tally = &mut self.record.tallies[app];
         let row = &self.apps[app];
-        let (backlog, oldest_millis) = self.load.waiting(app, self.clock.now());
+        let (backlog, oldest_millis) = self.load.waiting(app);
         let pods = &self.pods;
         let pending = row.live.iter().filter(|&&id| pods[id].phase == Phase::Pending).count();
         let intervals = (self.record.sample_millis / super::INTERVAL_MILLIS).max(1);
         let sample = WorkloadSample {
             offered: tally.offered,
-            served: libm::round(tally.served) as u64,
-            lost: libm::round(tally.lost) as u64,
-            good_milli: libm::round(tally.good * 1000.0) as u64,
+            served: tally.served_micro.saturating_add(MILLION / 2) / MILLION,
+            lost: tally.lost_micro.saturating_add(MILLION / 2) / MILLION,
+            good_milli: tally.good_micro.saturating_add(500) / 1000,
             wanted: row.wanted,
             ready: row.ready,
             pending: pending as u32,

@@ -3,6 +3,8 @@
 use nodeplan_model::scenario::{self, Autoscaling, Scenario, Schedule};
 use nodeplan_model::timeline::Actor;
 
+use crate::hpa::keda::{KedaState, ScaledObject, Step, poll, signal};
+use crate::hpa::schedule::{WEEK_SECONDS, minimum};
 use crate::hpa::{
     self, Behavior, Decision, Limit, LimitKind, Metric, Observation, Policy, Reading, Resource,
     Rules, Select, Settings, State, Tally, Tolerance,
@@ -11,16 +13,13 @@ use crate::hpa::{
 use super::pods::Phase;
 use super::{INTERVAL_MILLIS, World};
 
-/// Seconds of a week.
-const WEEK_SECONDS: u64 = 7 * 86_400;
-
 /// The autoscaler of one workload.
 #[derive(Debug)]
 pub struct Scaler {
     policy: Policy,
     state: State,
-    /// When it last had something to do (KEDA's cooldown).
-    active_millis: u64,
+    /// KEDA's part, where the workload may go to zero.
+    keda: Option<(ScaledObject, KedaState)>,
 }
 
 impl Scaler {
@@ -42,7 +41,15 @@ impl Scaler {
                 behavior: behavior.map(behavior_of),
             },
             state: State::default(),
-            active_millis: 0,
+            keda: declared.cooldown_seconds.map(|seconds| {
+                let object = ScaledObject {
+                    cooldown_millis: i64::from(seconds) * 1000,
+                    min: clamp(declared.min),
+                    max: clamp(declared.max),
+                    ..ScaledObject::DEFAULT
+                };
+                (object, KedaState::created(0))
+            }),
         }
     }
 }
@@ -103,19 +110,11 @@ fn rules(declared: &scenario::Rules, default: Rules) -> Rules {
 
 /// The highest scheduled minimum at a time.
 pub fn scheduled_min(schedules: &[Schedule], scenario: &Scenario, now: u64) -> u32 {
-    let second = (u64::from(scenario.start_second_of_week) + now / 1000) % WEEK_SECONDS;
-    let (day, of_day) = ((second / 86_400) as u32, (second % 86_400) as u32);
-    let on = |day: u32, schedule: &Schedule| schedule.days >> (day % 7) & 1 == 1;
-    let holds = |schedule: &&Schedule| {
-        if schedule.from_second < schedule.to_second {
-            on(day, schedule) && (schedule.from_second..schedule.to_second).contains(&of_day)
-        } else {
-            // Over midnight: the evening of its day, the morning of the next.
-            (on(day, schedule) && of_day >= schedule.from_second)
-                || (on(day + 6, schedule) && of_day < schedule.to_second)
-        }
-    };
-    schedules.iter().filter(holds).map(|schedule| schedule.min).max().unwrap_or(0)
+    if schedules.is_empty() {
+        return 0;
+    }
+    let second = u64::from(scenario.start_second_of_week) + now / 1000;
+    minimum(schedules, (second % u64::from(WEEK_SECONDS)) as u32)
 }
 
 impl World<'_> {
@@ -136,16 +135,24 @@ impl World<'_> {
         let scheduled = scheduled_min(&declared.schedules, self.scenario, now);
         scaler.policy.min = clamp(declared.min.max(scheduled).min(declared.max));
         let current = self.apps[app].wanted;
-        if let Some(cooldown) = declared.cooldown_seconds {
-            if let Some(replicas) = self.activate(app, scaler, declared, cooldown) {
-                let reason = if replicas == 0 { "idle for the cooldown" } else { "events wait" };
+        if let Some((object, state)) = &mut scaler.keda {
+            object.min = scaler.policy.min;
+            let polls = now.is_multiple_of(object.polling_millis.cast_unsigned());
+            let waiting = i64::try_from(self.load.waiting(app).0).unwrap_or(i64::MAX);
+            let activation = i64::try_from(declared.activation).unwrap_or(i64::MAX);
+            let signals = [signal(Some(waiting), activation)];
+            let step = if polls {
+                poll(object, state, &signals, clamp(current), now as i64)
+            } else {
+                Step::Keep
+            };
+            if step != Step::Keep {
+                let replicas = step.replicas(clamp(current)).cast_unsigned();
+                let reason = if replicas == 0 { "idle for the cooldown" } else { "messages wait" };
                 self.set_replicas(app as u32, replicas, Actor::Hpa, reason);
                 return;
             }
-            scaler.policy.min = scaler.policy.min.max(1);
-            if current == 0 {
-                return;
-            }
+            scaler.policy.min = object.hpa_bounds().0;
         }
         let mut readings = std::mem::take(&mut self.readings);
         readings.clear();
@@ -176,25 +183,6 @@ impl World<'_> {
         self.readings = readings;
     }
 
-    /// KEDA's part: from zero once enough waits, to zero once nothing has for the cooldown.
-    fn activate(
-        &mut self,
-        app: usize,
-        scaler: &mut Scaler,
-        declared: &Autoscaling,
-        cooldown: u32,
-    ) -> Option<u32> {
-        let now = self.clock.now();
-        let current = self.apps[app].wanted;
-        let waiting = self.load.waiting(app, now).0;
-        if waiting > declared.activation {
-            scaler.active_millis = now;
-            return (current == 0).then_some(declared.min.max(1));
-        }
-        let idle = now - scaler.active_millis >= u64::from(cooldown) * 1000;
-        (idle && current > 0 && declared.min == 0 && scaler.policy.min == 0).then_some(0)
-    }
-
     /// What one metric shows. CPU and memory are those of the interval before the last: one
     /// scrape of lag.
     fn reading(&self, app: usize, metric: scenario::Metric, now: u64) -> Reading<'static> {
@@ -216,7 +204,7 @@ impl World<'_> {
                 Reading::Tally(Tally::same_request((ready, unready, missing), sum, request, clamp(percent)))
             }
             scenario::Metric::QueueLength(_) => {
-                let waiting = self.load.waiting(app, now).0;
+                let waiting = self.load.waiting(app).0;
                 Reading::Value(i64::try_from(waiting).unwrap_or(i64::MAX).saturating_mul(1000))
             }
             scenario::Metric::RequestsPerPod(_) => {
