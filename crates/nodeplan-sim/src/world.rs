@@ -128,7 +128,11 @@ struct World<'a> {
 /// # Errors
 /// A scenario whose tables do not match the problem and plan, or whose calls go in a circle: all
 /// faults at once.
-pub fn simulate(problem: &Problem, plan: &Plan, scenario: &Scenario) -> Result<Timeline, Vec<SimError>> {
+pub fn simulate(
+    problem: &Problem,
+    plan: &Plan,
+    scenario: &Scenario,
+) -> Result<Timeline, Vec<SimError>> {
     let mut faults = faults_of(problem, plan, scenario);
     let call_order = order_of_calls(&scenario.loads);
     if call_order.is_none() {

@@ -65,6 +65,12 @@ impl Histogram {
         }
     }
 
+    /// Bins that hold something: their middle in seconds, and millionths of requests.
+    pub fn counts(&self) -> impl Iterator<Item = (f64, u64)> + '_ {
+        let held = self.bins.iter().enumerate().filter(|(_, count)| **count > 0);
+        held.map(|(bin, &count)| (LEAST * libm::exp((bin as f64 + 0.5) / FINE), count))
+    }
+
     /// Millionths of requests.
     pub fn micro_requests(&self) -> u128 {
         self.bins.iter().map(|&count| u128::from(count)).sum()

@@ -43,12 +43,8 @@ impl World<'_> {
 
     /// Nodes that are Ready and of a kind, oldest first.
     fn ready_nodes(&self, of_kind: impl Fn(&super::nodes::Node) -> bool) -> Vec<u32> {
-        let mut found: Vec<u32> = self
-            .open
-            .iter()
-            .copied()
-            .filter(|&id| of_kind(&self.nodes.all[id as usize]))
-            .collect();
+        let mut found: Vec<u32> =
+            self.open.iter().copied().filter(|&id| of_kind(&self.nodes.all[id as usize])).collect();
         found.sort_unstable();
         found
     }

@@ -300,7 +300,8 @@ impl World<'_> {
     /// turns.
     pub(super) fn reopen(&mut self) {
         let mut zones: [Vec<u32>; 4] = Default::default();
-        let mut live: Vec<u32> = self.nodes.pools.iter().flat_map(|pool| pool.live.clone()).collect();
+        let mut live: Vec<u32> =
+            self.nodes.pools.iter().flat_map(|pool| pool.live.clone()).collect();
         live.sort_unstable();
         for id in live {
             let node = &self.nodes.all[id as usize];

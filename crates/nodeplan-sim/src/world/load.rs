@@ -13,9 +13,9 @@ use crate::kubelet::eviction::{EvictionClaim, evict};
 use crate::kubelet::{CpuClaim, share_cpu};
 use crate::queueing::backlog::{self, Backlog, GivingUp};
 use crate::queueing::law::Law;
-use crate::queueing::workers::Line;
 use crate::queueing::shape::{Arrivals, Shape, dispersion_at_pod};
 use crate::queueing::table::{Place, Tables};
+use crate::queueing::workers::Line;
 
 use super::nodes::NodePhase;
 use super::pods::Phase;
@@ -69,7 +69,10 @@ pub struct Settling {
     /// Response times by shape of pod and load.
     pub tables: Tables,
     claims: Vec<CpuClaim>,
-    evictions: Vec<(u32, EvictionClaim)>,
+    memory: Vec<EvictionClaim>,
+    order: Vec<usize>,
+    /// Pods that the kubelet evicts for want of memory.
+    evicted: Vec<u32>,
     granted: Vec<u64>,
 }
 
@@ -86,7 +89,9 @@ impl Settling {
             flows,
             tables: Tables::new(),
             claims: Vec::new(),
-            evictions: Vec::new(),
+            memory: Vec::new(),
+            order: Vec::new(),
+            evicted: Vec::new(),
             granted: Vec::new(),
         }
     }
@@ -230,6 +235,34 @@ impl World<'_> {
         for app in 0..self.apps.len() {
             self.serve(app);
         }
+        let mut evicted = std::mem::take(&mut self.load.evicted);
+        for pod in evicted.drain(..) {
+            self.evict(pod, "the node is short of memory");
+        }
+        self.load.evicted = evicted;
+    }
+
+    /// Where pods use more memory than a node has for them, the kubelet evicts one a look.
+    fn press(&mut self, pool: usize, id: u32) {
+        let node = &self.nodes.all[id as usize];
+        let Settling { flows, memory, order, evicted, .. } = &mut self.load;
+        memory.clear();
+        let mut used = 0_u64;
+        for &pod in &node.pods {
+            let row = &self.pods[pod];
+            let uses = match row.phase {
+                Phase::Ready | Phase::Starting => flows[row.app as usize].memory,
+                _ => 0,
+            };
+            used = used.saturating_add(uses);
+            let request = self.apps[row.app as usize].ask.memory;
+            memory.push(EvictionClaim { priority: 0, request, used: Some(uses) });
+        }
+        if used > self.nodes.pools[pool].memory
+            && let Some(index) = evict(memory, order)
+        {
+            evicted.push(node.pods[index]);
+        }
     }
 
     /// What arrives at a workload, and what its pods would need for it.
@@ -289,6 +322,7 @@ impl World<'_> {
                 let phase = self.nodes.all[id as usize].phase;
                 if matches!(phase, NodePhase::Ready | NodePhase::Draining) {
                     self.contend_on(pool, id);
+                    self.press(pool, id);
                 }
             }
         }
@@ -375,8 +409,8 @@ impl World<'_> {
             interval_millis: INTERVAL_MILLIS,
             timeout_millis,
         };
-        let calm = flow.backlog.micro_requests == 0
-            && brought.arrivals_micro <= brought.capacity_micro;
+        let calm =
+            flow.backlog.micro_requests == 0 && brought.arrivals_micro <= brought.capacity_micro;
         let out = backlog::step(flow.backlog, &brought, giving_up);
         flow.backlog = out.backlog;
         tally.served_micro += out.served_micro;
@@ -399,7 +433,8 @@ impl World<'_> {
         }
         flow.used = 0;
         if ready > 0 {
-            flow.used = load.idle.0 + libm::round(out.busy * cores / f64::from(ready) * 1000.0) as u64;
+            flow.used =
+                load.idle.0 + libm::round(out.busy * cores / f64::from(ready) * 1000.0) as u64;
         }
         let inside = inside(load, flow, (ready, out.served_micro), tables);
         let waiting = out.backlog.micro_requests as f64 / MILLION as f64;
@@ -457,7 +492,8 @@ impl World<'_> {
 
     /// Kills the containers of a workload that are over their memory limit.
     fn check_memory(&mut self, app: usize) {
-        let over = self.apps[app].memory_limit.is_some_and(|limit| self.load.flows[app].memory > limit);
+        let over =
+            self.apps[app].memory_limit.is_some_and(|limit| self.load.flows[app].memory > limit);
         if !over {
             return;
         }

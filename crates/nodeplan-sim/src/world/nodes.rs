@@ -124,7 +124,11 @@ impl Nodes {
                 addon_cpu: sum(|request| request.cpu.0),
                 addon_memory: sum(|request| request.memory.0),
                 addon_pods: addons.len() as u64,
-                rate: if bounds.spot { spot_rate(problem, pool.kind) } else { sku.rates.on_demand.0 },
+                rate: if bounds.spot {
+                    spot_rate(problem, pool.kind)
+                } else {
+                    sku.rates.on_demand.0
+                },
                 live: Vec::new(),
                 target: 0,
                 failing_until: 0,

@@ -67,7 +67,8 @@ impl Scaler {
             new_pod_delay_ms: millis(profile.new_pod_delay_millis),
             ..Options::default()
         };
-        let shapes: Vec<NodeShape> = (0..nodes.pools.len()).map(|pool| shape(nodes, pool)).collect();
+        let shapes: Vec<NodeShape> =
+            (0..nodes.pools.len()).map(|pool| shape(nodes, pool)).collect();
         Self {
             options,
             state: AutoscalerState::new(nodes.pools.len(), 0),
@@ -109,7 +110,8 @@ fn shape(nodes: &Nodes, pool: usize) -> NodeShape {
 impl World<'_> {
     /// One loop of the cluster autoscaler.
     pub(super) fn scale_nodes(&mut self) {
-        let mut scaler = std::mem::replace(&mut self.scaler, Scaler::new(&Nodes::default(), self.scenario));
+        let mut scaler =
+            std::mem::replace(&mut self.scaler, Scaler::new(&Nodes::default(), self.scenario));
         self.view(&mut scaler);
         let now = self.clock.now();
         if now - scaler.refreshed >= REFRESH_MILLIS {
@@ -185,7 +187,8 @@ impl World<'_> {
 
     /// Registered nodes, oldest first.
     fn view_nodes(&self, scaler: &mut Scaler) {
-        let mut live: Vec<u32> = self.nodes.pools.iter().flat_map(|pool| pool.live.iter().copied()).collect();
+        let mut live: Vec<u32> =
+            self.nodes.pools.iter().flat_map(|pool| pool.live.iter().copied()).collect();
         live.sort_unstable();
         for id in live {
             let node = &self.nodes.all[id as usize];
@@ -262,7 +265,8 @@ impl World<'_> {
                 if done {
                     self.ask_for_nodes(group as u32, count);
                 }
-                let reason = if done { "pods are pending" } else { "pods are pending, request refused" };
+                let reason =
+                    if done { "pods are pending" } else { "pods are pending, request refused" };
                 self.told(group, from, self.nodes.pools[group].target, reason);
             }
             Action::Delete { group, machines, done } if done => {
@@ -278,7 +282,11 @@ impl World<'_> {
                 self.nodes.all[node as usize].phase = NodePhase::Draining;
                 self.nodes.all[node as usize].turned = now;
                 self.reopen();
-                let reason = if drain { "node is unneeded, its pods fit elsewhere" } else { "node is empty" };
+                let reason = if drain {
+                    "node is unneeded, its pods fit elsewhere"
+                } else {
+                    "node is empty"
+                };
                 self.told(pool, from, from.saturating_sub(1), reason);
                 self.clock.at(now + AFTER_TAINT_MILLIS, Next::Drain(node));
             }

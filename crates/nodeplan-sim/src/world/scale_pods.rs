@@ -26,7 +26,9 @@ impl Scaler {
     /// From a declaration.
     pub fn new(declared: &Autoscaling) -> Self {
         let tolerance = |rules: Option<&scenario::Rules>| {
-            rules.and_then(|rules| rules.tolerance_milli).map_or(0.1, |milli| f64::from(milli) / 1000.0)
+            rules
+                .and_then(|rules| rules.tolerance_milli)
+                .map_or(0.1, |milli| f64::from(milli) / 1000.0)
         };
         let behavior = declared.behavior.as_ref();
         Self {
@@ -166,7 +168,10 @@ impl World<'_> {
             now_millis: now as i64,
             spec_replicas: clamp(current),
             status_replicas: matched,
-            pods: hpa::Pods::Counted { matched: matched.cast_unsigned(), serving: ready.cast_unsigned() },
+            pods: hpa::Pods::Counted {
+                matched: matched.cast_unsigned(),
+                serving: ready.cast_unsigned(),
+            },
             readings: &readings,
         };
         let decision = if scaler.policy.metrics.is_empty() {
@@ -193,15 +198,26 @@ impl World<'_> {
                 let (ready, unready, missing) = self.classes(app, now, true);
                 let sum = i64::try_from(cpu).unwrap_or(i64::MAX).saturating_mul(ready);
                 let request = i64::try_from(row.ask.cpu).unwrap_or(i64::MAX);
-                Reading::Tally(Tally::same_request((ready, unready, missing), sum, request, clamp(percent)))
+                Reading::Tally(Tally::same_request(
+                    (ready, unready, missing),
+                    sum,
+                    request,
+                    clamp(percent),
+                ))
             }
             scenario::Metric::MemoryUtilization(percent) => {
                 let (ready, unready, missing) = self.classes(app, now, false);
                 // Bytes, in thousandths.
-                let milli = |bytes: u64| i64::try_from(bytes).unwrap_or(i64::MAX).saturating_mul(1000);
+                let milli =
+                    |bytes: u64| i64::try_from(bytes).unwrap_or(i64::MAX).saturating_mul(1000);
                 let sum = milli(memory).saturating_mul(ready);
                 let request = milli(row.ask.memory);
-                Reading::Tally(Tally::same_request((ready, unready, missing), sum, request, clamp(percent)))
+                Reading::Tally(Tally::same_request(
+                    (ready, unready, missing),
+                    sum,
+                    request,
+                    clamp(percent),
+                ))
             }
             scenario::Metric::QueueLength(_) => {
                 let waiting = self.load.waiting(app).0;
@@ -228,7 +244,9 @@ impl World<'_> {
                 Phase::Pending => unready += 1,
                 Phase::BackOff => missing += 1,
                 Phase::Starting if cpu && young => unready += 1,
-                Phase::Ready if cpu && young && sampled < pod.turned + INTERVAL_MILLIS => unready += 1,
+                Phase::Ready if cpu && young && sampled < pod.turned + INTERVAL_MILLIS => {
+                    unready += 1
+                }
                 _ if pod.bound > sampled => missing += 1,
                 _ => ready += 1,
             }
@@ -257,7 +275,10 @@ impl World<'_> {
                 format!("{} messages wait, {target} a pod", value / 1000)
             }
             (scenario::Metric::RequestsPerPod(target), _) => {
-                format!("{} of {target} thousandths of a request a second", self.load.rate_milli(app))
+                format!(
+                    "{} of {target} thousandths of a request a second",
+                    self.load.rate_milli(app)
+                )
             }
             _ => "no reading".to_owned(),
         };

@@ -354,7 +354,9 @@ fn random(seed: u64) -> (Problem, Plan, Scenario) {
     scenario.series = vec![Series {
         name: "s".to_owned(),
         step_millis: 60_000 * u64::from(1 + draw.below(20)),
-        micro_per_second: (0..1 + draw.below(30)).map(|_| u64::from(draw.below(60)) * MILLION).collect(),
+        micro_per_second: (0..1 + draw.below(30))
+            .map(|_| u64::from(draw.below(60)) * MILLION)
+            .collect(),
     }];
     for app in 0..apps {
         random_load(&mut scenario, app, replicas[app], &mut draw);
@@ -393,8 +395,12 @@ fn random_load(scenario: &mut Scenario, app: usize, replicas: u32, draw: &mut St
             1 => Metric::MemoryUtilization(1 + draw.below(99)),
             _ => Metric::CpuUtilization(1 + draw.below(99)),
         };
-        let schedule =
-            Schedule { days: 0x7f, from_second: draw.below(7200), to_second: draw.below(7200), min: 3 };
+        let schedule = Schedule {
+            days: 0x7f,
+            from_second: draw.below(7200),
+            to_second: draw.below(7200),
+            min: 3,
+        };
         scenario.scaling[app] = Some(Autoscaling {
             min: draw.below(2),
             max: replicas.max(1) + draw.below(8),
@@ -426,7 +432,8 @@ fn random_event(pools: usize, apps: usize, draw: &mut Stream) -> Happening {
 
 #[test]
 fn random_worlds_keep_every_law() {
-    let cases = std::env::var("NODEPLAN_CASES").ok().and_then(|text| text.parse().ok()).unwrap_or(60);
+    let cases =
+        std::env::var("NODEPLAN_CASES").ok().and_then(|text| text.parse().ok()).unwrap_or(60);
     let first = std::env::var("NODEPLAN_SEED").ok().and_then(|text| text.parse().ok()).unwrap_or(0);
     for seed in first..first + cases {
         let (problem, plan, scenario) = random(seed);
@@ -436,12 +443,25 @@ fn random_worlds_keep_every_law() {
         let done: u64 = timeline.workloads.iter().map(|row| row.served + row.lost).sum();
         let idle = scenario.loads.iter().any(|load| load.service == Service::None);
         // What waits at the end was offered too; samples round to whole requests.
-        let waiting: u64 = timeline.workloads_at(timeline.samples - 1).iter().map(|row| row.backlog).sum();
+        let waiting: u64 =
+            timeline.workloads_at(timeline.samples - 1).iter().map(|row| row.backlog).sum();
         let rounding = timeline.workloads.len() as u64;
         assert!(done <= offered + rounding, "seed {seed}: {done} of {offered}");
-        assert!(idle || done + waiting + rounding >= offered, "seed {seed}: {done} + {waiting} of {offered}");
-        let pools: u128 = timeline.node_millis.iter().zip(&problem.parts().skus).map(|(millis, sku)| millis * u128::from(sku.rates.on_demand.0)).sum();
-        assert_eq!(timeline.spend.iter().map(|spend| spend.0).sum::<u128>(), pools, "seed {seed}: spend = node time × rate");
+        assert!(
+            idle || done + waiting + rounding >= offered,
+            "seed {seed}: {done} + {waiting} of {offered}"
+        );
+        let pools: u128 = timeline
+            .node_millis
+            .iter()
+            .zip(&problem.parts().skus)
+            .map(|(millis, sku)| millis * u128::from(sku.rates.on_demand.0))
+            .sum();
+        assert_eq!(
+            timeline.spend.iter().map(|spend| spend.0).sum::<u128>(),
+            pools,
+            "seed {seed}: spend = node time × rate"
+        );
     }
 }
 
