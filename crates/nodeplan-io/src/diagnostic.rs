@@ -112,7 +112,8 @@ impl From<ImportError> for Warning {
 }
 
 /// Every `NP1xxx` code with its title. NP100x to NP104x: workload files; NP105x: YAML; NP11xx:
-/// catalog; NP12xx: packing instances; NP13xx: plan documents.
+/// catalog; NP12xx: packing instances; NP13xx: plan documents; NP14xx: traffic, load and
+/// scenarios.
 pub const CODES: &[(&str, &str)] = &[
     ("NP1001", "text is not UTF-8"),
     ("NP1002", "not a Kubernetes CPU quantity"),
@@ -158,6 +159,20 @@ pub const CODES: &[(&str, &str)] = &[
     ("NP1301", "not a plan document"),
     ("NP1302", "a plan document of another version"),
     ("NP1303", "a plan document that contradicts itself"),
+    ("NP1401", "a traffic file without its columns"),
+    ("NP1402", "traffic without a step"),
+    ("NP1403", "not a time"),
+    ("NP1404", "a row of traffic out of step"),
+    ("NP1405", "not a count or rate"),
+    ("NP1406", "a gap in traffic"),
+    ("NP1410", "not a length of time"),
+    ("NP1411", "not a number"),
+    ("NP1412", "arrivals that cannot be read"),
+    ("NP1413", "settings that contradict each other"),
+    ("NP1420", "no workload of that name"),
+    ("NP1421", "no traffic of that name"),
+    ("NP1422", "no pool of that name"),
+    ("NP1423", "traffic that reaches nobody"),
 ];
 
 /// Title of a code.

@@ -11,4 +11,5 @@ pub mod pack;
 pub mod quantity;
 mod selector;
 mod source;
+pub mod time;
 pub mod yaml;

@@ -41,6 +41,9 @@ pub enum QuantityError {
         /// Legal spellings that were probably meant.
         fix: Option<String>,
     },
+    /// A length of time without a unit.
+    #[error("it has no unit")]
+    NoUnit,
     /// A fraction where only whole numbers make sense.
     #[error("it is not a whole number")]
     NotWhole,
@@ -48,6 +51,9 @@ pub enum QuantityError {
     #[error("it is too large")]
     TooLarge,
 }
+
+/// What a length of time looks like.
+pub(crate) const UNITS: &str = "write a number with a unit, such as 250ms, 40s, 10m, 2h or 7d";
 
 impl QuantityError {
     /// One fix, where one can be guessed.
@@ -57,6 +63,7 @@ impl QuantityError {
             Self::DecimalComma { point } => Some(format!("write {point}, with a decimal point")),
             Self::Blank { joined } => Some(format!("write {joined}, without the blank")),
             Self::Suffix { fix, .. } => fix.clone(),
+            Self::NoUnit => Some(UNITS.to_owned()),
             _ => None,
         }
     }
@@ -310,6 +317,24 @@ pub fn factor(text: &str) -> Result<PerMille, QuantityError> {
         return Err(QuantityError::NotWhole);
     }
     u32::try_from(amount).map(PerMille).map_err(|_| QuantityError::TooLarge)
+}
+
+/// Reads a number × 10^places, rounded up: `0.6`, or a percentage with its sign, `60%`.
+///
+/// # Errors
+/// Where the text is anything else or does not fit.
+pub fn scaled(text: &str, places: u8) -> Result<u64, QuantityError> {
+    let text = text.trim();
+    let (number, shift) = match text.strip_suffix('%') {
+        Some(number) => (number.trim_end(), i64::from(places) - 2),
+        None => (text, i64::from(places)),
+    };
+    let (_, suffix) = split(number)?;
+    if !suffix.is_empty() && !suffix.starts_with(',') {
+        let suffix = clip(suffix.trim());
+        return Err(QuantityError::Suffix { suffix, fix: None });
+    }
+    number_of(number, false)?.ceil(shift)
 }
 
 /// Whether number × 10^shift is whole.

@@ -13,6 +13,7 @@ mod rules;
 mod table;
 #[cfg(test)]
 mod tests;
+mod traffic;
 
 use crate::diagnostic::{ImportError, Place, Warning};
 use crate::selector;
@@ -26,6 +27,7 @@ use row::Entry;
 pub use rules::{RULES, is_rule};
 use std::collections::{BTreeMap, BTreeSet};
 use table::{Cell, Found, Rows};
+pub use traffic::{Gaps, Traffic, TrafficOptions, Unit, traffic_csv};
 
 /// How to read a workloads file.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -181,7 +181,8 @@ impl Reader {
         None
     }
 
-    fn amount<T>(
+    /// A scalar that some function reads.
+    pub fn amount<T>(
         &mut self,
         node: &Node,
         code: &'static str,

@@ -1,20 +1,35 @@
-//! YAML files: the settings of a project and designs to compare with.
+//! YAML files: the settings of a project, designs to compare with, loads and scenarios of a
+//! simulation.
 //!
 //! A document is parsed into a tree with places first and read field by field then, so that
 //! one run reports every fault. Only a fault of the YAML itself ends reading at once.
 
+mod amounts;
 mod config;
 mod design;
+mod events;
 mod fields;
+mod load;
 mod priorities;
+mod scaling;
+mod scenario;
+#[cfg(test)]
+mod simulation_tests;
+mod synthetic;
 #[cfg(test)]
 mod tests;
 mod tree;
 
 use crate::diagnostic::ImportError;
 use crate::source::{Source, decode};
+pub use amounts::Named;
 pub use config::{AUTO_MAX_PODS, Config, Measured, SizeFor};
 pub use design::{Design, DesignPool};
+pub use events::{EventEntry, What};
+pub use load::{Arrivals, LoadEntry, LoadFile, arrivals};
+pub use scaling::{PoolEntry, ScalingEntry};
+pub use scenario::ScenarioFile;
+pub use synthetic::{Gateway, Shape, Synthetic};
 
 /// Reads `nodeplan.yaml`.
 ///
@@ -30,6 +45,22 @@ pub fn config(name: &str, text: &[u8]) -> Result<Config, Vec<ImportError>> {
 /// Every fault of the file, in order of place.
 pub fn design(name: &str, text: &[u8]) -> Result<Design, Vec<ImportError>> {
     document(name, text, design::read)
+}
+
+/// Reads what work costs each workload, `load.yaml`.
+///
+/// # Errors
+/// Every fault of the file, in order of place.
+pub fn load(name: &str, text: &[u8]) -> Result<LoadFile, Vec<ImportError>> {
+    document(name, text, load::read)
+}
+
+/// Reads what happens in a run, `scenario.yaml`.
+///
+/// # Errors
+/// Every fault of the file, in order of place.
+pub fn scenario(name: &str, text: &[u8]) -> Result<ScenarioFile, Vec<ImportError>> {
+    document(name, text, scenario::read)
 }
 
 /// Reads the value of the ConfigMap key `priorities` of the cluster autoscaler's priority

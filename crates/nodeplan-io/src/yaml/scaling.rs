@@ -1,0 +1,259 @@
+//! How workloads and pools scale in a scenario: bounds, targets, behaviour, scheduled minimums.
+
+use super::amounts::{Named, quoted};
+use super::fields::{Fields, Reader};
+use super::tree::{Node, Value};
+use crate::time::second_of_day;
+use nodeplan_model::scenario::{Behavior, Metric, RatePolicy, Rules, Schedule, Select};
+
+/// Scaling of one workload; `None` is left to the plan's problem.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ScalingEntry {
+    /// Which workload.
+    pub workload: Named,
+    /// Whether it is autoscaled at all.
+    pub autoscaling: Option<bool>,
+    /// Fewest replicas.
+    pub min: Option<u32>,
+    /// Most replicas.
+    pub max: Option<u32>,
+    /// Replicas at the start.
+    pub replicas: Option<u32>,
+    /// Metrics.
+    pub targets: Option<Vec<Metric>>,
+    /// Behaviour, as written.
+    pub behavior: Option<Behavior>,
+    /// Scheduled minimums.
+    pub schedules: Vec<Schedule>,
+    /// KEDA: to zero when idle this long.
+    pub cooldown_seconds: Option<u32>,
+    /// KEDA: more than so many messages wake it.
+    pub activation: Option<u64>,
+}
+
+/// Bounds of one pool; `None` is left to the plan.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PoolEntry {
+    /// Which pool.
+    pub pool: Named,
+    /// Fewest nodes.
+    pub min: Option<u32>,
+    /// Most nodes.
+    pub max: Option<u32>,
+    /// Nodes at the start.
+    pub initial: Option<u32>,
+    /// Whether its nodes are spot nodes.
+    pub spot: bool,
+    /// Priority for the priority expander.
+    pub priority: i32,
+    /// Scheduled minimums.
+    pub schedules: Vec<Schedule>,
+}
+
+/// Most replicas or nodes that a scenario may ask for.
+const MOST: u32 = 1_000_000;
+
+const WORKLOAD: &[&str] = &[
+    "autoscaling",
+    "min",
+    "max",
+    "replicas",
+    "targets",
+    "behavior",
+    "schedules",
+    "cooldown",
+    "activation",
+];
+
+/// Reads one workload's scaling.
+pub(super) fn workload(reader: &mut Reader, workload: Named, node: &Node) -> Option<ScalingEntry> {
+    let fields = reader.fields(node, "a workload's scaling", WORKLOAD)?;
+    let (min, max) = bounds(reader, &fields);
+    let activation = fields.get("activation");
+    Some(ScalingEntry {
+        workload,
+        autoscaling: reader.flag_of(&fields, "autoscaling"),
+        min,
+        max,
+        replicas: reader.small_of(&fields, "replicas", MOST),
+        targets: fields.get("targets").map(|node| targets(reader, node)),
+        behavior: fields.get("behavior").and_then(|node| behavior(reader, node)),
+        schedules: schedules(reader, &fields),
+        cooldown_seconds: reader.seconds_of(&fields, "cooldown"),
+        activation: activation
+            .and_then(|at| reader.count(at, "activation", 0, u64::from(u32::MAX))),
+    })
+}
+
+/// Reads one pool's bounds.
+pub(super) fn pool(reader: &mut Reader, pool: Named, node: &Node) -> Option<PoolEntry> {
+    let known = ["min", "max", "initial", "spot", "priority", "schedules"];
+    let fields = reader.fields(node, "a pool's bounds", &known)?;
+    let (min, max) = bounds(reader, &fields);
+    let priority = reader.small_of(&fields, "priority", 1_000_000_000).unwrap_or(0);
+    Some(PoolEntry {
+        pool,
+        min,
+        max,
+        initial: reader.small_of(&fields, "initial", MOST),
+        spot: reader.flag_of(&fields, "spot").unwrap_or(false),
+        priority: i32::try_from(priority).unwrap_or(i32::MAX),
+        schedules: schedules(reader, &fields),
+    })
+}
+
+fn bounds(reader: &mut Reader, fields: &Fields<'_>) -> (Option<u32>, Option<u32>) {
+    let min = reader.small_of(fields, "min", MOST);
+    let max = reader.small_of(fields, "max", MOST);
+    if let (Some(least), Some(most), Some(at)) = (min, max, fields.get("min"))
+        && least > most
+    {
+        reader.clash(at, format!("min {least} is above max {most}"), "lower min or raise max");
+    }
+    (min, max)
+}
+
+fn targets(reader: &mut Reader, node: &Node) -> Vec<Metric> {
+    let known = ["cpu", "memory", "queue", "requests_per_pod"];
+    let Some(fields) = reader.fields(node, "targets", &known) else { return Vec::new() };
+    let mut all = Vec::new();
+    let mut percent = |name: &str, make: fn(u32) -> Metric| {
+        let target = fields.get(name).and_then(|at| reader.scaled(at, name, 2, 1_000_000));
+        if let (Some(at), Some(0)) = (fields.get(name), target) {
+            reader.wrong_value(at, format!("{name} is 0"), "above 0", None);
+        }
+        all.extend(target.and_then(|target| u32::try_from(target).ok()).map(make));
+    };
+    percent("cpu", Metric::CpuUtilization);
+    percent("memory", Metric::MemoryUtilization);
+    if let Some(at) = fields.get("queue") {
+        all.extend(reader.count(at, "queue", 1, 1_000_000_000_000).map(Metric::QueueLength));
+    }
+    if let Some(at) = fields.get("requests_per_pod") {
+        let rate = reader.scaled(at, "requests_per_pod", 3, 1_000_000_000_000);
+        all.extend(rate.filter(|rate| *rate > 0).map(Metric::RequestsPerPod));
+    }
+    all
+}
+
+/// Reads a behaviour in the words of `autoscaling/v2`.
+fn behavior(reader: &mut Reader, node: &Node) -> Option<Behavior> {
+    let fields = reader.fields(node, "behavior", &["scaleUp", "scaleDown"])?;
+    let mut one = |name: &str| fields.get(name).and_then(|node| rules(reader, node, name));
+    let (up, down) = (one("scaleUp"), one("scaleDown"));
+    Some(Behavior { up: up.unwrap_or_default(), down: down.unwrap_or_default() })
+}
+
+fn rules(reader: &mut Reader, node: &Node, what: &str) -> Option<Rules> {
+    let known = ["stabilizationWindowSeconds", "selectPolicy", "policies", "tolerance"];
+    let fields = reader.fields(node, what, &known)?;
+    let select = fields.get("selectPolicy").and_then(|at| {
+        let text = reader.text(at, "selectPolicy")?;
+        let values = [("Max", Select::Max), ("Min", Select::Min), ("Disabled", Select::Disabled)];
+        reader.choice(at, text, "selectPolicy", &values)
+    });
+    let policies = fields.get("policies").map(|at| {
+        let items = reader.items(at, "policies");
+        items.iter().filter_map(|item| policy(reader, item)).collect()
+    });
+    let tolerance =
+        fields.get("tolerance").and_then(|at| reader.scaled(at, "tolerance", 3, 10_000));
+    Some(Rules {
+        window_seconds: reader.small_of(&fields, "stabilizationWindowSeconds", 3600),
+        select: select.unwrap_or_default(),
+        policies,
+        tolerance_milli: tolerance.and_then(|milli| u32::try_from(milli).ok()),
+    })
+}
+
+fn policy(reader: &mut Reader, node: &Node) -> Option<RatePolicy> {
+    let fields = reader.fields(node, "a policy", &["type", "value", "periodSeconds"])?;
+    let kind = reader.required(&fields, "type", "a policy");
+    let value = reader.required(&fields, "value", "a policy");
+    let period = reader.required(&fields, "periodSeconds", "a policy");
+    let percent = kind.and_then(|at| {
+        let text = reader.text(at, "type")?;
+        reader.choice(at, text, "type", &[("Pods", false), ("Percent", true)])
+    });
+    let value = value.and_then(|at| reader.small(at, "value", 1, MOST));
+    let period = period.and_then(|at| reader.small(at, "periodSeconds", 1, 1800));
+    Some(RatePolicy { percent: percent?, value: value?, period_seconds: period? })
+}
+
+/// Reads scheduled minimums: `{days: mon-fri, from: 08:00, to: 18:00, min: 4}`.
+fn schedules(reader: &mut Reader, fields: &Fields<'_>) -> Vec<Schedule> {
+    let Some(list) = fields.get("schedules") else { return Vec::new() };
+    let items = reader.items(list, "schedules");
+    items.iter().filter_map(|item| schedule(reader, item)).collect()
+}
+
+fn schedule(reader: &mut Reader, node: &Node) -> Option<Schedule> {
+    let fields = reader.fields(node, "a schedule", &["days", "from", "to", "min"])?;
+    let days = fields.get("days").map_or(Some(0b111_1111), |at| days(reader, at));
+    let from = reader.required(&fields, "from", "a schedule");
+    let to = reader.required(&fields, "to", "a schedule");
+    let min = reader.required(&fields, "min", "a schedule");
+    let from = from.and_then(|at| time_of_day(reader, at, "from"));
+    let to = to.and_then(|at| time_of_day(reader, at, "to"));
+    let min = min.and_then(|at| reader.small(at, "min", 0, MOST));
+    Some(Schedule { days: days?, from_second: from?, to_second: to?, min: min? })
+}
+
+/// Days of the week, Monday first.
+pub(super) const DAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
+
+/// Which day a word names.
+pub(super) fn day(text: &str) -> Option<usize> {
+    let lower = text.trim().to_ascii_lowercase();
+    DAYS.iter().position(|day| lower.len() >= 3 && (lower == *day || full(day) == lower))
+}
+
+fn full(day: &str) -> String {
+    let ending = match day {
+        "tue" => "s",
+        "wed" => "nes",
+        "thu" => "rs",
+        "sat" => "ur",
+        _ => "",
+    };
+    format!("{day}{ending}day")
+}
+
+/// `daily`, `mon-fri`, or days with commas between, as bits.
+fn days(reader: &mut Reader, node: &Node) -> Option<u8> {
+    let mut bits = 0_u8;
+    for (at, text) in reader.texts(node, "days") {
+        let (first, last) = match text.split_once('-') {
+            Some((first, last)) => (day(first), day(last)),
+            None if text.eq_ignore_ascii_case("daily") => (Some(0), Some(6)),
+            None => (day(text), day(text)),
+        };
+        let (Some(first), Some(last)) = (first, last) else {
+            let message = format!("{} is no day", quoted(text));
+            reader.wrong_value(at, message, "daily, mon, mon-fri or [sat, sun]", None);
+            continue;
+        };
+        let mut one = first;
+        loop {
+            bits |= 1 << one;
+            if one == last {
+                break;
+            }
+            one = (one + 1) % 7;
+        }
+    }
+    if bits == 0 && matches!(node.value, Value::List(_)) {
+        reader.wrong_value(node, "days is empty".to_owned(), "one day at least", None);
+    }
+    (bits > 0).then_some(bits)
+}
+
+fn time_of_day(reader: &mut Reader, node: &Node, what: &str) -> Option<u32> {
+    let text = reader.text(node, what)?;
+    let second = second_of_day(text);
+    if second.is_none() {
+        let message = format!("{what} {} is no time of day", quoted(text));
+        reader.wrong_value(node, message, "a time such as 08:30", None);
+    }
+    second
+}

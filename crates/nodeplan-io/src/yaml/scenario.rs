@@ -1,0 +1,193 @@
+//! `scenario.yaml`: how long a run is, how everything scales, how long things take, what breaks.
+
+use super::amounts::quoted;
+use super::events::{self, EventEntry};
+use super::fields::{Fields, Reader};
+use super::scaling::{self, PoolEntry, ScalingEntry};
+use super::synthetic::{self, Gateway, Synthetic};
+use super::tree::{Node, Value};
+use crate::time::{moment, second_of_day};
+use nodeplan_model::scenario::{AutoscalerProfile, Expander, MILLION, NodeTimes};
+
+/// A scenario file; `None` is left to a default.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ScenarioFile {
+    /// Seed of every random stream.
+    pub seed: Option<u64>,
+    /// Local time of the start, seconds since a Monday's midnight.
+    pub start_second_of_week: Option<u32>,
+    /// Length of the run.
+    pub horizon_millis: Option<u64>,
+    /// Length of a sample.
+    pub sample_millis: Option<u64>,
+    /// Factor on all traffic, parts per million.
+    pub growth: Option<u64>,
+    /// The cluster autoscaler.
+    pub autoscaler: AutoscalerProfile,
+    /// How long nodes take.
+    pub times: NodeTimes,
+    /// From scheduled to Ready, of workloads whose load does not say.
+    pub startup_millis: Option<u64>,
+    /// Bounds of pools.
+    pub pools: Vec<PoolEntry>,
+    /// Scaling of workloads.
+    pub workloads: Vec<ScalingEntry>,
+    /// Traffic made up.
+    pub traffic: Vec<Synthetic>,
+    /// What stands before the cluster.
+    pub gateways: Vec<Gateway>,
+    /// Events.
+    pub events: Vec<EventEntry>,
+}
+
+const FIELDS: &[&str] = &[
+    "seed",
+    "start",
+    "horizon",
+    "sample",
+    "growth",
+    "autoscaler",
+    "node_boot",
+    "node_delete",
+    "image_pull",
+    "startup",
+    "pools",
+    "workloads",
+    "traffic",
+    "gateway",
+    "events",
+];
+
+/// Reads the scenario of a document.
+pub(super) fn read(reader: &mut Reader, root: &Node) -> ScenarioFile {
+    let mut file = ScenarioFile::default();
+    if matches!(root.value, Value::Null) {
+        return file;
+    }
+    let Some(fields) = reader.fields(root, "the scenario", FIELDS) else { return file };
+    file.seed = fields.get("seed").and_then(|node| reader.count(node, "seed", 0, u64::MAX));
+    file.start_second_of_week = fields.get("start").and_then(|node| start(reader, node));
+    file.horizon_millis = reader.millis_of(&fields, "horizon");
+    file.sample_millis = reader.millis_of(&fields, "sample");
+    file.growth = reader.ppm_of(&fields, "growth", MILLION * MILLION);
+    if let Some(node) = fields.get("autoscaler") {
+        autoscaler(reader, node, &mut file.autoscaler);
+    }
+    times(reader, &fields, &mut file.times);
+    file.startup_millis = reader.millis_of(&fields, "startup");
+    for (name, node) in named(reader, &fields, "pools") {
+        file.pools.extend(scaling::pool(reader, name, node));
+    }
+    for (name, node) in named(reader, &fields, "workloads") {
+        file.workloads.extend(scaling::workload(reader, name, node));
+    }
+    for (name, node) in named(reader, &fields, "traffic") {
+        file.traffic.extend(synthetic::traffic(reader, name, node));
+    }
+    for (name, node) in named(reader, &fields, "gateway") {
+        file.gateways.extend(synthetic::gateway(reader, name, node));
+    }
+    if let Some(node) = fields.get("events") {
+        let items = reader.items(node, "events");
+        file.events = items.iter().filter_map(|item| events::read(reader, item)).collect();
+    }
+    file
+}
+
+fn named<'n>(
+    reader: &mut Reader,
+    fields: &Fields<'n>,
+    name: &str,
+) -> Vec<(super::Named, &'n Node)> {
+    fields.get(name).map_or_else(Vec::new, |node| reader.by_name(node, name))
+}
+
+/// RFC 3339, `08:00` (of a Monday), or `Tue 08:00`.
+fn start(reader: &mut Reader, node: &Node) -> Option<u32> {
+    let text = reader.text(node, "start")?;
+    if let Some(moment) = moment(text) {
+        return Some(moment.second_of_week());
+    }
+    let (day, time) = match text.split_once(' ') {
+        Some((day, time)) => (scaling::day(day), time),
+        None => (Some(0), text),
+    };
+    let found = day.zip(second_of_day(time)).and_then(|(day, second)| {
+        u32::try_from(day).ok().map(|day| (day * 86_400 + second) % (7 * 86_400))
+    });
+    if found.is_none() {
+        let message = format!("start {} is no time", quoted(text));
+        let expected = "RFC 3339 such as 2026-11-23T08:00:00+01:00, or a day and time: Tue 08:00";
+        reader.wrong_value(node, message, expected, None);
+    }
+    found
+}
+
+fn times(reader: &mut Reader, fields: &Fields<'_>, times: &mut NodeTimes) {
+    if let Some(node) = fields.get("node_boot")
+        && let Some(boot) = reader.fields(node, "node_boot", &["p50", "p95"])
+    {
+        let p50 = reader.millis_of(&boot, "p50");
+        let p95 = reader.millis_of(&boot, "p95");
+        times.ready_p50_millis = p50.unwrap_or(times.ready_p50_millis);
+        times.ready_p95_millis = p95.unwrap_or(times.ready_p95_millis.max(times.ready_p50_millis));
+        if times.ready_p50_millis > times.ready_p95_millis {
+            reader.clash(node, "p50 of node_boot is above its p95", "raise p95 or lower p50");
+        }
+    }
+    let set = |reader: &mut Reader, name: &str, to: &mut u64| {
+        *to = reader.millis_of(fields, name).unwrap_or(*to);
+    };
+    set(reader, "node_delete", &mut times.delete_millis);
+    set(reader, "image_pull", &mut times.pull_millis);
+}
+
+const EXPANDERS: [(&str, Expander); 4] = [
+    ("random", Expander::Random),
+    ("least-waste", Expander::LeastWaste),
+    ("most-pods", Expander::MostPods),
+    ("priority", Expander::Priority),
+];
+
+/// The profile in AKS's words, with `_` for `-`.
+fn autoscaler(reader: &mut Reader, node: &Node, profile: &mut AutoscalerProfile) {
+    let mut times: [(&str, &mut u64); 9] = [
+        ("scan_interval", &mut profile.scan_millis),
+        ("scale_down_delay_after_add", &mut profile.delay_after_add_millis),
+        ("scale_down_delay_after_delete", &mut profile.delay_after_delete_millis),
+        ("scale_down_delay_after_failure", &mut profile.delay_after_failure_millis),
+        ("scale_down_unneeded", &mut profile.unneeded_millis),
+        ("scale_down_unready", &mut profile.unready_millis),
+        ("max_graceful_termination", &mut profile.max_graceful_millis),
+        ("max_node_provisioning_time", &mut profile.max_provision_millis),
+        ("new_pod_scale_up_delay", &mut profile.new_pod_delay_millis),
+    ];
+    let mut flags: [(&str, &mut bool); 4] = [
+        ("enabled", &mut profile.enabled),
+        ("balance_similar_node_groups", &mut profile.balance),
+        ("skip_nodes_with_local_storage", &mut profile.skip_local_storage),
+        ("skip_nodes_with_system_pods", &mut profile.skip_system_pods),
+    ];
+    let mut known = vec!["expander", "scale_down_utilization_threshold"];
+    known.extend(times.iter().map(|(name, _)| *name));
+    known.extend(flags.iter().map(|(name, _)| *name));
+    let Some(fields) = reader.fields(node, "the autoscaler", &known) else { return };
+    for (name, to) in &mut times {
+        **to = reader.millis_of(&fields, name).unwrap_or(**to);
+    }
+    for (name, to) in &mut flags {
+        **to = reader.flag_of(&fields, name).unwrap_or(**to);
+    }
+    let expander = fields.get("expander").and_then(|at| {
+        let text = reader.text(at, "expander")?;
+        reader.choice(at, text, "expander", &EXPANDERS)
+    });
+    profile.expander = expander.unwrap_or(profile.expander);
+    let name = "scale_down_utilization_threshold";
+    let threshold = fields.get(name).and_then(|at| reader.scaled(at, name, 3, 1000));
+    let milli = threshold.and_then(|milli| u32::try_from(milli).ok());
+    profile.utilization_milli = milli.unwrap_or(profile.utilization_milli);
+    if let (Some(at), 0) = (fields.get("scan_interval"), profile.scan_millis) {
+        reader.wrong_value(at, "scan_interval is 0".to_owned(), "above 0", None);
+    }
+}
