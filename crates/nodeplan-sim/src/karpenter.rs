@@ -21,3 +21,6 @@ pub mod requirement;
 mod stage;
 pub mod timing;
 pub mod topology;
+
+#[cfg(test)]
+mod tests;

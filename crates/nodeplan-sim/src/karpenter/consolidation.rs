@@ -96,15 +96,19 @@ pub fn single_node(
 ) -> Command {
     let budgets = budgets(cluster, Reason::Underutilized);
     let all = candidates(cluster, Reason::Underutilized, settings);
-    let of_pool = |pool: usize| all.iter().filter(move |candidate| candidate.pool == pool);
-    let rounds = pools.iter().map(|pool| of_pool(*pool).count()).max().unwrap_or(0);
+    let mut of_pool: Vec<Vec<&Candidate>> = vec![Vec::new(); cluster.pools.len()];
+    for candidate in &all {
+        of_pool[candidate.pool].push(candidate);
+    }
+    let rounds = pools.iter().map(|pool| of_pool[*pool].len()).max().unwrap_or(0);
     for round in 0..rounds {
         for pool in pools {
-            let Some(candidate) = of_pool(*pool).nth(round) else { continue };
+            let Some(candidate) = of_pool[*pool].get(round) else { continue };
             if budgets[*pool] == 0 || candidate.is_empty() {
                 continue;
             }
-            let command = consolidate(cluster, std::slice::from_ref(candidate), settings, pick);
+            let alone = std::slice::from_ref(*candidate);
+            let command = consolidate(cluster, alone, settings, pick);
             if !command.is_none() {
                 return command;
             }

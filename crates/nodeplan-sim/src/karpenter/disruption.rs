@@ -1,6 +1,8 @@
 //! Which nodes may be disrupted, what that would cost and how many at a time
 //! (`disruption/types.go`, `helpers.go`, `utils/disruption`, `utils/pdb`).
 
+use std::cmp::Ordering;
+
 use super::nouns::{Budget, Cluster, Node, Pod, Policy, Reason, Settings, Share};
 
 /// A node that may be disrupted.
@@ -93,8 +95,8 @@ pub fn candidates(cluster: Cluster<'_>, reason: Reason, settings: Settings) -> V
                 }
         })
         .collect();
-    // Zeros of either sign are equal.
-    let order = |a: f64, b: f64| a.partial_cmp(&b).unwrap_or(std::cmp::Ordering::Equal);
+    // Zeros of either sign are equal; what is not a number (a life of no length) comes last.
+    let order = |a: f64, b: f64| if a == b { Ordering::Equal } else { a.total_cmp(&b) };
     if settings.by_savings_ratio && reason != Reason::Empty {
         let ratio = |c: &Candidate| c.price.unwrap_or(0.0) / c.moving_cost;
         candidates.sort_by(|a, b| order(ratio(b), ratio(a)));

@@ -76,7 +76,7 @@ impl Requirement {
         Self::new(false, values)
     }
 
-    /// None of `values`, nor may the label be... it may be absent.
+    /// None of `values`; the label may be absent.
     #[must_use]
     pub fn not_in(values: Vec<Value>) -> Self {
         Self::new(true, values)
@@ -104,6 +104,12 @@ impl Requirement {
     #[must_use]
     pub fn below(bound: i64) -> Self {
         Self { below: Some(bound), ..Self::exists() }
+    }
+
+    /// The same, with so many distinct values asked of the instance types.
+    #[must_use]
+    pub fn with_min_values(self, count: u32) -> Self {
+        Self { min_values: Some(count), ..self }
     }
 
     /// The values listed: the allowed ones, or those left out by a complement.

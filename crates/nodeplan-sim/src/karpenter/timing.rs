@@ -6,6 +6,9 @@ pub const BATCH_IDLE_MS: i64 = 1_000;
 pub const BATCH_MAX_MS: i64 = 10_000;
 /// How often the disruption controller looks.
 pub const DISRUPTION_POLL_MS: i64 = 10_000;
+/// While nothing in the cluster changed, methods that found nothing are not asked again for this
+/// long (`IsConsolidated`, `Cluster.ConsolidationState`); remembering it is the caller's.
+pub const UNCHANGED_RECHECK_MS: i64 = 300_000;
 /// How long a consolidation waits before it is validated and done (`consolidationTTL`).
 pub const VALIDATION_MS: i64 = 15_000;
 /// A node must register within this time or its claim is deleted (`registrationTTL`).
