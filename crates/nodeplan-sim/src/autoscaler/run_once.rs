@@ -247,14 +247,13 @@ fn act(
     );
     let ready = view.nodes.iter().filter(|node| node.ready).count();
     let ready = i64::try_from(ready).unwrap_or(i64::MAX);
-    let groups = 0..view.groups.len();
-    let upcoming: i64 = groups.map(|group| state.cluster.upcoming(group, view.now_ms)).sum();
+    let listed = snapshot.order.len();
     let context = scale_up::Context {
         options,
         view,
         templates: &templates,
-        nodes: ready.saturating_add(upcoming),
-        listed: snapshot.order.len(),
+        nodes: i64::try_from(listed).unwrap_or(i64::MAX),
+        listed,
     };
     let full = options.max_nodes_total > 0 && ready >= options.max_nodes_total;
     let wait = !full && pending::all_new(view, &pods);

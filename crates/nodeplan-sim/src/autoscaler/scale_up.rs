@@ -78,7 +78,7 @@ pub(crate) struct Context<'a> {
     pub(crate) options: &'a Options,
     pub(crate) view: &'a ClusterView<'a>,
     pub(crate) templates: &'a [Template],
-    /// Nodes that count against `max-nodes-total`.
+    /// Nodes that count against `max-nodes-total`: registered ones and those to come.
     pub(crate) nodes: i64,
     /// Nodes in the snapshot, before new ones.
     pub(crate) listed: usize,
