@@ -25,6 +25,8 @@ mod requests;
 mod score;
 mod selector;
 mod template;
+#[cfg(test)]
+mod tests;
 
 pub use cluster::{Cluster, Life, PodId};
 pub use cycle::{Cycle, Outcome, Pending, schedule_one, wanted_feasible};
