@@ -27,6 +27,7 @@ mod selector;
 mod template;
 #[cfg(test)]
 mod tests;
+mod volumes;
 
 pub use cluster::{Cluster, Life, PodId};
 pub use cycle::{Cycle, Outcome, Pending, schedule_one, wanted_feasible};
@@ -42,3 +43,4 @@ pub use template::{
     Demand, HostPort, Namespaces, NodeTerm, PodTemplate, PodTerm, Protocol, SpreadConstraint,
     TemplateId, Toleration,
 };
+pub use volumes::{Volume, VolumeId};

@@ -11,6 +11,7 @@ use super::registry::Registered;
 use super::score::evenness;
 use super::selector::value;
 use super::template::{HostPort, PodTemplate, TemplateId};
+use super::volumes::{self, Attached, Volume, VolumeId};
 use super::{Names, Symbol};
 
 /// A bound pod's place in the cluster; the place of a removed pod is used again.
@@ -108,6 +109,11 @@ pub struct Cluster {
     /// Host ports in use, once for each pod that holds them.
     pub(super) ports: Vec<Vec<HostPort>>,
     pub(super) pods: Vec<Option<BoundPod>>,
+    pub(super) volumes: Vec<Volume>,
+    /// Volumes by node.
+    pub(super) attached: Vec<Attached>,
+    /// Volumes of the pods that have any.
+    held: BTreeMap<PodId, Vec<VolumeId>>,
     free_pods: Vec<PodId>,
     pub(super) templates: Vec<Registered>,
     pub(super) keys: Vec<TopologyKey>,
@@ -175,6 +181,7 @@ impl Cluster {
             self.rare.push(RareUsage::default());
             self.on_node.push(Vec::new());
             self.ports.push(Vec::new());
+            self.attached.push(Attached::new());
             self.evenness.push(0);
             NodeId(next)
         });
@@ -318,11 +325,36 @@ impl Cluster {
         id
     }
 
+    /// Binds a pod with volumes to a node.
+    pub fn add_pod_with(
+        &mut self,
+        template: TemplateId,
+        node: NodeId,
+        start_millis: i64,
+        volumes: &[VolumeId],
+    ) -> PodId {
+        let pod = self.add_pod(template, node, start_millis);
+        if !volumes.is_empty() {
+            volumes::shift(&mut self.attached[node.at()], volumes, 1);
+            self.held.insert(pod, volumes.to_vec());
+        }
+        pod
+    }
+
+    /// Volumes of a bound pod.
+    #[must_use]
+    pub fn volumes_of(&self, pod: PodId) -> &[VolumeId] {
+        self.held.get(&pod).map_or(&[], Vec::as_slice)
+    }
+
     /// Takes a pod off its node.
     pub fn remove_pod(&mut self, pod: PodId) {
         self.count(pod, -1);
         let bound = self.pods[pod.at()].take().expect("the caller holds ids of pods bound");
         self.free_pods.push(pod);
+        if let Some(volumes) = self.held.remove(&pod) {
+            volumes::shift(&mut self.attached[bound.node.at()], &volumes, -1);
+        }
         let list = &mut self.on_node[bound.node.at()];
         list.swap_remove(bound.seat as usize);
         if let Some(moved) = list.get(bound.seat as usize).copied() {

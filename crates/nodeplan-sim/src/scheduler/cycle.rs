@@ -6,10 +6,11 @@ use super::nodes::NodeId;
 use super::reason::{Plugin, Rejection, Why};
 use super::score::{Scores, score};
 use super::template::TemplateId;
+use super::volumes::VolumeId;
 
 /// A pod to be placed.
 #[derive(Clone, Copy, Debug)]
-pub struct Pending {
+pub struct Pending<'a> {
     /// What it is.
     pub template: TemplateId,
     /// The caller's name for it, by which nominations know it.
@@ -17,15 +18,17 @@ pub struct Pending {
     /// The only node it may go to: required affinity to a node's name, as `DaemonSet` pods have
     /// it. Kept out of the template so that these pods can share one.
     pub pinned: Option<NodeId>,
+    /// Its volumes. Kept out of the template as every pod of a `StatefulSet` has its own.
+    pub volumes: &'a [VolumeId],
     /// The node preemption nominated for it.
     pub nominated: Option<NodeId>,
 }
 
-impl Pending {
-    /// A pod without pin and nomination.
+impl Pending<'_> {
+    /// A pod without pin, volumes and nomination.
     #[must_use]
     pub fn of(template: TemplateId, tag: u64) -> Self {
-        Self { template, tag, pinned: None, nominated: None }
+        Self { template, tag, pinned: None, volumes: &[], nominated: None }
     }
 }
 
@@ -68,7 +71,7 @@ pub fn wanted_feasible(nodes: usize) -> usize {
 ///
 /// Mirrors one worker: the search ends at the first feasible node beyond those wanted, and that
 /// node is not used.
-pub fn schedule_one(cluster: &Cluster, pod: &Pending, cycle: &mut Cycle) -> Outcome {
+pub fn schedule_one(cluster: &Cluster, pod: &Pending<'_>, cycle: &mut Cycle) -> Outcome {
     cycle.feasible.clear();
     cycle.rejected.clear();
     cycle.best.clear();
@@ -99,23 +102,23 @@ pub fn schedule_one(cluster: &Cluster, pod: &Pending, cycle: &mut Cycle) -> Outc
     }
 }
 
-fn filter_pinned(cluster: &Cluster, pod: &Pending, node: NodeId) -> Result<(), Rejection> {
+fn filter_pinned(cluster: &Cluster, pod: &Pending<'_>, node: NodeId) -> Result<(), Rejection> {
     if pod.pinned.is_some_and(|pinned| pinned != node) {
         let (plugin, why) = (Plugin::NodeAffinity, Why::AFFINITY);
         return Err(Rejection { plugin, why, resolvable: false });
     }
-    filter_promised(cluster, pod.template, pod.tag, node, None)
+    filter_promised(cluster, pod, node, None)
 }
 
 /// `findNodesThatPassFilters`, and where the next search starts.
-fn search(cluster: &Cluster, pod: &Pending, cycle: &mut Cycle) {
+fn search(cluster: &Cluster, pod: &Pending<'_>, cycle: &mut Cycle) {
     let order = cluster.order();
     if order.is_empty() {
         return;
     }
     let start = cycle.next_start % order.len();
     if let Some(pinned) = pod.pinned {
-        match filter_promised(cluster, pod.template, pod.tag, pinned, None) {
+        match filter_promised(cluster, pod, pinned, None) {
             Ok(()) => cycle.feasible.push(pinned),
             Err(rejection) => cycle.rejected.push((pinned, rejection)),
         }
@@ -130,7 +133,7 @@ fn search(cluster: &Cluster, pod: &Pending, cycle: &mut Cycle) {
     }
     let wanted = wanted_feasible(order.len());
     let template = cluster.registered(pod.template);
-    let plain = is_plain(cluster, pod.template);
+    let plain = is_plain(cluster, pod);
     for node in order[start..].iter().chain(&order[..start]) {
         if plain && plain_fits(cluster, template, *node) {
             if cycle.feasible.len() == wanted {
@@ -139,7 +142,7 @@ fn search(cluster: &Cluster, pod: &Pending, cycle: &mut Cycle) {
             cycle.feasible.push(*node);
             continue;
         }
-        match filter_promised(cluster, pod.template, pod.tag, *node, None) {
+        match filter_promised(cluster, pod, *node, None) {
             Err(rejection) => cycle.rejected.push((*node, rejection)),
             Ok(()) if cycle.feasible.len() == wanted => break,
             Ok(()) => cycle.feasible.push(*node),

@@ -2,38 +2,39 @@
 
 use super::cluster::Cluster;
 use super::counter::NO_DOMAIN;
+use super::cycle::Pending;
 use super::nodes::{NodeId, RareUsage};
 use super::overlay::Overlay;
 use super::reason::{Plugin, Rejection, Why};
 use super::registry::{Registered, Spread};
 use super::template::{HostPort, TemplateId};
+use super::volumes::volumes_fit;
 
 /// Whether a pod may go to a node.
 ///
 /// # Errors
 /// The first plugin that refuses the node, with its reasons.
 pub fn filter(cluster: &Cluster, pod: TemplateId, node: NodeId) -> Result<(), Rejection> {
-    check(cluster, pod, node, None)
+    check(cluster, &Pending::of(pod, 0), node, None)
 }
 
 /// As [`filter`], with promised pods of at least the pod's priority on the node and without
-/// (`RunFilterPluginsWithNominatedPods`); `tag` is the pod's own, whose promise does not count.
+/// (`RunFilterPluginsWithNominatedPods`); the pod's own promise does not count.
 pub(super) fn filter_promised(
     cluster: &Cluster,
-    pod: TemplateId,
-    tag: u64,
+    pod: &Pending<'_>,
     node: NodeId,
     overlay: Option<&Overlay>,
 ) -> Result<(), Rejection> {
     if !cluster.nominated.is_empty() {
-        let priority = cluster.template(pod).priority;
+        let priority = cluster.template(pod.template).priority;
         let mut promised = cluster.nominated.iter().filter(|(at, known, template)| {
-            *at == node && *known != tag && cluster.template(*template).priority >= priority
+            *at == node && *known != pod.tag && cluster.template(*template).priority >= priority
         });
         if let Some(first) = promised.next() {
             let mut fuller = overlay.cloned().unwrap_or_else(|| Overlay::of(cluster, node));
             for (_, _, template) in std::iter::once(first).chain(promised) {
-                fuller.shift(cluster, pod, node, *template, 1);
+                fuller.shift(cluster, pod.template, node, *template, 1);
             }
             check(cluster, pod, node, Some(&fuller))?;
         }
@@ -42,8 +43,9 @@ pub(super) fn filter_promised(
 }
 
 /// Whether nothing but the node's kind and its free CPU, memory and pod slots decides.
-pub(super) fn is_plain(cluster: &Cluster, pod: TemplateId) -> bool {
-    cluster.nominated.is_empty() && cluster.registered(pod).plain
+pub(super) fn is_plain(cluster: &Cluster, pod: &Pending<'_>) -> bool {
+    let plain = cluster.registered(pod.template).plain;
+    plain && pod.volumes.is_empty() && cluster.nominated.is_empty()
 }
 
 /// The whole answer for a plain template.
@@ -60,13 +62,13 @@ pub(super) fn plain_fits(cluster: &Cluster, template: &Registered, node: NodeId)
 }
 
 /// All filters in their order, on the node as it is or as an overlay has it.
-pub(super) fn check(
+fn check(
     cluster: &Cluster,
-    pod: TemplateId,
+    pod: &Pending<'_>,
     node: NodeId,
     overlay: Option<&Overlay>,
 ) -> Result<(), Rejection> {
-    let template = cluster.registered(pod);
+    let template = cluster.registered(pod.template);
     if let Some(plugin) = cluster.fixed(template, node).refused {
         return Err(refused(plugin));
     }
@@ -77,6 +79,9 @@ pub(super) fn check(
         }
     }
     resources(cluster, template, node, overlay)?;
+    if !pod.volumes.is_empty() {
+        volumes_fit(cluster, pod.volumes, node, overlay)?;
+    }
     for spread in &template.hard {
         spread_holds(cluster, spread, node, overlay)?;
     }

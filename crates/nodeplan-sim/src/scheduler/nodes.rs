@@ -55,6 +55,8 @@ pub struct NodeSpec {
     pub ephemeral: i64,
     /// Allocatable pods.
     pub pods: i64,
+    /// Data disks that can be attached; `None` is no limit.
+    pub disks: Option<u32>,
     /// Allocatable extended resources, in the cluster's order of names; missing is none.
     pub extended: Vec<i64>,
 }

@@ -4,6 +4,7 @@ use super::cluster::Cluster;
 use super::counter::NO_DOMAIN;
 use super::nodes::{NodeId, RareUsage, Usage};
 use super::template::{HostPort, TemplateId};
+use super::volumes::Attached;
 
 /// Changes on one node. Counts change in the domains of this node only, as upstream's do
 /// (`AddPod` and `RemovePod` of the pre-filter extensions).
@@ -12,6 +13,7 @@ pub(super) struct Overlay {
     pub usage: Usage,
     pub rare: RareUsage,
     pub ports: Vec<HostPort>,
+    pub attached: Attached,
     /// Counter, change of its count in the node's domain, change of its pods.
     changes: Vec<(u32, i64, i64)>,
 }
@@ -22,6 +24,7 @@ impl Overlay {
             usage: cluster.usage[node.at()],
             rare: cluster.rare[node.at()].clone(),
             ports: cluster.ports[node.at()].clone(),
+            attached: cluster.attached[node.at()].clone(),
             changes: Vec::new(),
         }
     }

@@ -12,6 +12,7 @@ use super::overlay::Overlay;
 use super::reason::Rejection;
 use super::selector::Selector;
 use super::template::TemplateId;
+use super::volumes;
 
 /// A pod disruption budget.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -54,7 +55,7 @@ pub struct Preemption {
 #[must_use]
 pub fn eligible_to_preempt(
     cluster: &Cluster,
-    pod: &Pending,
+    pod: &Pending<'_>,
     rejection: Option<&Rejection>,
 ) -> bool {
     let template = cluster.template(pod.template);
@@ -75,7 +76,7 @@ pub fn eligible_to_preempt(
 #[must_use]
 pub fn preempt(
     cluster: &Cluster,
-    pod: &Pending,
+    pod: &Pending<'_>,
     rejected: &[(NodeId, Rejection)],
     budgets: &[Budget],
     offset: usize,
@@ -116,7 +117,7 @@ fn rank(cluster: &Cluster, candidate: &Candidate) -> impl Ord + use<> {
 /// `SelectVictimsOnNode`: takes all less important pods off, then puts back what fits.
 fn select_victims(
     cluster: &Cluster,
-    pod: &Pending,
+    pod: &Pending<'_>,
     node: NodeId,
     budgets: &[Budget],
 ) -> Option<Candidate> {
@@ -129,11 +130,14 @@ fn select_victims(
         return None;
     }
     let mut overlay = Overlay::of(cluster, node);
+    let shift = |overlay: &mut Overlay, other: &PodId, sign| {
+        overlay.shift(cluster, viewer, node, of(other), sign);
+        volumes::shift(&mut overlay.attached, cluster.volumes_of(*other), sign);
+    };
     for other in &potential {
-        overlay.shift(cluster, viewer, node, of(other), -1);
+        shift(&mut overlay, other, -1);
     }
-    let fits =
-        |overlay: &Overlay| filter_promised(cluster, viewer, pod.tag, node, Some(overlay)).is_ok();
+    let fits = |overlay: &Overlay| filter_promised(cluster, pod, node, Some(overlay)).is_ok();
     if !fits(&overlay) {
         return None;
     }
@@ -144,9 +148,9 @@ fn select_victims(
     let mut violations = 0;
     let classes = violating.iter().map(|other| (other, 1)).chain(kept.iter().map(|o| (o, 0)));
     for (other, violation) in classes {
-        overlay.shift(cluster, viewer, node, of(other), 1);
+        shift(&mut overlay, other, 1);
         if !fits(&overlay) {
-            overlay.shift(cluster, viewer, node, of(other), -1);
+            shift(&mut overlay, other, -1);
             victims.push(*other);
             violations += violation;
         }

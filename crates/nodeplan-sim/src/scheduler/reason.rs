@@ -21,6 +21,14 @@ pub enum Plugin {
     NodePorts,
     /// Free resources; least-allocated score.
     NodeResourcesFit,
+    /// Volumes for one pod.
+    VolumeRestrictions,
+    /// Disks a node can hold.
+    NodeVolumeLimits,
+    /// Nodes that reach a volume.
+    VolumeBinding,
+    /// Zones of volumes.
+    VolumeZone,
     /// Topology spread.
     PodTopologySpread,
     /// Pod affinity and anti-affinity.
@@ -40,6 +48,10 @@ impl Plugin {
             Self::NodeAffinity => "NodeAffinity",
             Self::NodePorts => "NodePorts",
             Self::NodeResourcesFit => "NodeResourcesFit",
+            Self::VolumeRestrictions => "VolumeRestrictions",
+            Self::NodeVolumeLimits => "NodeVolumeLimits",
+            Self::VolumeBinding => "VolumeBinding",
+            Self::VolumeZone => "VolumeZone",
             Self::PodTopologySpread => "PodTopologySpread",
             Self::InterPodAffinity => "InterPodAffinity",
             Self::NodeResourcesBalancedAllocation => "NodeResourcesBalancedAllocation",
@@ -49,7 +61,7 @@ impl Plugin {
 
 /// A set of reasons.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Why(u16);
+pub struct Why(u32);
 
 impl Why {
     /// The node is cordoned.
@@ -84,9 +96,17 @@ impl Why {
     pub const EXISTING_ANTI_AFFINITY: Self = Self(1 << 14);
     /// The pod is for another node: how a `DaemonSet` places it.
     pub const PINNED: Self = Self(1 << 15);
+    /// Another pod uses a volume for one pod.
+    pub const VOLUME_IN_USE: Self = Self(1 << 16);
+    /// No disk place is left.
+    pub const VOLUME_COUNT: Self = Self(1 << 17);
+    /// A volume cannot be reached.
+    pub const VOLUME_AFFINITY: Self = Self(1 << 18);
+    /// A volume is in another zone.
+    pub const VOLUME_ZONE: Self = Self(1 << 19);
 
     /// Texts of all reasons but extended resources, which name theirs.
-    const TEXTS: [(Self, &'static str); 15] = [
+    const TEXTS: [(Self, &'static str); 19] = [
         (Self::CORDONED, "node(s) were unschedulable"),
         (Self::NAME, "node(s) didn't match the requested node name"),
         (Self::TAINT, "node(s) had untolerated taint(s)"),
@@ -104,6 +124,14 @@ impl Why {
         (Self::POD_AFFINITY, "node(s) didn't match pod affinity rules"),
         (Self::POD_ANTI_AFFINITY, "node(s) didn't match pod anti-affinity rules"),
         (Self::EXISTING_ANTI_AFFINITY, "node(s) didn't satisfy existing pods anti-affinity rules"),
+        (
+            Self::VOLUME_IN_USE,
+            "node has pod using PersistentVolumeClaim with the same name and ReadWriteOncePod \
+             access mode",
+        ),
+        (Self::VOLUME_COUNT, "node(s) exceed max volume count"),
+        (Self::VOLUME_AFFINITY, "node(s) didn't match PersistentVolume's node affinity"),
+        (Self::VOLUME_ZONE, "node(s) had no available volume zone"),
         (Self::PINNED, "node(s) didn't satisfy plugin(s) [NodeAffinity]"),
     ];
 

@@ -238,6 +238,40 @@ fn extended_resources_and_storage_are_named() {
 }
 
 #[test]
+fn volumes_hold_a_pod_where_they_are() {
+    let mut cluster = Cluster::default();
+    let one = NodeSpec { disks: Some(1), ..node(&mut cluster, "n0", "1") };
+    let two = NodeSpec { disks: Some(1), ..node(&mut cluster, "n1", "2") };
+    let (one, two) = (cluster.add_node(one), cluster.add_node(two));
+    let zone = cluster.names.intern("1");
+    let disk = Volume { disk: true, one_pod: true, zones: vec![zone], ..Volume::default() };
+    let (first, second) = (cluster.add_volume(disk.clone()), cluster.add_volume(disk));
+    let template = pod(&mut cluster, "db", 100);
+    let template = cluster.register(template);
+    let mut cycle = Cycle::default();
+    let mut verdicts = |cluster: &Cluster, volumes: &[VolumeId]| {
+        let pending = Pending { volumes, ..Pending::of(template, 0) };
+        schedule_one(cluster, &pending, &mut cycle);
+        let rejected = cycle.rejected.iter();
+        let rejected = rejected.map(|(node, why)| (*node, why.plugin)).collect::<Vec<_>>();
+        (cycle.best.clone(), rejected)
+    };
+    let elsewhere = (two, Plugin::VolumeZone);
+    assert_eq!(verdicts(&cluster, &[first]), (vec![one], vec![elsewhere]));
+    let placed = cluster.add_pod_with(template, one, 0, &[first]);
+    let in_use = vec![(one, Plugin::VolumeRestrictions), elsewhere];
+    assert_eq!(verdicts(&cluster, &[first]), (vec![], in_use));
+    let full = vec![(one, Plugin::NodeVolumeLimits), elsewhere];
+    assert_eq!(verdicts(&cluster, &[second]), (vec![], full));
+    cluster.remove_pod(placed);
+    let key = Symbol::HOSTNAME;
+    let term = Requirement { key, operator: Operator::DoesNotExist, values: vec![] };
+    cluster.volume_mut(second).reach = vec![NodeTerm { labels: vec![term], names: vec![] }];
+    let unreachable = vec![(one, Plugin::VolumeBinding), (two, Plugin::VolumeBinding)];
+    assert_eq!(verdicts(&cluster, &[second]), (vec![], unreachable));
+}
+
+#[test]
 fn init_containers_count_by_their_largest() {
     let part = |cpu: i64| ContainerRequest { cpu_milli: Some(cpu), ..ContainerRequest::default() };
     let mut requests = PodRequests {

@@ -156,9 +156,8 @@ impl World {
             unschedulable: node.unschedulable,
             cpu_milli: node.cpu_m,
             memory: node.mem,
-            ephemeral: 0,
             pods: node.pods,
-            extended: Vec::new(),
+            ..NodeSpec::default()
         }
     }
 
@@ -431,7 +430,7 @@ fn default_selector(world: &mut World, pod: &Pod, case: &Sequence) -> Option<Sel
 
 fn step_difference(
     world: &World,
-    pod: &Pending,
+    pod: &Pending<'_>,
     outcome: Outcome,
     cycle: &Cycle,
     step: &Step,
@@ -527,7 +526,7 @@ fn preemption(line: &str) -> Result<Verdict, serde_json::Error> {
 
 fn preemption_difference(
     world: &World,
-    pod: &Pending,
+    pod: &Pending<'_>,
     budgets: &[Budget],
     out: &PreemptionOut,
 ) -> Option<String> {
