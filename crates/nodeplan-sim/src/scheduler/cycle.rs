@@ -75,15 +75,11 @@ pub fn schedule_one(cluster: &Cluster, pod: &Pending<'_>, cycle: &mut Cycle) -> 
     cycle.feasible.clear();
     cycle.rejected.clear();
     cycle.best.clear();
-    if let Some(node) = pod.nominated {
-        match filter_pinned(cluster, pod, node) {
-            Ok(()) => cycle.feasible.push(node),
-            Err(rejection) => cycle.rejected.push((node, rejection)),
-        }
-    }
-    if cycle.feasible.is_empty() {
-        cycle.rejected.clear();
-        search(cluster, pod, cycle);
+    let promised = pod.nominated.map(|node| (node, filter_pinned(cluster, pod, node)));
+    match promised {
+        Some((node, Ok(()))) => cycle.feasible.push(node),
+        Some((node, Err(rejection))) => search(cluster, pod, Some((node, rejection)), cycle),
+        None => search(cluster, pod, None, cycle),
     }
     match cycle.feasible.as_slice() {
         [] => Outcome::Unschedulable,
@@ -110,8 +106,14 @@ fn filter_pinned(cluster: &Cluster, pod: &Pending<'_>, node: NodeId) -> Result<(
     filter_promised(cluster, pod, node, None)
 }
 
-/// `findNodesThatPassFilters`, and where the next search starts.
-fn search(cluster: &Cluster, pod: &Pending<'_>, cycle: &mut Cycle) {
+/// `findNodesThatPassFilters`, and where the next search starts. `missed` is the nominated node
+/// that refused the pod: it counts as seen even if the search ends before it.
+fn search(
+    cluster: &Cluster,
+    pod: &Pending<'_>,
+    missed: Option<(NodeId, Rejection)>,
+    cycle: &mut Cycle,
+) {
     let order = cluster.order();
     if order.is_empty() {
         return;
@@ -147,6 +149,9 @@ fn search(cluster: &Cluster, pod: &Pending<'_>, cycle: &mut Cycle) {
             Ok(()) if cycle.feasible.len() == wanted => break,
             Ok(()) => cycle.feasible.push(*node),
         }
+    }
+    if let Some(missed) = missed.filter(|missed| !cycle.rejected.contains(missed)) {
+        cycle.rejected.push(missed);
     }
     let seen = cycle.feasible.len() + cycle.rejected.len();
     cycle.next_start = (start + seen) % order.len();

@@ -171,8 +171,8 @@ impl Cluster {
             let selector = constraint.full_selector(&pod.labels);
             ready.push(Spread {
                 counter,
-                max_skew: constraint.max_skew,
-                min_domains: constraint.min_domains,
+                max_skew: i64::from(constraint.max_skew),
+                min_domains: i64::from(constraint.min_domains),
                 own: i64::from(selector.matches(&self.names, &pod.labels)),
                 by_host,
                 selector,
@@ -247,8 +247,10 @@ fn affinity_terms(
     terms.extend(required.map(of(Rule::Liked, HARD_AFFINITY_WEIGHT)));
     let mine = pod.preferred.iter().filter(|(_, term)| ours(term));
     let others = met.preferred.iter().filter(|(_, term)| theirs(term));
-    terms
-        .extend(mine.chain(others).map(|(weight, term)| (Rule::Liked, term.topology_key, *weight)));
+    terms.extend(
+        mine.chain(others)
+            .map(|(weight, term)| (Rule::Liked, term.topology_key, i64::from(*weight))),
+    );
     terms
 }
 

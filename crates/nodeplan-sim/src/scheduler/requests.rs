@@ -78,7 +78,8 @@ fn extended(pod: &PodRequests) -> Vec<(u32, i64)> {
     kinds.sort_unstable();
     kinds.dedup();
     let amount = |part: &ContainerRequest, kind: u32| {
-        part.extended.iter().filter(|(known, _)| *known == kind).map(|(_, amount)| *amount).sum()
+        let amounts = part.extended.iter().filter(|(known, _)| *known == kind);
+        amounts.fold(0_i64, |sum, (_, amount)| sum.saturating_add(*amount))
     };
     kinds
         .into_iter()

@@ -128,7 +128,10 @@ fn least_allocated(usage: &Usage, demand: &Demand) -> i64 {
         }
         let taken = used.wrapping_add(asked);
         if taken <= offered {
-            sum += divide(offered.wrapping_sub(taken).wrapping_mul(MAX), offered);
+            sum = i64::wrapping_add(
+                sum,
+                divide(offered.wrapping_sub(taken).wrapping_mul(MAX), offered),
+            );
         }
         weights += 1;
     }

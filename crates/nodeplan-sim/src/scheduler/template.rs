@@ -105,7 +105,7 @@ pub struct SpreadConstraint {
     /// Node label whose values are the domains.
     pub topology_key: Symbol,
     /// Largest difference allowed.
-    pub max_skew: i64,
+    pub max_skew: i32,
     /// `DoNotSchedule`; otherwise `ScheduleAnyway`.
     pub hard: bool,
     /// Pods counted.
@@ -113,7 +113,7 @@ pub struct SpreadConstraint {
     /// Labels of the pod whose values join the selector.
     pub match_label_keys: Vec<Symbol>,
     /// Fewest domains; 1 where none is given.
-    pub min_domains: i64,
+    pub min_domains: i32,
     /// Count only nodes that selector and required affinity allow (the default).
     pub honor_affinity: bool,
     /// Count only nodes whose taints are tolerated (not the default).
@@ -123,7 +123,7 @@ pub struct SpreadConstraint {
 impl SpreadConstraint {
     /// A constraint with the defaults of the API.
     #[must_use]
-    pub fn new(topology_key: Symbol, max_skew: i64, hard: bool, selector: Selector) -> Self {
+    pub fn new(topology_key: Symbol, max_skew: i32, hard: bool, selector: Selector) -> Self {
         Self {
             topology_key,
             max_skew,
@@ -220,7 +220,7 @@ pub struct PodTemplate {
     /// Required pod anti-affinity.
     pub anti_affinity: Vec<PodTerm>,
     /// Preferred pod affinity: weight, negative for anti-affinity, and term.
-    pub preferred: Vec<(i64, PodTerm)>,
+    pub preferred: Vec<(i32, PodTerm)>,
     /// Priority.
     pub priority: i32,
     /// `preemptionPolicy: Never`.

@@ -57,7 +57,7 @@ struct Affinity {
     match_app: String,
     topology_key: String,
     #[serde(default)]
-    weight: i64,
+    weight: i32,
     anti: bool,
 }
 
@@ -65,11 +65,11 @@ struct Affinity {
 struct Spread {
     match_app: String,
     topology_key: String,
-    max_skew: i64,
+    max_skew: i32,
     do_not_schedule: bool,
     #[serde(default)]
     match_label_keys: Vec<String>,
-    min_domains: Option<i64>,
+    min_domains: Option<i32>,
     node_affinity_policy: Option<String>,
     node_taints_policy: Option<String>,
 }
