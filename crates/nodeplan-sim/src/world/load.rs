@@ -183,6 +183,13 @@ fn end_stretch(load: &Load, flow: &mut Flow, tables: &mut Tables, tally: &mut Ta
     flow.stretch.micro_requests = 0;
 }
 
+/// What a node leaves free, rounded down to an eighth of its binary order: so that the cores of a
+/// pod without a limit do not change with every arrival elsewhere.
+fn rung(milli: u64) -> u64 {
+    let step = (milli.next_power_of_two() / 16).max(1);
+    milli / step * step
+}
+
 /// Pods that serve, and the cores that they may use for requests.
 fn serving(flow: &Flow, idle: u64) -> (u32, f64) {
     let (mut ready, mut milli) = (0, 0_u128);
@@ -362,7 +369,7 @@ impl World<'_> {
             let may = if contended && granted[place] < claim.wants {
                 granted[place]
             } else {
-                claim.limit.min(room.saturating_sub(sum).saturating_add(claim.wants))
+                claim.limit.min(rung(room.saturating_sub(sum).saturating_add(claim.wants)))
             };
             row.cpu = claim.wants.min(may) as u32;
             let cores = &mut flows[app].cores;
@@ -468,8 +475,7 @@ impl World<'_> {
                 _ => done.served_micro,
             };
             tally.good_micro += good;
-            let waits = tally.waits.get_or_insert_default();
-            waits.spread(from as f64 / 1000.0, to as f64 / 1000.0, done.served_micro);
+            tally.waits.push((from, to, done.served_micro));
         }
         flow.used = load.idle.0;
         if ready > 0 {

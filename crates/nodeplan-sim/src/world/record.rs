@@ -30,8 +30,8 @@ pub struct Tally {
     pub memory: u128,
     /// Response times of requests, by the load that they met.
     pub parts: Vec<Part>,
-    /// Waiting times of messages and jobs.
-    pub waits: Option<Histogram>,
+    /// Messages and jobs that waited from so long to so long, milliseconds: millionths.
+    pub waits: Vec<(u64, u64, u64)>,
 }
 
 /// Requests that met one load.
@@ -214,9 +214,10 @@ impl World<'_> {
             oldest_millis,
             latency_micros,
         };
-        let parts = std::mem::take(&mut tally.parts);
-        *tally = Tally { parts, ..Tally::default() };
+        let (parts, waits) = (std::mem::take(&mut tally.parts), std::mem::take(&mut tally.waits));
+        *tally = Tally { parts, waits, ..Tally::default() };
         tally.parts.clear();
+        tally.waits.clear();
         sample
     }
 
@@ -233,19 +234,23 @@ impl World<'_> {
                 settled[app].add(part.place, part.micro_requests);
             }
         }
-        if let Some(waits) = &tally.waits {
-            latency[app].merge(waits);
+        for &(from, to, count) in &tally.waits {
+            latency[app].spread(from as f64 / 1000.0, to as f64 / 1000.0, count);
         }
-        match (&tally.parts[..], &tally.waits) {
-            ([], None) => [0; 3],
-            ([part], None) => Percentile::ALL.map(|level| {
+        let waited = tally.waits.iter().any(|(_, to, _)| *to > 0);
+        match &tally.parts[..] {
+            [] if !waited => [0; 3],
+            [part] => Percentile::ALL.map(|level| {
                 let seconds = tables.quantile(part.place, level) * part.unit;
                 micros(Some(seconds + part.fixed + part.delay))
             }),
-            (parts, waits) => {
-                let mut all = waits.clone().unwrap_or_default();
+            parts => {
+                let mut all = Histogram::new();
                 for part in parts {
                     part.expand(tables, &mut all);
+                }
+                for &(from, to, count) in &tally.waits {
+                    all.spread(from as f64 / 1000.0, to as f64 / 1000.0, count);
                 }
                 [0.5, 0.95, 0.99].map(|level| micros(all.quantile(level)))
             }
