@@ -406,6 +406,8 @@ pub struct Scenario {
     pub scaling: Vec<Option<Autoscaling>>,
     /// Replicas at the start, one per workload.
     pub replicas: Vec<u32>,
+    /// PodDisruptionBudgets, one per workload: how many of its pods may be away at once.
+    pub budgets: Vec<Option<u32>>,
     /// Bounds, one per pool of the plan.
     pub pools: Vec<PoolBounds>,
     /// How long nodes take.

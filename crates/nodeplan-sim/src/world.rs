@@ -253,6 +253,7 @@ fn faults_of(problem: &Problem, plan: &Plan, scenario: &Scenario) -> Vec<SimErro
         ("loads", scenario.loads.len(), workloads),
         ("autoscalings", scenario.scaling.len(), workloads),
         ("starting replicas", scenario.replicas.len(), workloads),
+        ("disruption budgets", scenario.budgets.len(), workloads),
         ("pool bounds", scenario.pools.len(), plan.pools.len()),
     ] {
         if got != expected {

@@ -155,6 +155,19 @@ impl World<'_> {
         self.reconcile(app);
     }
 
+    /// How many more pods of a workload its budget lets go now
+    /// (`status.disruptionsAllowed`); none without a budget.
+    pub(super) fn disruptions_allowed(&self, app: usize) -> Option<u32> {
+        let budget = self.scenario.budgets[app]?;
+        let row = &self.apps[app];
+        Some((row.ready + budget).saturating_sub(row.wanted))
+    }
+
+    /// Whether an eviction of a pod of this workload is granted now.
+    pub(super) fn may_go(&self, app: usize) -> bool {
+        self.disruptions_allowed(app) != Some(0)
+    }
+
     /// Tries pending pods, in order of creation, until none moves.
     pub(super) fn schedule(&mut self) {
         self.stirred = false;

@@ -337,8 +337,8 @@ impl World<'_> {
 
     /// Settles one node.
     fn contend_on(&mut self, pool: usize, id: u32) {
+        let room = self.room(pool, id);
         let node = &self.nodes.all[id as usize];
-        let room = self.nodes.pools[pool].cpu;
         let Settling { flows, claims, granted, .. } = &mut self.load;
         claims.clear();
         let mut sum = 0;
@@ -354,7 +354,9 @@ impl World<'_> {
             let limit = self.apps[app].cpu_limit.unwrap_or(u64::MAX);
             claims.push(CpuClaim { wants, request: self.apps[app].ask.cpu, limit });
         }
-        self.record.used[pool] += sum.min(room) + self.nodes.pools[pool].addon_cpu / 5;
+        // Add-ons use a fifth of their request, where nothing better is known.
+        let used = sum.min(room) + self.nodes.pools[pool].addon_cpu / 5;
+        self.record.used[pool] += used;
         let contended = sum > room;
         if contended {
             share_cpu(claims, room, granted);
@@ -378,6 +380,30 @@ impl World<'_> {
                 None => cores.push((may, 1)),
             }
         }
+        self.bank(pool, id, used);
+    }
+
+    /// CPU that pods of a node may use in this interval: all that is not kept for the system, or
+    /// the baseline of a burstable machine without credits.
+    fn room(&self, pool: usize, id: u32) -> u64 {
+        let row = &self.nodes.pools[pool];
+        match row.baseline {
+            Some(baseline) if self.nodes.all[id as usize].credits == 0 => {
+                baseline.milli.saturating_sub(row.addon_cpu / 5).min(row.cpu)
+            }
+            _ => row.cpu,
+        }
+    }
+
+    /// Banks what a burstable machine did not use, or takes what it used above its baseline.
+    fn bank(&mut self, pool: usize, id: u32, used: u64) {
+        let Some(baseline) = self.nodes.pools[pool].baseline else { return };
+        let node = &mut self.nodes.all[id as usize];
+        let earned = node
+            .credits
+            .saturating_add(baseline.milli * INTERVAL_MILLIS)
+            .min(baseline.most.max(node.credits));
+        node.credits = earned.saturating_sub(used * INTERVAL_MILLIS);
     }
 
     /// Serves what arrived and what waited.

@@ -5,6 +5,7 @@ use nodeplan_model::placement::{addons_on, admits};
 use nodeplan_model::plan::Plan;
 use nodeplan_model::problem::{PoolKind, Problem};
 use nodeplan_model::scenario::{PoolBounds, Scenario};
+use nodeplan_model::units::DAY_MILLIS;
 
 /// Where a machine is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -42,6 +43,8 @@ pub struct Node {
     pub free_memory: u64,
     /// Pod slots not taken.
     pub free_pods: u64,
+    /// Credits of a burstable machine: milli-cores above its baseline × milliseconds.
+    pub credits: u64,
     /// CPU that pods without a request count as, milli-cores.
     pub unset_cpu: u64,
     /// Memory likewise, bytes.
@@ -71,6 +74,8 @@ pub struct Pool {
     pub addon_memory: u64,
     /// Add-on pods on each node.
     pub addon_pods: u64,
+    /// What a burstable machine earns.
+    pub baseline: Option<Baseline>,
     /// What a node costs, billionths an hour.
     pub rate: u64,
     /// Nodes that are not gone, oldest first.
@@ -87,6 +92,18 @@ pub struct Pool {
     pub surge: u32,
     /// Surge nodes asked for that are not there yet.
     pub surging: u32,
+}
+
+/// Credits of a burstable size (Azure's B series): it banks what it uses below its baseline, a day's
+/// worth at most, and starts with 30 minutes of every vCPU.
+#[derive(Clone, Copy, Debug)]
+pub struct Baseline {
+    /// What it may use for ever, milli-cores.
+    pub milli: u64,
+    /// Credits at the start, milli-cores × milliseconds.
+    pub initial: u64,
+    /// Most credits.
+    pub most: u64,
 }
 
 /// Pools and nodes, and who may run where.
@@ -124,6 +141,11 @@ impl Nodes {
                 addon_cpu: sum(|request| request.cpu.0),
                 addon_memory: sum(|request| request.memory.0),
                 addon_pods: addons.len() as u64,
+                baseline: sku.sustained.map(|sustained| Baseline {
+                    milli: sustained.0,
+                    initial: u64::from(sku.vcpus) * 1000 * 30 * 60_000,
+                    most: sustained.0 * DAY_MILLIS,
+                }),
                 rate: if bounds.spot {
                     spot_rate(problem, pool.kind)
                 } else {
@@ -170,6 +192,7 @@ impl Nodes {
             free_cpu: row.cpu,
             free_memory: row.memory,
             free_pods: row.slots,
+            credits: row.baseline.map_or(0, |baseline| baseline.initial),
             unset_cpu: 0,
             unset_memory: 0,
             pods: Vec::new(),

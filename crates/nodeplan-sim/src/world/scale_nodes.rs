@@ -9,7 +9,8 @@ use crate::autoscaler::expander::Filter;
 use crate::autoscaler::options::Options;
 use crate::autoscaler::run_once::{AutoscalerState, run_once};
 use crate::autoscaler::view::{
-    ClusterView, Group, Instance, InstanceState, Node, NodeShape, Owner, Pod, PodClass, Toleration,
+    Budget, ClusterView, Group, Instance, InstanceState, Node, NodeShape, Owner, Pod, PodClass,
+    Toleration,
 };
 
 use super::World;
@@ -119,6 +120,12 @@ impl World<'_> {
             let machines = scaler.groups.iter().map(|group| &group.instances[..]);
             scaler.state.refresh_instances(machines);
         }
+        let budgets: Vec<Budget> = (0..self.apps.len())
+            .filter_map(|app| {
+                let allowed = i64::from(self.disruptions_allowed(app)?);
+                Some(Budget { app: app as u32, allowed })
+            })
+            .collect();
         let view = ClusterView {
             now_ms: now as i64,
             shapes: &scaler.shapes,
@@ -126,7 +133,7 @@ impl World<'_> {
             nodes: &scaler.nodes,
             classes: &scaler.classes,
             pods: &scaler.pods,
-            budgets: &[],
+            budgets: &budgets,
         };
         let outcome = run_once(&scaler.options, &mut scaler.state, &view);
         self.scaler = scaler;
@@ -310,7 +317,9 @@ impl World<'_> {
             return;
         }
         for pod in node.pods.clone() {
-            self.evict(pod, "node is scaled down");
+            if self.may_go(self.pods[pod].app as usize) {
+                self.evict(pod, "node is scaled down");
+            }
         }
         self.clock.at(self.clock.now() + POLL_MILLIS, Next::Drain(id));
     }

@@ -135,6 +135,7 @@ fn quiet(workloads: usize, replicas: &[u32], pools: &[(u32, u32)]) -> Scenario {
         loads: vec![Load { burstiness_milli: 1000, ..Load::default() }; workloads],
         scaling: vec![None; workloads],
         replicas: replicas.to_vec(),
+        budgets: vec![None; workloads],
         pools: pools
             .iter()
             .map(|&(initial, max)| PoolBounds {
@@ -313,6 +314,36 @@ fn a_rollout_keeps_what_it_promises() {
     assert_eq!(timeline.totals[0].started, 6, "three old, three new");
 }
 
+/// A drain moves one pod at a time where the budget says so: a spot notice of 30 s is too short for
+/// that, a scale-down waits.
+#[test]
+fn a_budget_slows_a_scale_down() {
+    let (problem, plan) = problem(vec![sku("A", 4, 16, 100)], vec![workload("w", 400, 512)]);
+    let mut scenario = quiet(1, &[6], &[(3, 3)]);
+    scenario.sample_millis = 15_000;
+    scenario.loads[0].startup_millis = 20_000;
+    scenario.budgets[0] = Some(1);
+    let timeline = simulate(&problem, &plan, &scenario).unwrap();
+    let fewest = timeline.workloads.iter().map(|sample| sample.ready).min();
+    assert_eq!(fewest, Some(5), "never two away at once");
+    assert_eq!(timeline.pools.last().unwrap().nodes, 1);
+}
+
+/// A burstable node of 2 cores earns 400m: 30 credits a vCPU at the start are an hour of one core.
+/// A pod that wants 1.4 cores for four hours uses them up in 60 minutes, then gets 400m.
+#[test]
+fn a_burstable_node_lives_on_its_credits() {
+    let mut burstable = sku("B", 2, 8, 50);
+    burstable.sustained = Some(MilliCpu(400));
+    let (problem, plan) = problem(vec![burstable], vec![workload("w", 1000, 512)]);
+    let mut scenario = quiet(1, &[1], &[(1, 1)]);
+    scenario.loads[0].idle = MilliCpu(1400);
+    let timeline = simulate(&problem, &plan, &scenario).unwrap();
+    let used: Vec<u64> = timeline.pools.iter().map(|sample| sample.used_milli).collect();
+    // 60 core-minutes banked; 1 core-minute a minute more than earned.
+    assert_eq!(used, [1400, 400, 400, 400]);
+}
+
 /// A random world: everything that can be drawn is.
 fn random(seed: u64) -> (Problem, Plan, Scenario) {
     let mut draw = Stream::new(seed, "test", "world");
@@ -359,6 +390,7 @@ fn random(seed: u64) -> (Problem, Plan, Scenario) {
             .collect(),
     }];
     for app in 0..apps {
+        scenario.budgets[app] = (draw.below(3) == 0).then(|| draw.below(3));
         random_load(&mut scenario, app, replicas[app], &mut draw);
     }
     for _ in 0..draw.below(5) {
