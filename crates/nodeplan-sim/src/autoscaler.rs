@@ -14,6 +14,7 @@ pub mod estimator;
 pub mod expander;
 pub mod movable;
 pub mod options;
+pub mod pattern_sort;
 mod pending;
 mod placement;
 pub mod price;

@@ -1,6 +1,7 @@
 //! How many new nodes of a group pending pods need, inside a loop
 //! (`estimator/binpacking_estimator.go`).
 
+use super::pattern_sort;
 use super::placement::{Room, admits};
 use super::template::Template;
 use super::view::{ClusterView, PodClass};
@@ -46,7 +47,7 @@ pub(crate) fn estimate(
         .iter()
         .map(|pods| (score(class_of(pods[0]), shape.cpu_milli, shape.memory_bytes), *pods))
         .collect();
-    order.sort_by(|one, other| other.0.total_cmp(&one.0));
+    pattern_sort::sort(&mut order, |one, other| one.0 > other.0);
     let mut nodes: Vec<NewNode> = Vec::new();
     let mut scheduled = Vec::new();
     let fits = |node: &NewNode, class: &PodClass| {

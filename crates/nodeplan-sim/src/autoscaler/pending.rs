@@ -2,6 +2,7 @@
 
 use super::deletions::Deletions;
 use super::options::Options;
+use super::pattern_sort;
 use super::placement::{Hints, Snapshot, schedule_pods};
 use super::view::{ClusterView, Owner};
 
@@ -30,7 +31,9 @@ pub(crate) fn unschedulable(
         pods.extend(moved);
     }
     pods.retain(|&pod| view.pods[pod].priority >= options.expendable_cutoff);
-    pods.sort_by_key(|&pod| std::cmp::Reverse(view.pods[pod].priority));
+    pattern_sort::sort(&mut pods, |&one, &other| {
+        view.pods[one].priority > view.pods[other].priority
+    });
     let placed = schedule_pods(snapshot, hints, next, &pods, false, |_| true);
     hints.drop_old();
     let mut left = pods.iter().zip(placed).filter(|(_, placed)| !placed).map(|(&pod, _)| pod);

@@ -7,6 +7,7 @@ use super::cloud::Cloud;
 use super::deletions::Deletions;
 use super::movable::{Blocked, pods_to_move};
 use super::options::Options;
+use super::pattern_sort;
 use super::placement::{Hints, Snapshot, schedule_pods};
 use super::view::{ClusterView, NodeKey, Owner};
 
@@ -100,7 +101,7 @@ impl Planner {
                 (!empty, !self.previous.contains(&view.nodes[node].key), node)
             })
             .collect();
-        ranked.sort_by_key(|&(full, new, _)| (full, new));
+        pattern_sort::sort(&mut ranked, |one, other| (one.0, one.1) < (other.0, other.1));
         ranked.into_iter().map(|(_, _, node)| node).collect()
     }
 
