@@ -72,7 +72,8 @@ pub struct Template {
     pub capacity: Vec<(Resource, i64)>,
     /// Allocatable per resource, sorted by resource; amounts in thousandths.
     pub allocatable: Vec<(Resource, i64)>,
-    /// What the DaemonSet and mirror pods leave of it, sorted by resource; in thousandths.
+    /// What the DaemonSet and mirror pods leave of it, for CPU, memory, local disk and whatever
+    /// else they request, sorted by resource; in thousandths.
     pub free: Vec<(Resource, i64)>,
     /// Labels that count, [`is_ignored_label`] ones left out, sorted by key.
     pub labels: Vec<(String, String)>,
@@ -152,19 +153,20 @@ fn close(a: i64, b: i64, ratio: f64) -> bool {
 /// Labels that never make groups dissimilar: upstream's `BasicIgnoredLabels` and those of
 /// `azure_nodegroups.go`.
 pub fn is_ignored_label(key: &str) -> bool {
-    const IGNORED: [&str; 15] = [
+    const IGNORED: [&str; 16] = [
         "kubernetes.io/hostname",
         "failure-domain.beta.kubernetes.io/zone",
         "failure-domain.beta.kubernetes.io/region",
         "topology.kubernetes.io/zone",
         "topology.kubernetes.io/region",
+        "beta.kubernetes.io/fluentd-ds-ready",
+        "kops.k8s.io/instancegroup",
         "agentpool",
         "kubernetes.azure.com/agentpool",
         "topology.disk.csi.azure.com/zone",
         "aksEngineVersion",
         "creationSource",
         "poolName",
-        "kubernetes.azure.com/resourceNameSuffix",
         "resourceNameSuffix",
         "kubernetes.azure.com/node-image-version",
         "kubernetes.azure.com/consolidated-additional-properties",

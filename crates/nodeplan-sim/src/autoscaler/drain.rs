@@ -254,3 +254,53 @@ pub fn drain_plan<'p>(
     }
     Ok(plan)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_rule_that_decides_counts() {
+        let web = DrainPod {
+            owner: Owner::Replicated,
+            grace_millis: 30_000,
+            age_millis: 60_000,
+            ..DrainPod::default()
+        };
+        let system = DrainPod { system: true, ..web };
+        let hour = 3_600_000;
+        use Blocking::*;
+        for (pod, expected) in [
+            (web, Drain::Move),
+            (DrainPod { mirror: true, owner: Owner::None, ..web }, Drain::Skip),
+            (DrainPod { deleted_millis_ago: Some(60_000), ..web }, Drain::Move),
+            (DrainPod { deleted_millis_ago: Some(60_001), ..web }, Drain::Skip),
+            (DrainPod { owner: Owner::DaemonSet, ..system }, Drain::Daemon),
+            (DrainPod { owner: Owner::None, ..web }, Drain::Block(NotReplicated)),
+            (DrainPod { owner: Owner::Custom, ..web }, Drain::Block(NotReplicated)),
+            (DrainPod { owner_gone: true, ..web }, Drain::Block(ControllerNotFound)),
+            (DrainPod { replicas: Some(-1), ..web }, Drain::Block(MinReplicasReached)),
+            (DrainPod { owner: Owner::None, terminal: true, ..web }, Drain::Move),
+            (DrainPod { safe_to_evict: SafeToEvict::Yes, ..system }, Drain::Move),
+            (DrainPod { safe_to_evict: SafeToEvict::OnCompletion, ..system }, Drain::Await),
+            (
+                DrainPod { safe_to_evict: SafeToEvict::No, ..web },
+                Drain::Block(NotSafeToEvictAnnotation),
+            ),
+            (system, Drain::Block(UnmovableKubeSystemPod)),
+            (DrainPod { age_millis: hour, ..system }, Drain::Block(UnmovableKubeSystemPod)),
+            (DrainPod { age_millis: hour + 1, ..system }, Drain::Move),
+            (DrainPod { budgets: &[0], ..system }, Drain::Move),
+            (DrainPod { budgets: &[0, 1], ..web }, Drain::Block(NotEnoughPdb)),
+            (DrainPod { local_storage: true, ..web }, Drain::Move),
+        ] {
+            assert_eq!(drain(&pod, &DrainOptions::default(), &[1, 0]), expected, "{pod:?}");
+        }
+        let local = DrainPod { local_storage: true, ..web };
+        let strict = DrainOptions { skip_local: true, ..DrainOptions::default() };
+        assert_eq!(drain(&local, &strict, &[]), Drain::Block(LocalStorageRequested));
+        let for_ever = DrainOptions { system_timeout_millis: None, ..DrainOptions::default() };
+        let old = DrainPod { age_millis: i64::MAX, ..system };
+        assert_eq!(drain(&old, &for_ever, &[]), Drain::Block(UnmovableKubeSystemPod));
+    }
+}

@@ -174,12 +174,9 @@ fn cores(milli: i64) -> f64 {
 
 /// Rounded up to an integer, Go's way on amd64: what is no integer becomes the smallest.
 fn ceiling(value: f64) -> i64 {
+    const TWO_TO_63: f64 = (1u64 << 63) as f64;
     let up = value.ceil();
-    if up >= -9.223_372_036_854_775_8e18 && up < 9.223_372_036_854_775_8e18 {
-        up as i64
-    } else {
-        i64::MIN
-    }
+    if (-TWO_TO_63..TWO_TO_63).contains(&up) { up as i64 } else { i64::MIN }
 }
 
 /// An estimation under way.
@@ -315,5 +312,49 @@ impl Packing<'_, '_> {
         }
         self.last = Some(node);
         node
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::autoscaler::snapshot::Shapes;
+
+    #[test]
+    fn limits_join_to_the_smallest() {
+        for (limits, joined) in [
+            (vec![], 0),
+            (vec![0, 1000], 1000),
+            (vec![1000, 7, 0], 7),
+            (vec![1000, -1, 7], -1),
+            (vec![cluster_limit(10, 8), group_limit([3, -2])], 2),
+            (vec![cluster_limit(10, 10)], -1),
+            (vec![cluster_limit(0, 10), group_limit([-2])], 0),
+        ] {
+            assert_eq!(node_limit(limits.clone()), joined, "{limits:?}");
+        }
+    }
+
+    #[test]
+    fn odd_capacities_make_no_panic() {
+        let pod = PodShape { selects: vec![true], tolerates: vec![true], ..PodShape::default() };
+        let shapes = Shapes::new(vec![pod]);
+        let group = |cpu_milli| PodGroup {
+            shape: 0,
+            count: 3,
+            containers: Amounts::new(cpu_milli, 0),
+            first_container: Amounts::new(cpu_milli, 0),
+        };
+        let node = SnapshotNode { pod_slots: 2, ..SnapshotNode::default() };
+        let template = NodeTemplate { node, capacity: Amounts::default(), pods: Vec::new() };
+        for cpu_milli in [0, 1, i64::MAX] {
+            for fast_path in [false, true] {
+                let mut snapshot = Snapshot::new(&shapes);
+                let groups = [group(cpu_milli), group(0)];
+                let ours = estimate(&mut snapshot, &template, &groups, 0, fast_path);
+                assert_eq!((ours.nodes, ours.scheduled), (3, vec![3, 3]), "{cpu_milli}");
+                assert_eq!(snapshot.nodes(), &[], "the snapshot is as before");
+            }
+        }
     }
 }

@@ -472,3 +472,107 @@ impl<'s> Snapshot<'s> {
         self.reach = Some((shape, self.version, reach));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    use proptest::prelude::*;
+
+    fn shapes() -> Shapes {
+        let pod = |labels: usize| PodShape {
+            requests: Amounts::new(300, 1 << 20),
+            labels,
+            selects: vec![true, labels != 2],
+            tolerates: vec![true; 2],
+            ..PodShape::default()
+        };
+        let apart = Term { key: HOSTNAME, labels: vec![0, 1] };
+        let together = Term { key: 1, labels: vec![0] };
+        let spread = Spread {
+            key: 1,
+            max_skew: 1,
+            min_domains: 1,
+            labels: vec![2],
+            counts_itself: true,
+            honors_affinity: true,
+            honors_taints: false,
+        };
+        Shapes::new(vec![
+            PodShape { anti_affinity: vec![apart], ..pod(0) },
+            PodShape { affinity: vec![together], ..pod(1) },
+            PodShape { spread: vec![spread], host_ports: vec![80], ..pod(2) },
+        ])
+    }
+
+    fn node(zone: u32) -> SnapshotNode {
+        SnapshotNode {
+            allocatable: Amounts::new(1_000, 1 << 30),
+            pod_slots: 5,
+            class: zone as usize % 2,
+            domains: vec![(zone < 3).then_some(zone)],
+            unschedulable: false,
+        }
+    }
+
+    /// Everything that can be asked of a snapshot.
+    fn seen(snapshot: &mut Snapshot<'_>) -> String {
+        let mut all = format!("{:?}", snapshot.nodes());
+        for number in snapshot.nodes().to_vec() {
+            all += &format!("{:?} {:?}", snapshot.pods(number), snapshot.used(number));
+            for shape in 0..3 {
+                all += &format!("{:?}", snapshot.fits(shape, number));
+            }
+        }
+        all
+    }
+
+    #[test]
+    fn pods_that_are_apart_or_together_find_their_nodes() {
+        let shapes = shapes();
+        let mut snapshot = Snapshot::new(&shapes);
+        let (one, other) = (snapshot.add_node(node(0)), snapshot.add_node(node(1)));
+        let placed = |shape| PlacedPod { shape, pod: 0, terminating: false };
+        assert_eq!(snapshot.fits(1, one), Err(Misfit::PodAffinity), "nobody to be with");
+        snapshot.place(one, placed(0));
+        assert_eq!(snapshot.fits(0, one), Err(Misfit::PodAntiAffinity));
+        assert_eq!(snapshot.fits(1, one), Err(Misfit::PodAntiAffinity), "the other one objects");
+        assert_eq!(snapshot.fits(1, other), Err(Misfit::PodAffinity), "another zone");
+        assert_eq!(snapshot.fits(0, other), Ok(()));
+    }
+
+    proptest! {
+        #[test]
+        fn a_rollback_leaves_nothing_behind(
+            before in prop::collection::vec((0u8..4, 0usize..8, 0usize..3), 0..12),
+            after in prop::collection::vec((0u8..4, 0usize..8, 0usize..3), 0..12),
+        ) {
+            let shapes = shapes();
+            let mut snapshot = Snapshot::new(&shapes);
+            let act = |snapshot: &mut Snapshot<'_>, acts: &[(u8, usize, usize)]| {
+                for (act, which, shape) in acts {
+                    let there = snapshot.nodes().get(which % snapshot.nodes().len().max(1));
+                    match (act, there.copied()) {
+                        (0, Some(node)) => snapshot.vacate(node),
+                        (1, Some(node)) => snapshot.remove_node(node),
+                        (2, Some(node)) => {
+                            let terminating = which % 2 == 0;
+                            let shape = *shape;
+                            snapshot.place(node, PlacedPod { shape, pod: *which, terminating });
+                        }
+                        _ => {
+                            snapshot.add_node(node(u32::try_from(*which % 4).expect("small")));
+                        }
+                    }
+                }
+            };
+            act(&mut snapshot, &before);
+            let as_it_was = seen(&mut snapshot);
+            let mark = snapshot.mark();
+            act(&mut snapshot, &after);
+            seen(&mut snapshot);
+            snapshot.rollback(mark);
+            prop_assert_eq!(seen(&mut snapshot), as_it_was);
+        }
+    }
+}
