@@ -32,7 +32,7 @@ use clock::{Clock, Next};
 use nodes::Nodes;
 use pods::Pods;
 use record::Record;
-use schedule::Walk;
+use schedule::Binder;
 
 /// Length of an interval of traffic and metrics (metrics-server's default resolution).
 pub const INTERVAL_MILLIS: u64 = 15_000;
@@ -109,9 +109,7 @@ struct World<'a> {
     call_order: Vec<usize>,
     /// Pods without a node, in the order in which they are tried.
     pending: Vec<u32>,
-    /// Nodes that may take pods, in the scheduler's order.
-    open: Vec<u32>,
-    walk: Walk,
+    binder: Binder,
     ties: Stream,
     boots: Stream,
     /// Whether pending pods should be tried again.
@@ -143,6 +141,7 @@ pub fn simulate(
     };
     let nodes = Nodes::new(problem, plan, scenario);
     let apps = App::all(problem, scenario);
+    let binder = Binder::new(apps.iter().map(|app| app.ask), &nodes);
     let mut world = World {
         scenario,
         clock: Clock::default(),
@@ -154,8 +153,7 @@ pub fn simulate(
         apps,
         call_order,
         pending: Vec::new(),
-        open: Vec::new(),
-        walk: Walk::default(),
+        binder,
         ties: Stream::new(scenario.seed, "scheduler ties", ""),
         boots: Stream::new(scenario.seed, "node provisioning", ""),
         stirred: false,

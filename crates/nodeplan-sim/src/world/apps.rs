@@ -6,7 +6,7 @@ use nodeplan_model::scenario::Scenario;
 use crate::random::Stream;
 
 use super::scale_pods::Scaler;
-use super::schedule::{Ask, Spread};
+use super::schedule::Ask;
 
 /// One workload.
 #[derive(Debug)]
@@ -25,8 +25,6 @@ pub struct App {
     pub ready: u32,
     /// Pods of it on a node, by node; ending ones do not count.
     pub on_node: Vec<u16>,
-    /// Pods by zone, likewise.
-    pub spread: Spread,
     /// Arrivals.
     pub arrivals: Stream,
     /// Its HorizontalPodAutoscaler.
@@ -63,7 +61,6 @@ impl App {
             live: Vec::new(),
             ready: 0,
             on_node: Vec::new(),
-            spread: Spread::default(),
             arrivals: Stream::new(scenario.seed, "arrivals", &workload.full_name()),
             scaler: scenario.scaling[index].as_ref().map(Scaler::new),
             rollout: None,
@@ -71,21 +68,19 @@ impl App {
         .collect()
     }
 
-    /// Counts a pod on a node of a zone.
-    pub fn enter(&mut self, node: u32, zone: u8) {
+    /// Counts a pod on a node.
+    pub fn enter(&mut self, node: u32) {
         if self.on_node.len() <= node as usize {
             self.on_node.resize(node as usize + 1, 0);
         }
         let count = &mut self.on_node[node as usize];
         *count = count.saturating_add(1);
-        self.spread.zones[zone as usize] += 1;
     }
 
     /// No longer counts a pod there.
-    pub fn leave(&mut self, node: u32, zone: u8) {
+    pub fn leave(&mut self, node: u32) {
         let count = &mut self.on_node[node as usize];
         *count = count.saturating_sub(1);
-        self.spread.zones[zone as usize] -= 1;
     }
 
     /// How many of its pods are on a node.

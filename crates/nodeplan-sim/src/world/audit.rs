@@ -5,7 +5,6 @@
 use super::World;
 use super::nodes::NodePhase;
 use super::pods::{NOWHERE, Phase};
-use super::schedule::unset;
 
 impl World<'_> {
     /// Panics where a law of conservation does not hold.
@@ -19,19 +18,21 @@ impl World<'_> {
         for pool in &self.nodes.pools {
             for &id in &pool.live {
                 let node = &self.nodes.all[id as usize];
-                let (mut cpu, mut memory, mut extra) = (0, 0, (0, 0));
+                let (mut cpu, mut memory) = (0, 0);
                 for &pod in &node.pods {
                     assert_eq!(self.pods[pod].node, id, "pod {pod} knows its node");
                     assert_ne!(self.pods[pod].phase, Phase::Gone, "pod {pod} is not gone");
                     let ask = self.apps[self.pods[pod].app as usize].ask;
                     cpu += ask.cpu;
                     memory += ask.memory;
-                    let (more_cpu, more_memory) = unset(ask.cpu, ask.memory);
-                    extra = (extra.0 + more_cpu, extra.1 + more_memory);
                 }
                 assert_eq!(node.free_cpu + cpu, pool.cpu, "CPU of node {id}");
                 assert_eq!(node.free_memory + memory, pool.memory, "memory of node {id}");
                 assert_eq!(node.free_pods + node.pods.len() as u64, pool.slots, "slots of {id}");
+                if let Some(known) = self.binder.requested(id) {
+                    let (all_cpu, all_memory) = (cpu + pool.addon_cpu, memory + pool.addon_memory);
+                    assert_eq!(known, (all_cpu as i64, all_memory as i64), "scheduler's node {id}");
+                }
                 if matches!(node.phase, NodePhase::Down | NodePhase::Deleting) {
                     assert!(node.pods.is_empty(), "node {id} serves nobody");
                 }
@@ -52,7 +53,8 @@ impl World<'_> {
             }
             assert_eq!(app.ready, ready, "ready pods of workload {index}");
             let placed = app.live.iter().filter(|&&id| self.pods[id].node != NOWHERE).count();
-            assert_eq!(app.spread.zones.iter().sum::<u32>() as usize, placed);
+            let counted: usize = app.on_node.iter().map(|count| usize::from(*count)).sum();
+            assert_eq!(counted, placed, "pods of workload {index} by node");
             if app.rollout.is_none() {
                 assert_eq!(app.live.len(), app.wanted as usize, "replicas of workload {index}");
             }

@@ -43,8 +43,12 @@ impl World<'_> {
 
     /// Nodes that are Ready and of a kind, oldest first.
     fn ready_nodes(&self, of_kind: impl Fn(&super::nodes::Node) -> bool) -> Vec<u32> {
-        let mut found: Vec<u32> =
-            self.open.iter().copied().filter(|&id| of_kind(&self.nodes.all[id as usize])).collect();
+        let live = self.nodes.pools.iter().flat_map(|pool| pool.live.iter().copied());
+        let ready = |id: &u32| {
+            let node = &self.nodes.all[*id as usize];
+            node.phase == NodePhase::Ready && of_kind(node)
+        };
+        let mut found: Vec<u32> = live.filter(ready).collect();
         found.sort_unstable();
         found
     }
@@ -60,8 +64,8 @@ impl World<'_> {
         let from = self.nodes.pools[pool as usize].live.len() as u32;
         self.nodes.all[id as usize].phase = NodePhase::Down;
         self.nodes.all[id as usize].turned = now;
-        self.reopen();
         self.lose_pods(id, reason);
+        self.binder.close(id);
         self.decide(Decision {
             at_millis: now,
             actor: Actor::Scenario,
@@ -83,7 +87,7 @@ impl World<'_> {
         }
         node.phase = NodePhase::Draining;
         node.turned = now;
-        self.reopen();
+        self.binder.cordon(id);
         for pod in self.nodes.all[id as usize].pods.clone() {
             self.evict(pod, reason);
         }

@@ -7,7 +7,6 @@ use super::World;
 use super::clock::Next;
 use super::nodes::NodePhase;
 use super::pods::{NOWHERE, Phase};
-use super::schedule::unset;
 
 /// How long a pod takes to end once it is told to: requests inside are answered, the kubelet
 /// reports.
@@ -109,7 +108,10 @@ impl World<'_> {
             self.pods[id].phase = Phase::Gone;
             return;
         }
-        row.leave(node, self.nodes.all[node as usize].zone);
+        row.leave(node);
+        if let Some(known) = self.pods[id].bound_as {
+            self.binder.ending(known);
+        }
         self.clock.at(now + grace, Next::PodGone(id));
     }
 
@@ -127,10 +129,10 @@ impl World<'_> {
         place.free_cpu += ask.cpu;
         place.free_memory += ask.memory;
         place.free_pods += 1;
-        let (cpu, memory) = unset(ask.cpu, ask.memory);
-        place.unset_cpu -= cpu;
-        place.unset_memory -= memory;
         place.pods.retain(|&other| other != id);
+        if let Some(known) = self.pods[id].bound_as.take() {
+            self.binder.free(known);
+        }
         self.stirred = true;
     }
 
@@ -179,22 +181,33 @@ impl World<'_> {
             if refused[app] {
                 return true;
             }
-            let row = &self.apps[app];
-            let found = self.walk.pick(
-                row.ask,
-                &self.open,
-                &self.nodes,
-                |node| row.same(node),
-                &row.spread,
-                &mut self.ties,
-            );
-            match found {
-                Ok(node) => self.bind(id, node),
-                Err(_) => refused[app] = true,
+            match self.binder.pick(app as u32, id, &mut self.ties) {
+                Some(node) => self.bind(id, node),
+                None => {
+                    refused[app] = true;
+                    if self.pods[id].created == self.clock.now() {
+                        self.refused(app as u32);
+                    }
+                }
             }
             refused[app]
         });
         self.pending = waiting;
+    }
+
+    /// Notes that a new pod found no node.
+    fn refused(&mut self, app: u32) {
+        let row = &self.apps[app as usize];
+        let live = row.live.len() as u32;
+        self.decide(Decision {
+            at_millis: self.clock.now(),
+            actor: Actor::Scheduler,
+            workload: Some(app),
+            pool: None,
+            from: live,
+            to: live,
+            reason: self.binder.why(app),
+        });
     }
 
     /// Binds a pod to a node; it starts there.
@@ -206,17 +219,15 @@ impl World<'_> {
         place.free_cpu -= ask.cpu;
         place.free_memory -= ask.memory;
         place.free_pods -= 1;
-        let (cpu, memory) = unset(ask.cpu, ask.memory);
-        place.unset_cpu += cpu;
-        place.unset_memory += memory;
         place.pods.push(id);
         let word = &mut place.images[app as usize / 64];
         let held = *word >> (app % 64) & 1 == 1;
         *word |= 1 << (app % 64);
-        let zone = place.zone;
-        self.apps[app as usize].enter(node, zone);
+        self.apps[app as usize].enter(node);
+        let bound_as = self.binder.bind(app, node, now);
         let pod = &mut self.pods[id];
         pod.node = node;
+        pod.bound_as = Some(bound_as);
         pod.phase = Phase::Starting;
         pod.bound = now;
         pod.turned = now;
@@ -306,27 +317,7 @@ impl World<'_> {
         let node = &mut self.nodes.all[id as usize];
         node.phase = NodePhase::Ready;
         node.turned = self.clock.now();
-        self.reopen();
-    }
-
-    /// Writes the list of open nodes anew, in the order of the scheduler's node tree: zones take
-    /// turns.
-    pub(super) fn reopen(&mut self) {
-        let mut zones: [Vec<u32>; 4] = Default::default();
-        let mut live: Vec<u32> =
-            self.nodes.pools.iter().flat_map(|pool| pool.live.clone()).collect();
-        live.sort_unstable();
-        for id in live {
-            let node = &self.nodes.all[id as usize];
-            if node.phase == NodePhase::Ready {
-                zones[node.zone as usize].push(id);
-            }
-        }
-        self.open.clear();
-        let longest = zones.iter().map(Vec::len).max().unwrap_or(0);
-        for row in 0..longest {
-            self.open.extend(zones.iter().filter_map(|zone| zone.get(row)));
-        }
+        self.binder.open(id, &self.nodes.all[id as usize], &self.nodes);
         self.stirred = true;
     }
 
@@ -342,8 +333,8 @@ impl World<'_> {
         let pool = node.pool as usize;
         self.nodes.pools[pool].target = self.nodes.pools[pool].target.saturating_sub(1);
         self.lose_pods(id, "node is deleted");
+        self.binder.close(id);
         self.clock.at(now + self.scenario.times.delete_millis, Next::NodeGone(id));
-        self.reopen();
     }
 
     /// Every pod of a node is lost at once; controllers make new ones.

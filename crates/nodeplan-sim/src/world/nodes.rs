@@ -45,10 +45,6 @@ pub struct Node {
     pub free_pods: u64,
     /// Credits of a burstable machine: milli-cores above its baseline × milliseconds.
     pub credits: u64,
-    /// CPU that pods without a request count as, milli-cores.
-    pub unset_cpu: u64,
-    /// Memory likewise, bytes.
-    pub unset_memory: u64,
     /// Pods on it, in order of binding.
     pub pods: Vec<u32>,
     /// Workloads whose image it holds, one bit each.
@@ -193,8 +189,6 @@ impl Nodes {
             free_memory: row.memory,
             free_pods: row.slots,
             credits: row.baseline.map_or(0, |baseline| baseline.initial),
-            unset_cpu: 0,
-            unset_memory: 0,
             pods: Vec::new(),
             images: vec![0; self.workloads.div_ceil(64)],
         });

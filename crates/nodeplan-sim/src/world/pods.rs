@@ -1,6 +1,7 @@
 //! Pods: flat tables, one row per pod that ever was; an id is a row.
 
 use crate::kubelet::BackOff;
+use crate::scheduler::PodId;
 
 /// No node.
 pub const NOWHERE: u32 = u32::MAX;
@@ -29,6 +30,8 @@ pub struct Pod {
     pub app: u32,
     /// Its node, or [`NOWHERE`].
     pub node: u32,
+    /// What the scheduler calls it, while it has a node.
+    pub bound_as: Option<PodId>,
     /// Its phase.
     pub phase: Phase,
     /// When it was created.
@@ -57,6 +60,7 @@ impl Pods {
         self.rows.push(Pod {
             app,
             node: NOWHERE,
+            bound_as: None,
             phase: Phase::Pending,
             created: now,
             bound: now,

@@ -288,7 +288,7 @@ impl World<'_> {
                 let from = self.nodes.pools[pool].target;
                 self.nodes.all[node as usize].phase = NodePhase::Draining;
                 self.nodes.all[node as usize].turned = now;
-                self.reopen();
+                self.binder.cordon(node);
                 let reason = if drain {
                     "node is unneeded, its pods fit elsewhere"
                 } else {

@@ -1,24 +1,28 @@
-//! Binds pending pods: the default profile of the kube-scheduler over flat tables, for what pods
-//! of this world have: requests, pools that admit them, at most so many to a node, and the default
-//! spreading of a Deployment. Every other plugin gives all nodes the same and is left out. The
-//! general scheduler of [`crate::scheduler`] is the slow and obvious version.
+//! The kube-scheduler of the world: its cache of nodes and pods, kept in step with the world's
+//! tables, and one cycle per pod.
+//!
+//! What a pod of this world asks of the scheduler: requests, pools that admit it (as required
+//! node affinity), at most so many of its workload to a node (as places of an extended resource)
+//! and the default spreading of a Deployment.
 
 use crate::random::Stream;
+use crate::scheduler::{
+    Cluster, Cycle, Demand, Life, NodeId, NodeSpec, NodeTerm, Operator, Outcome, Pending, PodId,
+    PodTemplate, Requirement, Selector, Symbol, TemplateId, fit_error, labels, schedule_one,
+};
 
-use super::nodes::{Node, NodePhase, Nodes};
+use super::nodes::{Node, Nodes};
 
 /// CPU that a container without a request counts as when nodes are scored, milli-cores
 /// (`pkg/scheduler/util/pod_resources.go`).
-const UNSET_CPU: u64 = 100;
+const UNSET_CPU: i64 = 100;
 /// Memory likewise, bytes.
-const UNSET_MEMORY: u64 = 200 << 20;
-/// Nodes below which all are looked at (`schedule_one.go numFeasibleNodesToFind`).
-const FEW_NODES: usize = 100;
+const UNSET_MEMORY: i64 = 200 << 20;
 
-/// What the scheduler sees of a pod.
+/// What a workload's pods ask for.
 #[derive(Clone, Copy, Debug)]
 pub struct Ask {
-    /// Its workload.
+    /// The workload.
     pub app: u32,
     /// Requested CPU, milli-cores.
     pub cpu: u64,
@@ -28,187 +32,194 @@ pub struct Ask {
     pub per_node: u32,
 }
 
-/// Why a pod found no node, in the scheduler's terms.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Refusals {
-    /// Nodes whose taints or labels do not admit it.
-    pub affinity: u32,
-    /// Nodes with too many pods.
-    pub pods: u32,
-    /// Nodes with too little CPU.
-    pub cpu: u32,
-    /// Nodes with too little memory.
-    pub memory: u32,
-    /// Nodes that already hold as many of its kind as they may.
-    pub anti_affinity: u32,
-}
-
-/// Work space of the scheduler, and where its walk over nodes stands.
+/// The scheduler and what it knows.
 #[derive(Debug, Default)]
-pub struct Walk {
-    start: usize,
-    feasible: Vec<u32>,
-    raw: Vec<i64>,
-    scores: Vec<i64>,
+pub struct Binder {
+    cluster: Cluster,
+    cycle: Cycle,
+    /// By workload.
+    templates: Vec<TemplateId>,
+    /// Add-ons of a node, as one pod, by pool.
+    addons: Vec<TemplateId>,
+    /// Places on a node, by extended resource.
+    places: Vec<i64>,
+    /// Place among extended resources, by workload, where it has one.
+    limited: Vec<Option<u32>>,
+    /// The scheduler's node of each of the world's.
+    nodes: Vec<Option<NodeId>>,
+    /// The world's node of each of the scheduler's.
+    back: Vec<u32>,
+    keys: Keys,
 }
 
-/// The share of a resource that is free after the pod, in percent
-/// (`least_allocated.go leastRequestedScore`).
-fn least(allocatable: u64, requested: u64) -> i64 {
-    if allocatable == 0 || requested > allocatable {
-        return 0;
+/// Interned label keys.
+#[derive(Clone, Copy, Debug, Default)]
+struct Keys {
+    pool: Symbol,
+    zone: Symbol,
+    host: Symbol,
+    app: Symbol,
+}
+
+/// An amount as the API's signed integer.
+fn amount(amount: u64) -> i64 {
+    i64::try_from(amount).unwrap_or(i64::MAX / 4)
+}
+
+impl Binder {
+    /// A scheduler that knows these workloads and no node.
+    pub fn new(asks: impl Iterator<Item = Ask>, nodes: &Nodes) -> Self {
+        let mut binder = Self::default();
+        let names = &mut binder.cluster.names;
+        binder.keys = Keys {
+            pool: names.intern("kubernetes.azure.com/agentpool"),
+            zone: names.intern("topology.kubernetes.io/zone"),
+            host: names.intern("kubernetes.io/hostname"),
+            app: names.intern("app"),
+        };
+        for ask in asks {
+            let template = binder.template(ask, nodes);
+            binder.templates.push(binder.cluster.register(template));
+        }
+        for pool in &nodes.pools {
+            let (cpu, memory) = (amount(pool.addon_cpu), amount(pool.addon_memory));
+            let demand = Demand {
+                cpu_milli: cpu,
+                memory,
+                scored_cpu_milli: cpu,
+                scored_memory: memory,
+                ..Demand::default()
+            };
+            let template = PodTemplate { demand, ..PodTemplate::default() };
+            binder.addons.push(binder.cluster.register(template));
+        }
+        binder
     }
-    ((allocatable - requested) * 100 / allocatable) as i64
-}
 
-/// How even CPU and memory are used, in percent (`balanced_allocation.go`).
-fn balance(cpu: (u64, u64), memory: (u64, u64)) -> i64 {
-    let share = |(requested, allocatable): (u64, u64)| -> f64 {
-        if allocatable == 0 { 1.0 } else { (requested as f64 / allocatable as f64).min(1.0) }
-    };
-    let deviation = libm::fabs(share(cpu) - share(memory)) / 2.0;
-    ((1.0 - deviation) * 100.0) as i64
-}
+    /// The template of a workload's pods.
+    fn template(&mut self, ask: Ask, nodes: &Nodes) -> PodTemplate {
+        let limited = (ask.per_node < u32::MAX).then_some(self.places.len() as u32);
+        if limited.is_some() {
+            self.places.push(i64::from(ask.per_node));
+            self.cluster.extended.push(format!("places of workload {}", ask.app));
+        }
+        self.limited.push(limited);
+        let names = &mut self.cluster.names;
+        let label = (self.keys.app, names.intern(&format!("workload {}", ask.app)));
+        let admitted = (0..nodes.pools.len() as u32).filter(|&pool| nodes.admits(pool, ask.app));
+        let values = admitted.map(|pool| names.intern(&format!("pool {pool}"))).collect();
+        let counted = |amount: i64, unset: i64| if amount == 0 { unset } else { amount };
+        let (cpu, memory) = (amount(ask.cpu), amount(ask.memory));
+        PodTemplate {
+            labels: labels([label]),
+            demand: Demand {
+                cpu_milli: cpu,
+                memory,
+                scored_cpu_milli: counted(cpu, UNSET_CPU),
+                scored_memory: counted(memory, UNSET_MEMORY),
+                extended: limited.into_iter().map(|index| (index, 1)).collect(),
+                ..Demand::default()
+            },
+            node_required: Some(vec![NodeTerm {
+                labels: vec![Requirement { key: self.keys.pool, operator: Operator::In, values }],
+                names: Vec::new(),
+            }]),
+            default_spread: Some(Selector::of_labels(&[label])),
+            ..PodTemplate::default()
+        }
+    }
 
-/// Counts of pods of one workload, by node and zone; ending pods do not count.
-#[derive(Debug, Default)]
-pub struct Spread {
-    /// By zone, index 0 unused.
-    pub zones: [u32; 4],
-}
+    /// A node may take pods.
+    pub fn open(&mut self, id: u32, node: &Node, nodes: &Nodes) {
+        let pool = &nodes.pools[node.pool as usize];
+        let names = &mut self.cluster.names;
+        let name = names.intern(&format!("node {id}"));
+        let spec = NodeSpec {
+            name,
+            labels: labels([
+                (self.keys.host, name),
+                (self.keys.pool, names.intern(&format!("pool {}", node.pool))),
+                (self.keys.zone, names.intern(&format!("zone {}", node.zone))),
+            ]),
+            taints: Vec::new(),
+            unschedulable: false,
+            cpu_milli: amount(pool.cpu.saturating_add(pool.addon_cpu)),
+            memory: amount(pool.memory.saturating_add(pool.addon_memory)),
+            ephemeral: 0,
+            pods: amount(pool.slots.saturating_add(1)),
+            disks: None,
+            extended: self.places.clone(),
+        };
+        let known = self.cluster.add_node(spec);
+        self.cluster.add_pod(self.addons[node.pool as usize], known, 0);
+        if self.nodes.len() <= id as usize {
+            self.nodes.resize(id as usize + 1, None);
+        }
+        if self.back.len() <= known.0 as usize {
+            self.back.resize(known.0 as usize + 1, u32::MAX);
+        }
+        self.nodes[id as usize] = Some(known);
+        self.back[known.0 as usize] = id;
+    }
 
-impl Walk {
-    /// The node for a pod, or why there is none. `order` holds the nodes that may take pods, in
-    /// the order of the scheduler's cache; `same` tells how many pods of the workload are on a
-    /// node.
-    pub fn pick(
-        &mut self,
-        ask: Ask,
-        order: &[u32],
-        nodes: &Nodes,
-        same: impl Fn(u32) -> u32,
-        spread: &Spread,
-        ties: &mut Stream,
-    ) -> Result<u32, Refusals> {
-        let wanted = wanted_nodes(order.len());
-        self.feasible.clear();
-        let mut refusals = Refusals::default();
-        let mut seen = 0;
-        for step in 0..order.len() {
-            let id = order[(self.start + step) % order.len()];
-            match refuses(ask, &nodes.all[id as usize], nodes, same(id)) {
-                None if self.feasible.len() == wanted => break,
-                None => self.feasible.push(id),
-                Some(reason) => reason(&mut refusals),
+    /// A node takes no more pods; those on it stay.
+    pub fn cordon(&mut self, id: u32) {
+        if let Some(known) = self.known(id) {
+            let spec = NodeSpec { unschedulable: true, ..self.cluster.node(known).clone() };
+            self.cluster.update_node(known, spec);
+        }
+    }
+
+    /// A node is gone or does not answer; its pods are lost already.
+    pub fn close(&mut self, id: u32) {
+        if let Some(known) = self.known(id) {
+            self.cluster.remove_node(known);
+            self.nodes[id as usize] = None;
+        }
+    }
+
+    fn known(&self, id: u32) -> Option<NodeId> {
+        self.nodes.get(id as usize).copied().flatten()
+    }
+
+    /// The node for a pod of a workload; of several best ones any.
+    pub fn pick(&mut self, app: u32, pod: u32, ties: &mut Stream) -> Option<u32> {
+        let pending = Pending::of(self.templates[app as usize], u64::from(pod));
+        match schedule_one(&self.cluster, &pending, &mut self.cycle) {
+            Outcome::Unschedulable => None,
+            Outcome::Placed(_) => {
+                let best = &self.cycle.best;
+                let nth = if best.len() > 1 { ties.below(best.len() as u32) } else { 0 };
+                Some(self.back[best[nth as usize].0 as usize])
             }
-            seen += 1;
-        }
-        if !order.is_empty() {
-            self.start = (self.start + seen) % order.len();
-        }
-        match self.feasible[..] {
-            [] => Err(refusals),
-            [only] => Ok(only),
-            _ => Ok(self.best(ask, nodes, same, spread, ties)),
         }
     }
 
-    /// The best of the feasible nodes; equals are drawn among.
-    fn best(
-        &mut self,
-        ask: Ask,
-        nodes: &Nodes,
-        same: impl Fn(u32) -> u32,
-        spread: &Spread,
-        ties: &mut Stream,
-    ) -> u32 {
-        self.scores.clear();
-        for &id in &self.feasible {
-            let node = &nodes.all[id as usize];
-            self.scores.push(room_score(ask, node, nodes));
-        }
-        self.spread_scores(nodes, same, spread);
-        let top = *self.scores.iter().max().expect("there are feasible nodes");
-        let equal = self.scores.iter().filter(|score| **score == top).count() as u32;
-        let nth = if equal > 1 { ties.below(equal) } else { 0 };
-        let of_top = self.feasible.iter().zip(&self.scores).filter(|(_, score)| **score == top);
-        *of_top.map(|(id, _)| id).nth(nth as usize).expect("one of the equals is drawn")
+    /// Why the last pod found no node.
+    pub fn why(&self, app: u32) -> String {
+        fit_error(&self.cluster, self.templates[app as usize], &self.cycle.rejected)
     }
 
-    /// Adds twice the normalised spreading score (`podtopologyspread/scoring.go`, system
-    /// defaults: hostname with skew 3, zone with skew 5).
-    fn spread_scores(&mut self, nodes: &Nodes, same: impl Fn(u32) -> u32, spread: &Spread) {
-        let mut in_zone = [false; 4];
-        for &id in &self.feasible {
-            in_zone[nodes.all[id as usize].zone as usize] = true;
-        }
-        let zones = in_zone.iter().filter(|seen| **seen).count();
-        let host_weight = libm::log((self.feasible.len() + 2) as f64);
-        let zone_weight = libm::log((zones + 2) as f64);
-        self.raw.clear();
-        for &id in &self.feasible {
-            let zone = nodes.all[id as usize].zone as usize;
-            let host = f64::from(same(id)) * host_weight + 2.0;
-            let score = host + (f64::from(spread.zones[zone]) * zone_weight + 4.0);
-            self.raw.push(libm::round(score) as i64);
-        }
-        let most = *self.raw.iter().max().expect("there are feasible nodes");
-        let least = *self.raw.iter().min().expect("there are feasible nodes");
-        for (score, raw) in self.scores.iter_mut().zip(&self.raw) {
-            let normal = if most == 0 { 100 } else { 100 * (most + least - raw) / most };
-            *score += 2 * normal;
-        }
+    /// A pod is bound.
+    pub fn bind(&mut self, app: u32, node: u32, now: u64) -> PodId {
+        let known = self.known(node).expect("pods are bound to open nodes");
+        self.cluster.add_pod(self.templates[app as usize], known, now as i64)
     }
-}
 
-/// How many feasible nodes end the walk (`schedule_one.go numFeasibleNodesToFind`).
-fn wanted_nodes(nodes: usize) -> usize {
-    if nodes < FEW_NODES {
-        return nodes.max(1);
+    /// A pod ends: it no longer counts for spreading.
+    pub fn ending(&mut self, pod: PodId) {
+        self.cluster.set_life(pod, Life::Terminating);
     }
-    let percent = 50_usize.saturating_sub(nodes / 125).max(5);
-    (nodes * percent / 100).max(FEW_NODES)
-}
 
-/// Counts one refusal.
-type Count = fn(&mut Refusals);
+    /// A pod is gone.
+    pub fn free(&mut self, pod: PodId) {
+        self.cluster.remove_pod(pod);
+    }
 
-/// The first plugin that refuses a node.
-fn refuses(ask: Ask, node: &Node, nodes: &Nodes, same: u32) -> Option<Count> {
-    debug_assert!(node.phase == NodePhase::Ready);
-    if !nodes.admits(node.pool, ask.app) {
-        return Some(|refusals| refusals.affinity += 1);
+    /// Requested CPU and memory of a node, as the scheduler counts them; for the audit.
+    #[cfg(test)]
+    pub fn requested(&self, id: u32) -> Option<(i64, i64)> {
+        let usage = self.cluster.usage(self.known(id)?);
+        Some((usage.cpu_used, usage.memory_used))
     }
-    if node.free_pods == 0 {
-        return Some(|refusals| refusals.pods += 1);
-    }
-    if ask.cpu > node.free_cpu {
-        return Some(|refusals| refusals.cpu += 1);
-    }
-    if ask.memory > node.free_memory {
-        return Some(|refusals| refusals.memory += 1);
-    }
-    (same >= ask.per_node).then_some(|refusals| refusals.anti_affinity += 1)
-}
-
-/// Least allocated and balanced allocation, weight 1 each.
-fn room_score(ask: Ask, node: &Node, nodes: &Nodes) -> i64 {
-    let pool = &nodes.pools[node.pool as usize];
-    let (cpu, memory) = (pool.cpu + pool.addon_cpu, pool.memory + pool.addon_memory);
-    let (used_cpu, used_memory) = (cpu - node.free_cpu, memory - node.free_memory);
-    let counted = |amount: u64, unset: u64| if amount == 0 { unset } else { amount };
-    let with_cpu = used_cpu + node.unset_cpu + counted(ask.cpu, UNSET_CPU);
-    let with_memory = used_memory + node.unset_memory + counted(ask.memory, UNSET_MEMORY);
-    let fit = (least(cpu, with_cpu) + least(memory, with_memory)) / 2;
-    if ask.cpu == 0 && ask.memory == 0 {
-        return fit;
-    }
-    let with = balance((used_cpu + ask.cpu, cpu), (used_memory + ask.memory, memory));
-    let without = balance((used_cpu, cpu), (used_memory, memory));
-    fit + 50 + (50 + with - without) / 2
-}
-
-/// What a pod without requests adds to a node's score, CPU and memory.
-pub fn unset(cpu: u64, memory: u64) -> (u64, u64) {
-    (if cpu == 0 { UNSET_CPU } else { 0 }, if memory == 0 { UNSET_MEMORY } else { 0 })
 }
