@@ -1,6 +1,8 @@
 //! Balancing a scale-up over similar node groups, and which groups are similar
 //! (`processors/nodegroupset/balancing_processor.go`, `compare_nodegroups.go`).
 
+use crate::autoscaler::pattern_sort;
+
 /// A node group that may take a share of a scale-up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct GroupSize {
@@ -25,8 +27,7 @@ pub struct Growth {
 
 /// Shares new nodes among groups so that the smallest grow first: upstream's
 /// `BalanceScaleUpBetweenGroups`. Groups that keep their size are left out; the order is
-/// upstream's, full groups first. Equal sizes keep the order of the list (upstream sorts
-/// unstably beyond twelve groups).
+/// upstream's, full groups first; equal sizes land where Go's sort puts them.
 pub fn balance(groups: &[GroupSize], new_nodes: i64) -> Vec<Growth> {
     let mut shares: Vec<Growth> = groups
         .iter()
@@ -43,7 +44,7 @@ pub fn balance(groups: &[GroupSize], new_nodes: i64) -> Vec<Growth> {
         .iter()
         .fold(0i64, |room, share| room.saturating_add(share.max.saturating_sub(share.current)));
     let mut left = new_nodes.min(room);
-    shares.sort_by_key(|share| share.current);
+    pattern_sort::sort(&mut shares, |one, other| one.current < other.current);
     let (mut start, mut at) = (0, 0);
     while left > 0 {
         // A group with room exists at or after `start`: `left` never exceeds the room, and every

@@ -1,6 +1,7 @@
 //! How many nodes of a group pending pods need (`estimator/binpacking_estimator.go`,
 //! `decreasing_pod_orderer.go`, `threshold_based_limiter.go`).
 
+use crate::autoscaler::pattern_sort;
 use crate::autoscaler::snapshot::{
     Amounts, HOSTNAME, Misfit, PlacedPod, PodShape, Snapshot, SnapshotNode,
 };
@@ -67,8 +68,8 @@ pub fn group_limit(room: impl IntoIterator<Item = i64>) -> i64 {
 }
 
 /// How many nodes the groups need and which pods then fit. Changes nothing in the snapshot but
-/// where its next search starts. Groups that score equal keep their order (upstream sorts
-/// unstably beyond twelve).
+/// where its next search starts. Groups that score equal land where Go's sort puts
+/// them.
 pub fn estimate(
     snapshot: &mut Snapshot<'_>,
     template: &NodeTemplate,
@@ -78,7 +79,7 @@ pub fn estimate(
 ) -> Estimate {
     let mut order: Vec<usize> = (0..groups.len()).collect();
     let scores: Vec<f64> = groups.iter().map(|group| size_score(group, template)).collect();
-    order.sort_by(|one, other| scores[*other].total_cmp(&scores[*one]));
+    pattern_sort::sort(&mut order, |one, other| scores[*one] > scores[*other]);
     let mut fast = None;
     if fast_path {
         let ordered: Vec<PodGroup> = order.iter().map(|group| groups[*group]).collect();
