@@ -3,6 +3,7 @@
 //! Everything here mirrors the component of the same name in kubernetes/autoscaler and is a
 //! function of what it is given: groups, nodes and pods are indices, amounts are integers.
 
+pub mod actuator;
 pub mod backoff;
 pub mod balance;
 pub mod cloud;
