@@ -60,6 +60,8 @@ pub enum Command {
     Optimize(Box<OptimizeArgs>),
     /// Solve published packing instances, one line each
     Pack(PackArgs),
+    /// Run a plan under traffic: autoscalers, scheduler and kubelet over time, cost and service
+    Simulate(Box<SimulateArgs>),
     /// Check a plan file: is the plan legal, is its bound true
     Verify(VerifyArgs),
     /// Check a workloads file and solve nothing
@@ -272,6 +274,83 @@ pub struct PackArgs {
     /// Folder for one plan file per instance
     #[arg(long, env = "NODEPLAN_PLANS", value_name = "DIR")]
     pub plans: Option<PathBuf>,
+}
+
+/// What a number of a traffic file is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum TrafficUnit {
+    /// Arrivals within the step
+    #[default]
+    Count,
+    /// Arrivals a second
+    Rate,
+}
+
+/// What stands where a row or number of a traffic file is missing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum TrafficGaps {
+    /// The line between the neighbours
+    #[default]
+    Linear,
+    /// The number before
+    Hold,
+    /// Zero
+    Zero,
+    /// A fault
+    Error,
+}
+
+/// `simulate`.
+#[derive(Clone, Debug, Args)]
+pub struct SimulateArgs {
+    /// Plan file
+    #[arg(value_name = "PLAN")]
+    pub plan: PathBuf,
+    /// Traffic, CSV: timestamp_s (or RFC 3339 timestamp) and columns of numbers; may be repeated
+    #[arg(short, long, env = "NODEPLAN_TRAFFIC", value_name = "FILE", value_delimiter = ',')]
+    pub traffic: Vec<PathBuf>,
+    /// Who takes which column, WORKLOAD=COLUMN or WORKLOAD=COLUMN*FACTOR; may be repeated
+    #[arg(short, long, env = "NODEPLAN_MAP", value_name = "MAP", value_delimiter = ',')]
+    pub map: Vec<String>,
+    /// Numbers of traffic: count per step, or rate per second
+    #[arg(long, env = "NODEPLAN_UNIT", value_enum, default_value = "count")]
+    pub unit: TrafficUnit,
+    /// What stands where traffic is missing
+    #[arg(long, env = "NODEPLAN_GAPS", value_enum, default_value = "linear")]
+    pub gaps: TrafficGaps,
+    /// Factor on traffic, or peak-to-max: so much that the peak needs the most replicas
+    #[arg(long, env = "NODEPLAN_SCALE", value_name = "FACTOR|peak-to-max")]
+    pub scale: Option<String>,
+    /// What a request costs, where it comes from, objectives, YAML
+    #[arg(short, long, env = "NODEPLAN_LOAD", value_name = "FILE")]
+    pub load: Option<PathBuf>,
+    /// Length, autoscalers, pools, failures, made-up traffic, YAML
+    #[arg(short, long, env = "NODEPLAN_SCENARIO", value_name = "FILE")]
+    pub scenario: Option<PathBuf>,
+    /// Seed, before the scenario's [default: 1]
+    #[arg(long, env = "NODEPLAN_SEED", value_name = "N")]
+    pub seed: Option<u64>,
+    /// Length of the run, 24h, before the scenario's [default: that of the traffic]
+    #[arg(long, env = "NODEPLAN_HORIZON", value_name = "TIME")]
+    pub horizon: Option<String>,
+    /// Length of a sample of the timeline, 1m, before the scenario's
+    #[arg(long, env = "NODEPLAN_SAMPLE", value_name = "TIME")]
+    pub sample: Option<String>,
+    /// Runs of as many seeds, for means and confidence intervals
+    #[arg(long, env = "NODEPLAN_RUNS", value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub runs: Option<u32>,
+    /// Why a workload was as it was: web-app@08:30 (time of day) or web-app@2h30m (since the start)
+    #[arg(long, env = "NODEPLAN_EXPLAIN", value_name = "WORKLOAD@TIME")]
+    pub explain: Option<String>,
+    /// Exit 4 if an objective is missed
+    #[arg(long, env = "NODEPLAN_REQUIRE_SLO")]
+    pub require_slo: bool,
+    /// Format; else by the ending of --output, else a table
+    #[arg(short, long, env = "NODEPLAN_FORMAT", value_enum)]
+    pub format: Option<Format>,
+    /// File to write instead of standard output
+    #[arg(short, long, env = "NODEPLAN_OUTPUT", value_name = "FILE")]
+    pub output: Option<PathBuf>,
 }
 
 /// `verify`.

@@ -1,7 +1,6 @@
 //! Failures as people read them: code, place with a caret, what was expected, one fix.
 
 use nodeplan::io::diagnostic::{ImportError, Place, Warning};
-use nodeplan::model::problem::ProblemError;
 use nodeplan::report::visible;
 
 /// Most faults, or warnings, shown of one file.
@@ -126,17 +125,23 @@ impl From<nodeplan::Error> for Failure {
             nodeplan::Error::Solve(nodeplan::solve::SolveError::Lp { .. }) => crate::FAILED,
             _ => crate::INVALID,
         };
-        let nodeplan::Error::Problem(faults) = &error else {
-            return Self::new(code, error.code(), error.to_string());
-        };
-        let fault = |one: &ProblemError| Fault {
-            code: one.code().to_owned(),
-            message: one.to_string(),
+        let fault = |code: &str, message: String| Fault {
+            code: code.to_owned(),
+            message,
             place: None,
             expected: None,
             help: None,
         };
-        Self { code, faults: faults.iter().map(fault).collect(), last: None }
+        let faults = match &error {
+            nodeplan::Error::Problem(all) => {
+                all.iter().map(|one| fault(one.code(), one.to_string())).collect()
+            }
+            nodeplan::Error::Simulate(all) => {
+                all.iter().map(|one| fault(one.code(), one.to_string())).collect()
+            }
+            _ => vec![fault(error.code(), error.to_string())],
+        };
+        Self { code, faults, last: None }
     }
 }
 

@@ -32,6 +32,7 @@ fn main() -> ExitCode {
     let done = match &cli.command {
         Command::Optimize(args) => commands::optimize::run(&cli.global, args),
         Command::Pack(args) => commands::pack::run(&cli.global, args),
+        Command::Simulate(args) => commands::simulate::run(&cli.global, args),
         Command::Verify(args) => commands::verify::run(&cli.global, args),
         Command::Check(args) => commands::check::run(&cli.global, args),
         Command::Explain(args) => commands::explain::run(&cli.global, args),

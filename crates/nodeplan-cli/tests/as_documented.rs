@@ -51,9 +51,15 @@ fn every_command_of_the_guide_runs() {
     let folder = Folder::new("guide");
     let tables = blocks(&guide, "csv");
     folder.write("w.csv", &tables[0]);
+    folder.write("traffic.csv", &tables[1]);
     folder.write("instances.csv", "instance,cpu_m,mem_mib,count\na,500,1024,8\nb,1000,2048,5\n");
     folder.write("instance.vbp", "2\n100 50\n3\n49 36 1\n47 0 20\n27 24 3\n");
-    for (name, marker) in [("design.yaml", "# design.yaml"), ("settings.yaml", "# nodeplan.yaml")] {
+    for (name, marker) in [
+        ("design.yaml", "# design.yaml"),
+        ("settings.yaml", "# nodeplan.yaml"),
+        ("load.yaml", "# load.yaml"),
+        ("scenario.yaml", "# scenario.yaml"),
+    ] {
         let blocks = blocks(&guide, "yaml");
         let block = blocks.iter().find(|block| block.starts_with(marker)).expect(marker);
         folder.write(name, block);

@@ -9,6 +9,7 @@ pub mod diagnostic;
 pub mod document;
 pub mod pack;
 pub mod quantity;
+pub mod run;
 mod selector;
 mod source;
 pub mod time;

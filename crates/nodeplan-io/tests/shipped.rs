@@ -113,3 +113,17 @@ fn the_toy_table_agrees_with_the_catalog_and_the_reservation_formula() {
         );
     }
 }
+
+#[test]
+fn the_load_of_the_reference_cluster_names_its_workloads() {
+    let bytes = data("workloads/reference-load.yaml");
+    let load = nodeplan_io::yaml::load("reference-load.yaml", &bytes).unwrap();
+    let mut named: Vec<String> =
+        load.workloads.iter().map(|entry| entry.workload.name.clone()).collect();
+    let mut all: Vec<String> =
+        workloads("reference.csv").workloads.iter().map(|one| one.name.clone()).collect();
+    named.sort();
+    all.sort();
+    assert_eq!(named, all);
+    assert!(load.workloads.iter().all(|entry| entry.objective.within_millis.is_some()));
+}

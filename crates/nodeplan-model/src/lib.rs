@@ -14,6 +14,7 @@ pub mod placement;
 pub mod plan;
 pub mod problem;
 pub mod resources;
+pub mod run;
 pub mod scenario;
 pub mod scorecard;
 pub mod timeline;

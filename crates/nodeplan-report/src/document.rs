@@ -22,6 +22,19 @@ pub enum Block {
     Remarks(Vec<Remark>),
     /// Bullet points.
     List(Vec<String>),
+    /// Small curves over the same span of time.
+    Sparks(Vec<Spark>),
+}
+
+/// A small curve.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Spark {
+    /// What it is of.
+    pub label: String,
+    /// Heights, 0 (nothing) to 8.
+    pub heights: Vec<u8>,
+    /// What it spans, `2..8`.
+    pub range: String,
 }
 
 /// A table.

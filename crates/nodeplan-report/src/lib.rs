@@ -14,9 +14,12 @@ mod escape;
 pub mod explain;
 mod markdown;
 pub mod number;
+pub mod run;
+mod run_csv;
 mod terminal;
 
 pub use csv::pools_csv;
 pub use escape::{csv as csv_cell, visible};
 pub use markdown::markdown;
+pub use run_csv::run_csv;
 pub use terminal::{Style, terminal};

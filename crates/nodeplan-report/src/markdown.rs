@@ -38,6 +38,17 @@ pub fn markdown(document: &Document) -> String {
                     text.push_str(&format!("{}\n", safe(&remark.text)));
                 }
             }
+            Block::Sparks(sparks) => {
+                for spark in sparks {
+                    let curve: String = spark
+                        .heights
+                        .iter()
+                        .map(|height| crate::terminal::SPARKS[usize::from(*height).min(8)])
+                        .collect();
+                    let (label, range) = (safe(&spark.label), safe(&spark.range));
+                    text.push_str(&format!("- {label} `|{curve}|` {range}\n"));
+                }
+            }
             Block::List(items) => {
                 for item in items {
                     text.push_str(&format!("- {}\n", safe(item)));

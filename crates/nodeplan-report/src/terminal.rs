@@ -1,6 +1,6 @@
 //! A document as text for a terminal.
 
-use crate::document::{Block, Cell, Document, Fact, Remark, Table, Tone};
+use crate::document::{Block, Cell, Document, Fact, Remark, Spark, Table, Tone};
 use crate::escape;
 
 /// How to write to a terminal.
@@ -49,6 +49,7 @@ pub fn terminal(document: &Document, style: &Style) -> String {
                     wrap_into(&mut text, style, "  - ", "    ", &escape::terminal(item));
                 }
             }
+            Block::Sparks(sparks) => write_sparks(&mut text, style, sparks),
         }
     }
     text
@@ -218,6 +219,22 @@ fn write_facts(out: &mut String, style: &Style, facts: &[Fact]) {
             text = text.replacen(&fact.label, &paint(style, code, &fact.label), 1);
         }
         out.push_str(&text);
+    }
+}
+
+/// Heights as characters, low to high.
+pub(crate) const SPARKS: [char; 9] = [' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+const ASCII_SPARKS: [char; 9] = [' ', '_', '.', ':', '-', '=', '+', '*', '#'];
+
+fn write_sparks(out: &mut String, style: &Style, sparks: &[Spark]) {
+    let labels: Vec<String> = sparks.iter().map(|spark| escape::terminal(&spark.label)).collect();
+    let widest = labels.iter().map(|label| label.chars().count()).max().unwrap_or(0);
+    let glyphs = if style.ascii { ASCII_SPARKS } else { SPARKS };
+    for (spark, label) in sparks.iter().zip(&labels) {
+        let curve: String =
+            spark.heights.iter().map(|height| glyphs[usize::from(*height).min(8)]).collect();
+        let range = escape::terminal(&spark.range);
+        out.push_str(&format!(" {label:<widest$}  |{curve}|  {range}\n"));
     }
 }
 

@@ -2,6 +2,7 @@
 
 use nodeplan_model::plan::Finding;
 use nodeplan_model::problem::ProblemError;
+use nodeplan_sim::world::SimError;
 use nodeplan_solve::SolveError;
 
 /// Input we cannot use, or our own fault. No plan and no time are answers, not errors.
@@ -50,6 +51,9 @@ pub enum Error {
     /// NP30xx: the solver failed.
     #[error(transparent)]
     Solve(#[from] SolveError),
+    /// NP40xx: a scenario that cannot be run.
+    #[error("{}", runs(.0))]
+    Simulate(Vec<SimError>),
     /// NP9001: a plan of ours that the judge does not accept.
     #[error("nodeplan made a plan that its own judge rejects; please report this: {}", findings(.0))]
     Unverified(Vec<Finding>),
@@ -66,12 +70,19 @@ impl Error {
             Self::Design { .. } => "NP2103",
             Self::NotInPlan { .. } => "NP2104",
             Self::Solve(fault) => fault.code(),
+            Self::Simulate(faults) => faults.first().map_or("NP4001", SimError::code),
             Self::Unverified(_) => "NP9001",
         }
     }
 }
 
 fn list(faults: &[ProblemError]) -> String {
+    let texts: Vec<String> =
+        faults.iter().map(|fault| format!("{}: {fault}", fault.code())).collect();
+    texts.join("; ")
+}
+
+fn runs(faults: &[SimError]) -> String {
     let texts: Vec<String> =
         faults.iter().map(|fault| format!("{}: {fault}", fault.code())).collect();
     texts.join("; ")

@@ -43,6 +43,7 @@ mod pipeline;
 mod pools;
 mod rules;
 mod setup;
+pub mod simulate;
 mod verify;
 mod way_out;
 

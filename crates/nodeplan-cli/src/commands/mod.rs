@@ -5,6 +5,7 @@ pub mod check;
 pub mod explain;
 pub mod optimize;
 pub mod pack;
+pub mod simulate;
 pub mod verify;
 
 use crate::Done;

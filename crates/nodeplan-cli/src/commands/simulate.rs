@@ -1,0 +1,206 @@
+//! `simulate`: a plan under traffic, over time.
+
+use crate::args::{Format, Global, SimulateArgs, TrafficGaps, TrafficUnit};
+use crate::diagnose::Failure;
+use crate::{Done, output};
+use nodeplan::io::csv::{Gaps, TrafficOptions, Unit, traffic_csv};
+use nodeplan::io::diagnostic::{ImportError, Place};
+use nodeplan::io::document::{CatalogStamp, PlanDocument, Tool, input};
+use nodeplan::io::yaml::{self, Arrivals, Named};
+use nodeplan::io::{quantity, run as run_document, time};
+use nodeplan::model::answer::InputFile;
+use nodeplan::model::run::RunAnswer;
+use nodeplan::report;
+use nodeplan::simulate::{Inputs, Scale, replicate, run_answer, simulate, stage};
+use std::path::Path;
+
+/// Runs the command.
+pub fn run(global: &Global, args: &SimulateArgs) -> Done {
+    super::threads(global.threads);
+    let document = super::verify::plan(&args.plan)?;
+    let Some(plan) = &document.plan else {
+        let text = format!("{} holds no plan", args.plan.display());
+        return Err(Failure::usage(text));
+    };
+    let problem = &document.problem;
+    let mut files = vec![input(&args.plan.display().to_string(), &output::read(&args.plan)?)];
+    let inputs = inputs(args, &mut files)?;
+    let staged = stage(problem, plan, &inputs).map_err(unusable)?;
+    let done = simulate(problem, plan, &staged.scenario)?;
+    let runs = args.runs.unwrap_or(1);
+    let replications = match runs {
+        0 | 1 => None,
+        _ => Some(replicate(problem, plan, &staged.scenario, runs)?),
+    };
+    let answer = run_answer(problem, plan, staged, done, replications, files);
+    if let Some(asked) = &args.explain {
+        let shown = explained(&answer, asked)?;
+        output::write(&report::terminal(&shown, &style(global, args)), args.output.as_deref())?;
+        return Ok(crate::DONE);
+    }
+    output::write(&text(global, args, &document, &answer), args.output.as_deref())?;
+    let missed = args.require_slo && !answer.scorecard.met();
+    if missed {
+        let format = output::format(args.format, args.output.as_deref());
+        if format != Format::Table || args.output.is_some() {
+            eprintln!("An objective was missed.");
+        }
+        return Ok(crate::GATE);
+    }
+    Ok(crate::DONE)
+}
+
+fn text(
+    global: &Global,
+    args: &SimulateArgs,
+    document: &PlanDocument,
+    answer: &RunAnswer,
+) -> String {
+    let detail = report::answer::Detail { verbose: global.verbose };
+    match output::format(args.format, args.output.as_deref()) {
+        Format::Json => {
+            let version = env!("CARGO_PKG_VERSION").to_owned();
+            let tool = Tool { name: "nodeplan".to_owned(), version };
+            run_document::write(answer, tool, CatalogStamp::of(&document.problem))
+        }
+        Format::Csv => report::run_csv(answer),
+        Format::Md => report::markdown(&report::run::document(answer, detail)),
+        Format::Table => {
+            report::terminal(&report::run::document(answer, detail), &style(global, args))
+        }
+    }
+}
+
+fn style(global: &Global, args: &SimulateArgs) -> report::Style {
+    let style = report::Style { width: 120, ..output::style(global) };
+    if args.output.is_some() { report::Style { color: false, ascii: true, ..style } } else { style }
+}
+
+/// Faults of input, all of them.
+fn unusable(faults: Vec<ImportError>) -> Failure {
+    let count = faults.len();
+    let plural = if count == 1 { "" } else { "s" };
+    let last = Some(format!("{count} error{plural}, nothing simulated."));
+    Failure { last, ..Failure::input(faults) }
+}
+
+/// Reads every file before any fault ends the run, so that all faults are told at once.
+fn inputs(args: &SimulateArgs, files: &mut Vec<InputFile>) -> Result<Inputs, Failure> {
+    let mut faults = Vec::new();
+    let mut inputs = Inputs { scale: scale(args.scale.as_deref())?, ..Inputs::default() };
+    let mut read = |path: &Path| -> Result<(String, Vec<u8>), Failure> {
+        let bytes = output::read(path)?;
+        let name = path.display().to_string();
+        files.push(input(&name, &bytes));
+        Ok((name, bytes))
+    };
+    let options = TrafficOptions {
+        unit: match args.unit {
+            TrafficUnit::Count => Unit::Count,
+            TrafficUnit::Rate => Unit::Rate,
+        },
+        gaps: match args.gaps {
+            TrafficGaps::Linear => Gaps::Linear,
+            TrafficGaps::Hold => Gaps::Hold,
+            TrafficGaps::Zero => Gaps::Zero,
+            TrafficGaps::Error => Gaps::Error,
+        },
+    };
+    for path in &args.traffic {
+        let (name, bytes) = read(path)?;
+        match traffic_csv(&name, &bytes, options) {
+            Ok(traffic) => inputs.traffic.push(traffic),
+            Err(more) => faults.extend(more),
+        }
+    }
+    if let Some(path) = &args.load {
+        let (name, bytes) = read(path)?;
+        match yaml::load(&name, &bytes) {
+            Ok(load) => inputs.load = load,
+            Err(more) => faults.extend(more),
+        }
+    }
+    if let Some(path) = &args.scenario {
+        let (name, bytes) = read(path)?;
+        match yaml::scenario(&name, &bytes) {
+            Ok(scenario) => inputs.scenario = scenario,
+            Err(more) => faults.extend(more),
+        }
+    }
+    for text in &args.map {
+        match mapping(text) {
+            Ok(map) => inputs.maps.push(map),
+            Err(fault) => faults.push(*fault),
+        }
+    }
+    let length = |name: &str, text: Option<&str>| -> Result<Option<u64>, Failure> {
+        text.map(|text| millis(name, text)).transpose()
+    };
+    let scenario = &mut inputs.scenario;
+    scenario.seed = args.seed.or(scenario.seed);
+    scenario.horizon_millis =
+        length("--horizon", args.horizon.as_deref())?.or(scenario.horizon_millis);
+    scenario.sample_millis = length("--sample", args.sample.as_deref())?.or(scenario.sample_millis);
+    if faults.is_empty() { Ok(inputs) } else { Err(unusable(faults)) }
+}
+
+/// `web-app=requests`, `web-app=requests*2`.
+fn mapping(text: &str) -> Result<(Named, Arrivals), Box<ImportError>> {
+    let place = Place::whole(&format!("--map {text}"));
+    let Some((workload, traffic)) = text.split_once('=') else {
+        let fault = ImportError::new("NP1412", place, "no `=` stands in it");
+        return Err(Box::new(fault.expected("a workload and a column: web-app=requests")));
+    };
+    let arrivals = yaml::arrivals(traffic, &place)?;
+    Ok((Named { name: workload.trim().to_owned(), place }, arrivals))
+}
+
+fn scale(text: Option<&str>) -> Result<Scale, Failure> {
+    match text {
+        None => Ok(Scale::Factor(1_000_000)),
+        Some("peak-to-max") => Ok(Scale::PeakToMax),
+        Some(text) => quantity::scaled(text, 6).map(Scale::Factor).map_err(|fault| {
+            Failure::usage(format!("--scale `{text}` is no factor: {fault}"))
+                .help("give peak-to-max, a factor such as 1.5, or a percentage such as 150%")
+        }),
+    }
+}
+
+fn millis(name: &str, text: &str) -> Result<u64, Failure> {
+    let micros = time::micros(text).map_err(|fault| {
+        let help = fault.help().unwrap_or_else(|| "write 24h, 90m or 60s".to_owned());
+        Failure::usage(format!("{name} `{text}` is no length of time: {fault}")).help(help)
+    })?;
+    Ok(micros.div_ceil(1000))
+}
+
+/// `WORKLOAD@TIME`: a time of day or a length of time since the start.
+fn explained(answer: &RunAnswer, asked: &str) -> Result<report::document::Document, Failure> {
+    let Some((name, at)) = asked.rsplit_once('@') else {
+        return Err(Failure::usage(format!("--explain `{asked}` has no `@`"))
+            .help("write a workload and a time: web-app@08:30 or web-app@2h30m"));
+    };
+    let Some(workload) = answer.workloads.iter().position(|one| one == name) else {
+        let near =
+            nodeplan::io::catalog::nearest(name, answer.workloads.iter().map(String::as_str), 1);
+        let text = format!("there is no workload `{name}`");
+        let failure = Failure::new(crate::INVALID, "NP1420", text);
+        return Err(match near.first() {
+            Some(near) => failure.help(format!("did you mean {near}?")),
+            None => failure,
+        });
+    };
+    let day = 86_400;
+    let since = match time::second_of_day(at) {
+        // The first time after the start that the clock shows it.
+        Some(second) => {
+            let start = u64::from(answer.scenario.start_second_of_week) % day;
+            (u64::from(second) + day - start) % day * 1000
+        }
+        None => millis("--explain", at)?,
+    };
+    if since > answer.scorecard.millis {
+        return Err(Failure::usage(format!("{at} is after the end of the run")));
+    }
+    Ok(report::run::explain(answer, workload, since))
+}

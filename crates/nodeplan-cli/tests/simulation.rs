@@ -1,0 +1,273 @@
+//! `nodeplan simulate` as its users meet it: a small cluster, short traffic.
+
+mod command;
+
+use command::{Folder, code, root, stderr, stdout};
+
+const SMALL: &str = "name,min_replicas,max_replicas,cpu_request,memory_request,hpa_cpu_target\n\
+                     web,2,10,500m,1Gi,70\nqueue,1,1,200m,256Mi,\n";
+const LOAD: &str = "\
+workloads:
+  web:
+    arrivals: trace
+    cpu_per_request: 20ms
+    memory: 300Mi
+    slo: {p95: 200ms}
+  queue:
+    arrivals: 0.2 per web
+    cpu_per_message: 5ms
+    slo: {oldest: 60s}
+";
+
+/// Ten minutes at 20 requests a second, ten at 100, ten at 20.
+fn traffic() -> String {
+    let row = |minute: u64| {
+        let count = if (10..20).contains(&minute) { 6000 } else { 1200 };
+        format!("{},{count}\n", minute * 60)
+    };
+    format!("timestamp_s,requests\n{}", (0..30).map(row).collect::<String>())
+}
+
+/// A folder with a plan, traffic and load.
+fn planned(name: &str) -> Folder {
+    let folder = Folder::new(name);
+    folder.write("w.csv", SMALL);
+    folder.write("t.csv", &traffic());
+    folder.write("load.yaml", LOAD);
+    let made = folder.run(&[
+        "optimize",
+        "-w",
+        "w.csv",
+        "--skus",
+        "D4s_v3,D8s_v3",
+        "--plan-only",
+        "-o",
+        "plan.json",
+    ]);
+    assert_eq!(code(&made), 0, "{}", stderr(&made));
+    folder
+}
+
+fn simulate<'a>(more: &[&'a str]) -> Vec<&'a str> {
+    [&["simulate", "plan.json", "-t", "t.csv", "-l", "load.yaml"][..], more].concat()
+}
+
+#[test]
+fn a_run_tells_cost_service_curves_decisions_and_assumptions() {
+    let folder = planned("run");
+    let done = folder.run(&simulate(&[]));
+    assert_eq!(code(&done), 0, "{}", stderr(&done));
+    let told = stdout(&done);
+    for part in [
+        "Ran ",
+        "30 min from Mon 00:00:00, seed 1",
+        " USD/month at that rate; the plan states ",
+        "Objectives ",
+        " WORKLOAD ",
+        " POOL ",
+        " web arrivals/s ",
+        " web ready pods ",
+        " pending pods ",
+        "  HPA  ",
+        "Assumptions (*)",
+    ] {
+        assert!(told.contains(part), "no `{part}` in\n{told}");
+    }
+    assert!(told.is_ascii(), "pipes get ASCII:\n{told}");
+    let page = stdout(&folder.run(&simulate(&["-f", "md"])));
+    assert!(page.contains("| WORKLOAD | OFFERED |") && page.contains("█"), "{page}");
+    let why = stdout(&folder.run(&simulate(&["--explain", "web@15m"])));
+    assert!(why.starts_with("web at Mon 00:15:00\n"), "{why}");
+    assert!(why.contains("Why that many replicas") && why.contains("  HPA  "), "{why}");
+    assert_eq!(why, stdout(&folder.run(&simulate(&["--explain", "web@00:15"]))));
+}
+
+#[test]
+fn equal_seeds_give_equal_bytes_on_any_number_of_threads() {
+    let folder = planned("bytes");
+    let bytes = |more: &[&str]| {
+        let done = folder.run(&simulate(more));
+        assert_eq!(code(&done), 0, "{}", stderr(&done));
+        done.stdout
+    };
+    let one = bytes(&["-f", "json", "--runs", "3", "--threads", "1"]);
+    assert_eq!(one, bytes(&["-f", "json", "--runs", "3", "--threads", "2"]));
+    let text = String::from_utf8(one).expect("UTF-8");
+    assert!(text.starts_with("{\"schemaVersion\":\"nodeplan/simulation/v1\","), "{text:.80}");
+    assert!(text.contains("\"replications\":{\"runs\":3,\"first_seed\":1,"));
+    assert_ne!(bytes(&["-f", "csv"]), bytes(&["-f", "csv", "--seed", "2"]));
+    let table = String::from_utf8(bytes(&["--runs", "3"])).expect("UTF-8");
+    assert!(table.contains("3 runs of seeds 1..3") && table.contains("OVER RUNS"), "{table}");
+}
+
+#[test]
+fn csv_has_a_line_for_every_sample_of_every_workload_and_pool() {
+    let folder = planned("csv");
+    let text = stdout(&folder.run(&simulate(&["-f", "csv", "--horizon", "10m", "--sample", "5m"])));
+    let mut lines = text.lines();
+    let header: Vec<&str> = lines.next().unwrap_or_default().split(',').collect();
+    assert_eq!(header[..4], ["time_ms", "kind", "name", "offered"]);
+    let rows: Vec<Vec<&str>> = lines.map(|line| line.split(',').collect()).collect();
+    assert!(rows.iter().all(|row| row.len() == header.len()), "{text}");
+    let web: Vec<_> = rows.iter().filter(|row| row[2] == "web").collect();
+    assert_eq!(web.len(), 2);
+    assert_eq!((web[0][0], web[1][0]), ("300000", "600000"));
+    let offered: u64 = web.iter().map(|row| row[3].parse::<u64>().expect("a count")).sum();
+    // 600 s at 20 a second, Poisson: 12,000 with a standard deviation of 110.
+    assert!((11_400..12_600).contains(&offered), "{offered}");
+    assert!(rows.iter().any(|row| row[1] == "pool"));
+}
+
+#[test]
+fn objectives_are_a_gate_if_asked() {
+    let folder = planned("gate");
+    let strict = LOAD.replace("200ms", "1ms");
+    folder.write("strict.yaml", &strict);
+    for (load, more, want) in [
+        ("load.yaml", &[][..], 0),
+        ("strict.yaml", &[][..], 0),
+        ("strict.yaml", &["--require-slo"][..], 4),
+    ] {
+        let run = ["simulate", "plan.json", "-t", "t.csv", "-l", load, "--horizon", "5m"];
+        let done = folder.run(&[&run[..], more].concat());
+        assert_eq!(code(&done), want, "{load} {more:?}: {}", stderr(&done));
+        assert_eq!(stdout(&done).contains("missed by 1 of 2: web"), load == "strict.yaml");
+    }
+}
+
+#[test]
+fn all_faults_of_all_inputs_are_told_at_once() {
+    let folder = planned("faults");
+    folder.write("bad.csv", "timestamp_s,requests\n0,1\n60,x\n90,1\n120,2\n180,2\n");
+    folder.write("bad.yaml", "workloads:\n  web: {cpu_per_request: 20}\n");
+    folder.write("worse.yaml", "horizon: 1x\npools:\n  d4: {min: 3, max: 1}\n");
+    let bad = ["simulate", "plan.json", "-t", "bad.csv", "-l", "bad.yaml", "-s", "worse.yaml"];
+    let done = folder.run(&bad);
+    assert_eq!((code(&done), done.stdout.len()), (2, 0));
+    let told = stderr(&done);
+    for part in [
+        "error[NP1405]: requests `x` is no number\n  +- bad.csv:3:4\n",
+        "error[NP1404]: the time is off the grid: rows stand 60 s apart\n",
+        "error[NP1410]: cpu_per_request `20` is not a length of time: it has no unit\n",
+        "error[NP1410]: horizon `1x` is not a length of time: `x` is not a suffix\n",
+        "error[NP1413]: min 3 is above max 1\n",
+        "5 errors, nothing simulated.\n",
+    ] {
+        assert!(told.contains(part), "no `{part}` in\n{told}");
+    }
+    folder.write("names.yaml", "pools:\n  d4sv4: {max: 3}\nevents:\n  - {at: 1m, rollout: wep}\n");
+    let told = stderr(&folder.run(&simulate(&["-s", "names.yaml", "-m", "queu=reqests"])));
+    for part in [
+        "error[NP1420]: there is no workload `queu`",
+        "help: did you mean queue?",
+        "error[NP1421]: there is no traffic `reqests`",
+        "help: did you mean requests?",
+        "error[NP1422]: there is no pool `d4sv4`",
+        "error[NP1420]: there is no workload `wep`\n  +- names.yaml:4:21\n",
+        "4 errors, nothing simulated.\n",
+    ] {
+        assert!(told.contains(part), "no `{part}` in\n{told}");
+    }
+}
+
+#[test]
+fn wrong_usage_says_what_to_write() {
+    let folder = planned("usage");
+    folder.write(
+        "circle.yaml",
+        "workloads:\n  web: {arrivals: 1 per queue}\n  queue: {arrivals: 1 per web}\n",
+    );
+    for (more, want) in [
+        (&["--scale", "huge"][..], "help: give peak-to-max"),
+        (&["--horizon", "24"][..], "--horizon `24` is no length of time"),
+        (&["--horizon", "20s"][..], "error[NP4004]: "),
+        (&["--explain", "web"][..], "help: write a workload and a time"),
+        (&["--explain", "wep@5m"][..], "help: did you mean web?"),
+        (&["--explain", "web@5d"][..], "5d is after the end of the run"),
+        (&["--map", "web"][..], "error[NP1412]: no `=` stands in it"),
+    ] {
+        let done = folder.run(&simulate(more));
+        assert_eq!(code(&done), 2, "{more:?}: {}", stdout(&done));
+        assert!(stderr(&done).contains(want), "{more:?}: {}", stderr(&done));
+    }
+    let circle = folder.run(&["simulate", "plan.json", "-l", "circle.yaml"]);
+    assert!(stderr(&circle).contains("error[NP4002]: "), "{}", stderr(&circle));
+    let nobody = folder.run(&["simulate", "plan.json", "-t", "t.csv"]);
+    assert!(stderr(&nobody).contains("help: say who takes it: --map web=requests"));
+}
+
+#[test]
+fn made_up_traffic_schedules_events_and_gateways_run() {
+    let folder = planned("scenario");
+    folder.write(
+        "s.yaml",
+        "seed: 3\nstart: Tue 07:50\nhorizon: 30m\n\
+         workloads:\n  web: {max: 6, schedules: [{days: tue, from: 08:00, to: 09:00, min: 5}]}\n\
+         traffic:\n  visits: {step: {low: 10, high: 30, at: 10m}}\n\
+         gateway:\n  visits: {cache_hit: 50%, rate_limit: 10}\n\
+         events:\n  - {at: 20m, rollout: web, surge: 50%}\n",
+    );
+    let run = ["simulate", "plan.json", "-l", "load.yaml", "-s", "s.yaml"];
+    let done = folder.run(&run);
+    assert_eq!(code(&done), 0, "{}", stderr(&done));
+    let told = stdout(&done);
+    assert!(told.contains("30 min from Tue 07:50:00, seed 3"), "{told}");
+    // Half of 10 passes the cache, half of 30 is cut to 10: 600 s × 5 + 1200 s × 10.
+    let csv = stdout(&folder.run(&[&run[..], &["-f", "csv"]].concat()));
+    let web = csv.lines().map(|line| line.split(',').collect::<Vec<_>>());
+    let offered: u64 =
+        web.filter(|row| row[2] == "web").map(|row| row[3].parse().unwrap_or(0)).sum();
+    assert!((14_300..15_700).contains(&offered), "{offered}");
+}
+
+#[test]
+fn the_reference_cluster_runs_with_its_load() {
+    let folder = Folder::new("reference-run");
+    let data = root().join("data/workloads");
+    let path = |name: &str| data.join(name).to_str().expect("UTF-8").to_owned();
+    let (workloads, load) = (path("reference.csv"), path("reference-load.yaml"));
+    let sizes = "D2s_v3,D4s_v3,E8s_v4,E16s_v4";
+    let made = folder.run(&[
+        "optimize",
+        "-w",
+        &workloads,
+        "--skus",
+        sizes,
+        "--plan-only",
+        "-o",
+        "plan.json",
+    ]);
+    assert_eq!(code(&made), 0, "{}", stderr(&made));
+    folder.write("t.csv", &traffic());
+    let done = folder.run(&[
+        "simulate",
+        "plan.json",
+        "-t",
+        "t.csv",
+        "-l",
+        &load,
+        "--scale",
+        "peak-to-max",
+    ]);
+    assert_eq!(code(&done), 0, "{}", stderr(&done));
+    assert!(
+        stdout(&done).contains("so that its peak needs 8 pods of web-app"),
+        "{}",
+        stdout(&done)
+    );
+}
+
+#[test]
+fn names_in_traffic_cannot_harm_a_terminal_or_a_page() {
+    let folder = planned("hostile");
+    folder.write("t.csv", "timestamp_s,\u{1b}[31m<b>|x\n0,1\n60,1\n120,3\n");
+    for format in ["table", "md", "csv", "json"] {
+        let done = folder.run(&simulate(&["-f", format]));
+        assert_eq!(code(&done), 0, "{}", stderr(&done));
+        let text = format!("{}{}", stdout(&done), stderr(&done));
+        assert!(!text.contains('\u{1b}'), "{format}: {text}");
+        assert!(format != "md" || !text.contains("<b>"), "{text}");
+    }
+    let told = stderr(&folder.run(&["simulate", "plan.json", "-t", "t.csv"]));
+    assert!(!told.contains('\u{1b}'), "{told}");
+}

@@ -1,0 +1,112 @@
+//! A simulated run as reports and documents show it: the timeline, its score, and the figures
+//! drawn from both. Whoever writes it for people rounds, but computes nothing.
+
+use crate::answer::{InputFile, Money};
+use crate::scenario::Scenario;
+use crate::scorecard::Scorecard;
+use crate::timeline::Timeline;
+use serde::{Deserialize, Serialize};
+
+/// One pool over a run.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunPool {
+    /// Name.
+    pub name: String,
+    /// Size.
+    pub sku: String,
+    /// Fewest nodes paid for.
+    pub least: u32,
+    /// Mean nodes paid for, thousandths.
+    pub mean_milli: u64,
+    /// Most nodes paid for.
+    pub most: u32,
+    /// Nodes the plan has at most.
+    pub planned: u64,
+    /// CPU requested over allocatable, thousandths.
+    pub requested_per_mille: u32,
+    /// CPU used over allocatable, thousandths.
+    pub used_per_mille: u32,
+    /// Node time, thousandths of an hour.
+    pub node_hours_milli: u64,
+}
+
+/// A quantity over time, in equal parts of the run.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Trail {
+    /// What: `requests/s`, `ready`, `nodes`, `pending`.
+    pub what: String,
+    /// Of which workload or pool; empty: of all.
+    pub of: String,
+    /// Mean of each part, thousandths; highest of each part for pending pods and nodes.
+    pub parts: Vec<u64>,
+    /// Least sample, thousandths.
+    pub least: u64,
+    /// Greatest sample, thousandths.
+    pub most: u64,
+}
+
+/// A mean over runs with its 95 % confidence interval.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Estimate {
+    /// Mean.
+    pub mean: i128,
+    /// Half the width of the interval.
+    pub half: i128,
+    /// Least of the runs.
+    pub least: i128,
+    /// Greatest of the runs.
+    pub most: i128,
+}
+
+/// What many runs show, seed by seed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Replications {
+    /// How many runs.
+    pub runs: u32,
+    /// Seed of the first; the others follow it.
+    pub first_seed: u64,
+    /// Cost of a month, billionths.
+    pub month: Estimate,
+    /// Share of good service per workload, parts per million; none without objective.
+    pub good: Vec<Option<Estimate>>,
+    /// Runs in which each workload kept its objective.
+    pub met: Vec<u32>,
+    /// Runs in which all did.
+    pub all_met: u32,
+}
+
+/// A run with all there is to show of it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RunAnswer {
+    /// Files read. A document lists them at its head.
+    #[serde(default, skip_serializing)]
+    pub inputs: Vec<InputFile>,
+    /// Azure region.
+    pub region: String,
+    /// ISO currency code.
+    pub currency: String,
+    /// Names of the workloads, in the problem's order.
+    pub workloads: Vec<String>,
+    /// Which of them are the platform's own.
+    pub system: Vec<bool>,
+    /// Pools.
+    pub pools: Vec<RunPool>,
+    /// Cost of the run.
+    pub cost: Money,
+    /// Cost of a month of 730 hours at its mean rate.
+    pub month: Money,
+    /// Cost of a month that the plan states.
+    pub planned: Money,
+    /// Quantities over time.
+    pub trails: Vec<Trail>,
+    /// Score.
+    pub scorecard: Scorecard,
+    /// Many runs, if asked for.
+    pub replications: Option<Replications>,
+    /// What was assumed.
+    pub assumptions: Vec<String>,
+    /// What the run was asked to do.
+    pub scenario: Scenario,
+    /// What happened.
+    pub timeline: Timeline,
+}

@@ -1,0 +1,450 @@
+//! A simulated run as a document: what it cost, how good service was, how it went over time,
+//! which decisions were taken and why, what it rests on.
+
+use crate::answer::Detail;
+use crate::document::{Block, Cell, Document, Fact, Spark, Table, Tone};
+use crate::number;
+use nodeplan_model::run::{Estimate, Replications, RunAnswer, Trail};
+use nodeplan_model::scenario::Service;
+use nodeplan_model::scorecard::ServiceScore;
+use nodeplan_model::timeline::{Actor, Decision};
+
+/// Decisions shown where not all are asked for: so many first ones, so many last ones.
+const SHOWN: usize = 6;
+
+/// Lays out a run.
+#[must_use]
+pub fn document(answer: &RunAnswer, detail: Detail) -> Document {
+    let mut blocks = vec![Block::Line(read_line(answer))];
+    blocks.push(Block::Facts(facts(answer)));
+    blocks.push(Block::Table(services(answer, detail)));
+    blocks.push(Block::Table(pools(answer)));
+    let sparks: Vec<Spark> = answer.trails.iter().map(spark).collect();
+    let span = time(answer.scorecard.millis);
+    blocks.push(Block::Heading(format!("Over {span}, from left to right")));
+    blocks.push(Block::Sparks(sparks));
+    if let Some(replications) = &answer.replications {
+        blocks.push(Block::Heading(format!(
+            "{} of seeds {}..{}: mean, 95 % confidence interval of the mean (Student's t), range",
+            number::count(u64::from(replications.runs), "run"),
+            replications.first_seed,
+            replications.first_seed.saturating_add(u64::from(replications.runs).max(1) - 1),
+        )));
+        blocks.push(Block::Table(replicated(answer, replications)));
+    }
+    decisions(answer, detail, &mut blocks);
+    if !answer.assumptions.is_empty() {
+        blocks.push(Block::Heading("Assumptions (*)".to_owned()));
+        blocks.push(Block::List(answer.assumptions.clone()));
+    }
+    Document { blocks }
+}
+
+fn read_line(answer: &RunAnswer) -> String {
+    let files: Vec<&str> = answer.inputs.iter().map(|input| input.path.as_str()).collect();
+    format!(
+        "Ran {} of {} in {} for {} from {}, seed {}",
+        number::count(answer.workloads.len() as u64, "workload"),
+        files.first().copied().unwrap_or("a plan"),
+        answer.region,
+        time(answer.scorecard.millis),
+        clock(answer, 0),
+        answer.scenario.seed,
+    )
+}
+
+fn facts(answer: &RunAnswer) -> Vec<Fact> {
+    let score = &answer.scorecard;
+    let currency = &answer.currency;
+    let mut facts = vec![Fact::plain(
+        "Cost",
+        format!(
+            "{} {currency} for the run, {} {currency}/month at that rate; the plan states {}",
+            number::money(answer.cost),
+            number::money(answer.month),
+            number::money(answer.planned),
+        ),
+    )];
+    let missed: Vec<&str> = score
+        .services
+        .iter()
+        .filter(|service| !service.met)
+        .map(|service| service.workload.as_str())
+        .collect();
+    let asked = score.services.iter().filter(|service| service.objective.is_some()).count();
+    let (text, tone) = match (asked, missed.len()) {
+        (0, _) => ("no workload has an objective (`slo` of a load file)".to_owned(), Tone::Plain),
+        (_, 0) => (format!("kept by all {asked} workloads that have one"), Tone::Good),
+        (_, some) => (format!("missed by {some} of {asked}: {}", missed.join(", ")), Tone::Mind),
+    };
+    facts.push(Fact { label: "Objectives".to_owned(), text, tone });
+    facts.push(Fact::plain(
+        "Nodes",
+        format!(
+            "{} node-hours; {} of their CPU requested, {} used; pods waited for a node up to {} \
+             (95th percentile)",
+            number::grouped(score.node_millis / 3_600_000),
+            number::ppm_percent(score.requested / 1000 * 1000),
+            number::ppm_percent(score.used / 1000 * 1000),
+            time(score.pending_p95_millis),
+        ),
+    ));
+    facts
+}
+
+fn services(answer: &RunAnswer, detail: Detail) -> Table {
+    let mut table = Table::new(&[
+        "WORKLOAD",
+        ">OFFERED",
+        ">GOOD",
+        ">OF",
+        ">MISS min",
+        ">p50 ms",
+        ">p95 ms",
+        ">p99 ms",
+        ">OLDEST",
+        ">PODS min/p95/max",
+        ">WAIT p95",
+        ">EVICTED",
+        ">OOM",
+        ">LOST",
+    ]);
+    for (at, service) in answer.scorecard.services.iter().enumerate() {
+        let own = answer.system.get(at).copied().unwrap_or(false);
+        if own && !detail.verbose {
+            continue;
+        }
+        let [least, p95, most] = service.replicas;
+        let mut row: Vec<Cell> = vec![service.workload.as_str().into()];
+        row.push(number::grouped(u128::from(service.offered)).into());
+        row.push(good(service).into());
+        row.push(service.objective.map(share).unwrap_or_default().into());
+        row.push(match service.objective {
+            Some(_) => number::grouped(u128::from(service.miss_minutes)).into(),
+            None => "".into(),
+        });
+        // Nobody waits for the answer to a message or job; how old they grow is what counts.
+        let asked = answer.scenario.loads.get(at).map(|load| load.service);
+        if matches!(asked, Some(Service::Requests { .. })) {
+            row.extend(service.latency_micros.map(|micros| Cell::from(millis(micros))));
+            row.push("".into());
+        } else {
+            row.extend(["", "", ""].map(Cell::from));
+            let queue = matches!(asked, Some(Service::Messages { .. } | Service::Jobs { .. }));
+            row.push(if queue { time(service.oldest_millis) } else { String::new() }.into());
+        }
+        row.push(format!("{least}/{p95}/{most}").into());
+        row.push(time(service.pending_p95_millis).into());
+        row.push(number::grouped(u128::from(service.evictions)).into());
+        row.push(number::grouped(u128::from(service.oom_kills)).into());
+        row.push(number::grouped(u128::from(service.lost)).into());
+        table.rows.push(row);
+    }
+    table
+}
+
+/// Share of good service, marked where it is below the objective.
+fn good(service: &ServiceScore) -> String {
+    let mark = if service.met { "" } else { " !" };
+    service.good.map(|good| format!("{}{mark}", share(good))).unwrap_or_default()
+}
+
+fn pools(answer: &RunAnswer) -> Table {
+    let mut table = Table::new(&[
+        "POOL",
+        "SKU",
+        ">NODES min",
+        ">mean",
+        ">max",
+        ">PLAN max",
+        "CPU req/alloc",
+        "CPU used/alloc",
+        ">NODE-HOURS",
+    ]);
+    for pool in &answer.pools {
+        let bar = |share: u32| Cell { text: number::percent(share), bar: Some(share) };
+        table.rows.push(vec![
+            pool.name.as_str().into(),
+            pool.sku.as_str().into(),
+            pool.least.to_string().into(),
+            thousandths(pool.mean_milli, 2).into(),
+            pool.most.to_string().into(),
+            pool.planned.to_string().into(),
+            bar(pool.requested_per_mille),
+            bar(pool.used_per_mille),
+            thousandths(pool.node_hours_milli, 1).into(),
+        ]);
+    }
+    let month = number::money(answer.month);
+    table.total = Some(format!("TOTAL {month} {}/month", answer.currency));
+    table
+}
+
+fn spark(trail: &Trail) -> Spark {
+    let most = trail.parts.iter().max().copied().unwrap_or(0).max(1);
+    let height = |value: &u64| {
+        let eighths = (u128::from(*value) * 8).div_ceil(u128::from(most));
+        u8::try_from(eighths).unwrap_or(8)
+    };
+    let label = if trail.of.is_empty() {
+        trail.what.clone()
+    } else {
+        format!("{} {}", trail.of, trail.what)
+    };
+    let whole = trail.least.is_multiple_of(1000) && trail.most.is_multiple_of(1000);
+    let places = if whole { 0 } else { 1 };
+    let (least, most) = (thousandths(trail.least, places), thousandths(trail.most, places));
+    let range = if least == most { least } else { format!("{least}..{most}") };
+    Spark { label, heights: trail.parts.iter().map(height).collect(), range }
+}
+
+fn replicated(answer: &RunAnswer, replications: &Replications) -> Table {
+    let mut table = Table::new(&["OVER RUNS", ">MEAN", ">+-", ">LEAST", ">MOST", ">KEPT IN"]);
+    let runs = replications.runs;
+    let mut row = |what: String, one: &Estimate, show: &dyn Fn(i128) -> String, met: u32| {
+        table.rows.push(vec![
+            what.into(),
+            show(one.mean).into(),
+            show(one.half).into(),
+            show(one.least).into(),
+            show(one.most).into(),
+            format!("{met} of {runs}").into(),
+        ]);
+    };
+    let money = |value: i128| number::money(nodeplan_model::answer::Money(value));
+    let cost = format!("cost, {}/month (kept: all objectives)", answer.currency);
+    row(cost, &replications.month, &money, replications.all_met);
+    let percent = |value: i128| share(u64::try_from(value).unwrap_or(0));
+    for (at, good) in replications.good.iter().enumerate() {
+        if let Some(good) = good {
+            let name = answer.workloads.get(at).cloned().unwrap_or_default();
+            let met = replications.met.get(at).copied().unwrap_or(0);
+            row(format!("good service of {name}"), good, &percent, met);
+        }
+    }
+    table
+}
+
+fn decisions(answer: &RunAnswer, detail: Detail, blocks: &mut Vec<Block>) {
+    let all: Vec<&Decision> =
+        answer.timeline.decisions.iter().filter(|one| detail.verbose || scales(one)).collect();
+    if all.is_empty() {
+        return;
+    }
+    let shown: Vec<&Decision> = if detail.verbose || all.len() <= 2 * SHOWN {
+        all.clone()
+    } else {
+        all[..SHOWN].iter().chain(&all[all.len() - SHOWN..]).copied().collect()
+    };
+    let what = if shown.len() < all.len() {
+        format!(
+            "Scaling decisions: the first {SHOWN} and the last {SHOWN} of {}; -v shows all",
+            number::grouped(all.len() as u128)
+        )
+    } else {
+        number::count(all.len() as u64, "decision")
+    };
+    blocks.push(Block::Heading(what));
+    blocks.push(Block::Table(decision_table(answer, &shown)));
+}
+
+/// Whether a decision is of a scaler, not one pod's fate.
+fn scales(decision: &Decision) -> bool {
+    matches!(decision.actor, Actor::Hpa | Actor::Autoscaler | Actor::Scenario)
+        && decision.at_millis > 0
+}
+
+fn decision_table(answer: &RunAnswer, decisions: &[&Decision]) -> Table {
+    let mut table = Table::new(&["AT", "WHO", "WHAT", ">FROM", ">TO", "WHY"]);
+    for decision in decisions {
+        table.rows.push(vec![
+            clock(answer, decision.at_millis).into(),
+            actor(decision.actor).into(),
+            subject(answer, decision).into(),
+            decision.from.to_string().into(),
+            decision.to.to_string().into(),
+            decision.reason.as_str().into(),
+        ]);
+    }
+    table
+}
+
+fn actor(actor: Actor) -> &'static str {
+    match actor {
+        Actor::Hpa => "HPA",
+        Actor::Autoscaler => "autoscaler",
+        Actor::Scheduler => "scheduler",
+        Actor::Kubelet => "kubelet",
+        Actor::Scenario => "scenario",
+    }
+}
+
+/// Which workload and pool a decision concerns.
+fn subject(answer: &RunAnswer, decision: &Decision) -> String {
+    let workload = decision.workload.and_then(|at| answer.workloads.get(at as usize));
+    let pool = decision.pool.and_then(|at| answer.pools.get(at as usize));
+    match (workload, pool) {
+        (Some(workload), Some(pool)) => format!("{workload} on {}", pool.name),
+        (Some(workload), None) => workload.clone(),
+        (None, Some(pool)) => format!("pool {}", pool.name),
+        (None, None) => String::new(),
+    }
+}
+
+/// Decisions of each kind that an explanation shows.
+const TOLD: usize = 8;
+
+/// Why a workload was as it was at a time (milliseconds since the start): what its pods did
+/// then, and the decisions that led there.
+#[must_use]
+pub fn explain(answer: &RunAnswer, workload: usize, at_millis: u64) -> Document {
+    let timeline = &answer.timeline;
+    let name = answer.workloads.get(workload).cloned().unwrap_or_default();
+    let mut blocks = vec![Block::Heading(format!("{name} at {}", clock(answer, at_millis)))];
+    let sample = usize::try_from(at_millis / timeline.sample_millis.max(1)).unwrap_or(usize::MAX);
+    let sample = sample.min(timeline.samples.saturating_sub(1));
+    if timeline.samples > 0 {
+        let row = &timeline.workloads_at(sample)[workload];
+        blocks.push(Block::Facts(vec![
+            Fact::plain(
+                "Pods",
+                format!(
+                    "{} wanted, {} ready, {} without a node",
+                    row.wanted, row.ready, row.pending
+                ),
+            ),
+            Fact::plain(
+                "Load",
+                format!(
+                    "{} arrived within {}, {} waited at its end, p95 {} ms",
+                    number::grouped(u128::from(row.offered)),
+                    time(timeline.sample_millis),
+                    number::grouped(u128::from(row.backlog)),
+                    millis(row.latency_micros[1]),
+                ),
+            ),
+            Fact::plain("CPU used", format!("{}m by all its pods", row.cpu_milli)),
+        ]));
+    }
+    let before = |of: &dyn Fn(&Decision) -> bool| -> Vec<&Decision> {
+        let all = timeline.decisions.iter();
+        let all: Vec<&Decision> = all.filter(|one| one.at_millis <= at_millis && of(one)).collect();
+        all[all.len().saturating_sub(TOLD)..].to_vec()
+    };
+    let own = |one: &Decision| one.workload.is_some_and(|at| at as usize == workload);
+    let replicas = before(&|one| own(one) && matches!(one.actor, Actor::Hpa | Actor::Scenario));
+    told("Why that many replicas", &replicas, answer, &mut blocks);
+    let pods = before(&|one| own(one) && matches!(one.actor, Actor::Scheduler | Actor::Kubelet));
+    told("What became of its pods", &pods, answer, &mut blocks);
+    let nodes = before(&|one| one.actor == Actor::Autoscaler);
+    told("Why nodes came, stayed or went", &nodes, answer, &mut blocks);
+    Document { blocks }
+}
+
+fn told(title: &str, decisions: &[&Decision], answer: &RunAnswer, blocks: &mut Vec<Block>) {
+    blocks.push(Block::Heading(title.to_owned()));
+    if decisions.is_empty() {
+        blocks.push(Block::Line("  nothing was decided before".to_owned()));
+    } else {
+        blocks.push(Block::Table(decision_table(answer, decisions)));
+    }
+}
+
+const DAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
+
+/// Local time of a moment of the run: `Mon 08:30:15`, from the second week on with its number.
+fn clock(answer: &RunAnswer, at_millis: u64) -> String {
+    let second = u64::from(answer.scenario.start_second_of_week) + at_millis / 1000;
+    let (week, second) = (second / 604_800, second % 604_800);
+    let day = DAYS[usize::try_from(second / 86_400).unwrap_or(0) % 7];
+    let within = second % 86_400;
+    let text = format!("{day} {:02}:{:02}:{:02}", within / 3600, within / 60 % 60, within % 60);
+    if week == 0 { text } else { format!("week {} {text}", week + 1) }
+}
+
+/// A length of time in at most two units: `2 d 4 h`, `90 s`.
+fn time(millis: u64) -> String {
+    if millis < 1000 {
+        return if millis == 0 { "0 s".to_owned() } else { format!("{millis} ms") };
+    }
+    let seconds = (millis + 500) / 1000;
+    for (size, unit, next, part) in
+        [(86_400, "d", 3600, "h"), (3600, "h", 60, "min"), (60, "min", 1, "s")]
+    {
+        if seconds >= 2 * size || (seconds >= size && seconds.is_multiple_of(size)) {
+            let rest = seconds % size / next;
+            let rest = if rest == 0 { String::new() } else { format!(" {rest} {part}") };
+            return format!("{} {unit}{rest}", seconds / size);
+        }
+    }
+    format!("{seconds} s")
+}
+
+/// Microseconds in milliseconds, three digits that count; nothing of nothing.
+fn millis(micros: u64) -> String {
+    match micros {
+        0 => String::new(),
+        1..10_000 => thousandths(micros, 2),
+        10_000..100_000 => thousandths(micros, 1),
+        _ => thousandths(micros, 0),
+    }
+}
+
+/// Parts per million as percent with two decimals, cut off, so that 99.999 % is not 100 %.
+fn share(ppm: u64) -> String {
+    format!("{}.{:02}%", ppm / 10_000, ppm / 100 % 100)
+}
+
+/// Thousandths with `places` decimals (at most 3), rounded half up.
+fn thousandths(value: u64, places: u32) -> String {
+    let step = 10_u64.pow(3 - places.min(3));
+    let rounded = value.saturating_add(step / 2) / step;
+    let one = 1000 / step;
+    let whole = number::grouped(u128::from(rounded / one));
+    match places {
+        0 => whole,
+        _ => format!("{whole}.{:0width$}", rounded % one, width = places as usize),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn amounts_read_well() {
+        for (shown, want) in [
+            (time(0), "0 s"),
+            (time(90_000), "90 s"),
+            (time(60_000), "1 min"),
+            (time(150_000), "2 min 30 s"),
+            (time(3_600_000), "1 h"),
+            (time(86_400_000), "1 d"),
+            (time(190_800_000), "2 d 5 h"),
+            (time(15), "15 ms"),
+            (millis(0), ""),
+            (millis(1234), "1.23"),
+            (millis(12_345), "12.3"),
+            (millis(250_000), "250"),
+            (share(999_999), "99.99%"),
+            (share(1_000_000), "100.00%"),
+            (thousandths(1_234_567, 1), "1,234.6"),
+        ] {
+            assert_eq!(shown, want);
+        }
+    }
+
+    #[test]
+    fn curves_reach_from_nothing_to_the_top() {
+        let trail = Trail {
+            what: "nodes".into(),
+            of: "a".into(),
+            parts: vec![0, 1, 500, 1000],
+            least: 0,
+            most: 1000,
+        };
+        let want =
+            Spark { label: "a nodes".into(), heights: vec![0, 1, 4, 8], range: "0..1".into() };
+        assert_eq!(spark(&trail), want);
+    }
+}

@@ -1,0 +1,91 @@
+//! A plan under load: from traffic, load and scenario files to a timeline and its score.
+//!
+//! Same inputs and seed, same bytes, on any number of threads: runs of different seeds are
+//! independent and put together in order of seeds.
+
+mod figures;
+mod names;
+mod replications;
+mod scaling;
+mod sources;
+mod stage;
+
+use crate::Error;
+use nodeplan_eval::scorecard::evaluate;
+use nodeplan_io::csv::Traffic;
+use nodeplan_io::yaml::{Arrivals, LoadFile, Named, ScenarioFile};
+use nodeplan_model::plan::Plan;
+use nodeplan_model::problem::Problem;
+use nodeplan_model::scenario::{MILLION, Scenario};
+use nodeplan_model::scorecard::Scorecard;
+use nodeplan_model::timeline::Timeline;
+
+pub use figures::run_answer;
+pub use replications::replicate;
+pub use stage::stage;
+
+/// What traffic is multiplied by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scale {
+    /// This, parts per million.
+    Factor(u64),
+    /// What makes the peak need the most replicas of each workload it is mapped to, at the CPU
+    /// target of its autoscaler.
+    PeakToMax,
+}
+
+/// All that a run is made from, besides problem and plan.
+#[derive(Clone, Debug)]
+pub struct Inputs {
+    /// Traffic files.
+    pub traffic: Vec<Traffic>,
+    /// Who takes which traffic.
+    pub maps: Vec<(Named, Arrivals)>,
+    /// What traffic is multiplied by.
+    pub scale: Scale,
+    /// What work costs.
+    pub load: LoadFile,
+    /// What happens.
+    pub scenario: ScenarioFile,
+}
+
+impl Default for Inputs {
+    fn default() -> Self {
+        Self {
+            traffic: Vec::new(),
+            maps: Vec::new(),
+            scale: Scale::Factor(MILLION),
+            load: LoadFile::default(),
+            scenario: ScenarioFile::default(),
+        }
+    }
+}
+
+/// A scenario with every name looked up and every default filled in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Staged {
+    /// The scenario.
+    pub scenario: Scenario,
+    /// What was assumed on the way.
+    pub assumptions: Vec<String>,
+}
+
+/// A run and its score.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Simulated {
+    /// What happened.
+    pub timeline: Timeline,
+    /// What it is worth.
+    pub scorecard: Scorecard,
+}
+
+/// Runs a plan through a scenario and judges the timeline.
+///
+/// # Errors
+/// A scenario that cannot be run, all faults at once.
+pub fn simulate(problem: &Problem, plan: &Plan, scenario: &Scenario) -> Result<Simulated, Error> {
+    let timeline =
+        nodeplan_sim::world::simulate(problem, plan, scenario).map_err(Error::Simulate)?;
+    let scorecard = evaluate(problem, scenario, &timeline);
+    Ok(Simulated { timeline, scorecard })
+}

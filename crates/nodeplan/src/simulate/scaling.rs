@@ -1,0 +1,118 @@
+//! Autoscaling of the workloads: what the workloads file says, changed by the scenario.
+
+use super::Inputs;
+use super::names::Names;
+use nodeplan_io::yaml::{LoadEntry, ScalingEntry};
+use nodeplan_model::problem::Problem;
+use nodeplan_model::scenario::{Autoscaling, Metric};
+use nodeplan_model::workload::Workload;
+
+/// CPU target of an autoscaler that names no metric, as the API server fills in.
+const USUAL_TARGET: u32 = 80;
+/// KEDA's cooldown where none is given.
+const COOLDOWN_SECONDS: u32 = 300;
+
+/// The load point with the fewest pods.
+pub(super) fn lowest_point(problem: &Problem) -> usize {
+    let pods = |point: usize| -> u64 {
+        problem.demand().row(point).iter().map(|pods| u64::from(*pods)).sum()
+    };
+    (0..problem.points().len()).min_by_key(|point| pods(*point)).unwrap_or(0)
+}
+
+/// Autoscaling and starting replicas of every workload.
+pub(super) fn all(
+    problem: &Problem,
+    inputs: &Inputs,
+    names: &mut Names<'_>,
+    assumptions: &mut Vec<String>,
+) -> (Vec<Option<Autoscaling>>, Vec<u32>) {
+    let count = problem.workloads().len();
+    let mut entries: Vec<Option<&ScalingEntry>> = vec![None; count];
+    for entry in &inputs.scenario.workloads {
+        let Some(id) = names.workload(&entry.workload) else { continue };
+        if entries[id.index()].replace(entry).is_some() {
+            names.twice(&entry.workload, "workload");
+        }
+    }
+    let mut loads: Vec<Option<&LoadEntry>> = vec![None; count];
+    for entry in &inputs.load.workloads {
+        let Some(id) = names.workload(&entry.workload) else { continue };
+        if loads[id.index()].replace(entry).is_some() {
+            names.twice(&entry.workload, "workload");
+        }
+    }
+    let mut untold = Vec::new();
+    let (mut scaling, mut replicas) = (Vec::with_capacity(count), Vec::with_capacity(count));
+    for (at, workload) in problem.workloads().iter().enumerate() {
+        let demand = problem.demand().column(at);
+        let low = demand.iter().min().copied().unwrap_or(0);
+        let high = demand.iter().max().copied().unwrap_or(0);
+        let one = autoscaling(workload, (low, high), entries[at], loads[at], &mut untold);
+        let start = entries[at].and_then(|entry| entry.replicas);
+        replicas.push(match &one {
+            Some(one) => start.unwrap_or(one.min).clamp(one.min, one.max.max(one.min)),
+            None => start.unwrap_or(low),
+        });
+        scaling.push(one);
+    }
+    if !untold.is_empty() {
+        assumptions.push(format!(
+            "autoscalers without a metric scale at {USUAL_TARGET} % of the CPU request, as the API \
+             server fills in: {}",
+            untold.join(", ")
+        ));
+    }
+    (scaling, replicas)
+}
+
+fn autoscaling(
+    workload: &Workload,
+    (low, high): (u32, u32),
+    entry: Option<&ScalingEntry>,
+    load: Option<&LoadEntry>,
+    untold: &mut Vec<String>,
+) -> Option<Autoscaling> {
+    let asked = entry.and_then(|entry| entry.autoscaling);
+    let max = entry.and_then(|entry| entry.max).unwrap_or(high);
+    let min = entry.and_then(|entry| entry.min).unwrap_or(low).min(max);
+    let max = max.max(min);
+    // The platform's own workloads follow the cluster's size, which a plan fixes.
+    if asked == Some(false) || (asked.is_none() && (workload.system || min == max)) {
+        return None;
+    }
+    let given = entry.and_then(|entry| entry.targets.clone());
+    let metrics = given.filter(|all| !all.is_empty()).unwrap_or_else(|| {
+        let told = metrics(workload);
+        if told.is_empty() {
+            untold.push(workload.full_name());
+            return vec![Metric::CpuUtilization(USUAL_TARGET)];
+        }
+        told
+    });
+    let cooldown = entry
+        .and_then(|entry| entry.cooldown_seconds)
+        .or_else(|| load.and_then(|load| load.cooldown_seconds));
+    let activation =
+        entry.and_then(|entry| entry.activation).or_else(|| load.and_then(|load| load.activation));
+    Some(Autoscaling {
+        min,
+        max,
+        metrics,
+        behavior: entry.and_then(|entry| entry.behavior.clone()),
+        schedules: entry.map_or_else(Vec::new, |entry| entry.schedules.clone()),
+        cooldown_seconds: cooldown.or((min == 0).then_some(COOLDOWN_SECONDS)),
+        activation: activation.unwrap_or(0),
+    })
+}
+
+/// Targets of the workloads file.
+fn metrics(workload: &Workload) -> Vec<Metric> {
+    let scaling = &workload.scaling;
+    let all = [
+        scaling.cpu_target_percent.map(Metric::CpuUtilization),
+        scaling.memory_target_percent.map(Metric::MemoryUtilization),
+        scaling.queue_target.map(Metric::QueueLength),
+    ];
+    all.into_iter().flatten().collect()
+}

@@ -1,0 +1,174 @@
+//! The scenario of a run: names become indices, what is left open gets its default, and every
+//! default that shapes the result is named among the assumptions.
+
+use super::names::Names;
+use super::{Inputs, Staged, scaling, sources};
+use nodeplan_io::diagnostic::ImportError;
+use nodeplan_io::yaml::{EventEntry, ScenarioFile, What};
+use nodeplan_model::plan::{NodePool, Plan, PoolMode};
+use nodeplan_model::problem::Problem;
+use nodeplan_model::scenario::{Event, Happening, PoolBounds, Scenario, Series};
+
+/// A run without traffic files lasts so long.
+const DAY_MILLIS: u64 = 86_400_000;
+/// Lengths of samples to choose from.
+const SAMPLES: [u64; 4] = [60_000, 300_000, 900_000, 3_600_000];
+/// Most samples where none is asked for.
+const MOST_SAMPLES: u64 = 20_000;
+
+/// The scenario that the inputs describe for a plan.
+///
+/// # Errors
+/// Every name that leads nowhere and every contradiction, in order of place.
+pub fn stage(problem: &Problem, plan: &Plan, inputs: &Inputs) -> Result<Staged, Vec<ImportError>> {
+    let mut names = Names::new(problem, plan);
+    let mut assumptions = Vec::new();
+    let file = &inputs.scenario;
+    let series = inputs.traffic.iter().flat_map(|traffic| &traffic.series);
+    let (horizon_millis, sample_millis) = lengths(file, series);
+    let start = start_of(inputs, &mut assumptions);
+    let (scaling, replicas) = scaling::all(problem, inputs, &mut names, &mut assumptions);
+    let traffic =
+        sources::all(problem, inputs, &scaling, horizon_millis, &mut names, &mut assumptions);
+    let pools = bounds(problem, plan, file, &mut names, &mut assumptions);
+    let events = file.events.iter().filter_map(|event| happening(event, &mut names)).collect();
+    if !names.faults.is_empty() {
+        names.faults.sort();
+        return Err(names.faults);
+    }
+    let scenario = Scenario {
+        seed: file.seed.unwrap_or(1),
+        start_second_of_week: start,
+        horizon_millis,
+        sample_millis,
+        series: traffic.series,
+        loads: traffic.loads,
+        scaling,
+        replicas,
+        pools,
+        times: file.times,
+        autoscaler: file.autoscaler,
+        events,
+    };
+    timing(&scenario, &mut assumptions);
+    Ok(Staged { scenario, assumptions })
+}
+
+/// Length of the run and of a sample: the traffic's span in whole samples, if nothing is asked.
+fn lengths<'a>(file: &ScenarioFile, series: impl Iterator<Item = &'a Series>) -> (u64, u64) {
+    let span = series
+        .map(|series| series.step_millis.saturating_mul(series.micro_per_second.len() as u64))
+        .max();
+    let horizon = file.horizon_millis.or(span).unwrap_or(DAY_MILLIS);
+    let fits = |sample: &&u64| horizon / **sample <= MOST_SAMPLES;
+    let usual = SAMPLES.iter().find(fits).copied().unwrap_or(SAMPLES[3]);
+    let sample = file.sample_millis.unwrap_or(usual);
+    let whole = (horizon / sample.max(1)).max(1).saturating_mul(sample);
+    (file.horizon_millis.unwrap_or(whole), sample)
+}
+
+/// Local time of the start: the scenario's, else the first traffic file's that knows it.
+fn start_of(inputs: &Inputs, assumptions: &mut Vec<String>) -> u32 {
+    let told = inputs.traffic.iter().find_map(|traffic| traffic.start);
+    let told = told.map(|moment| moment.second_of_week());
+    let start = inputs.scenario.start_second_of_week.or(told);
+    if start.is_none() {
+        assumptions.push("the run starts on a Monday at 00:00 (`start` of a scenario)".to_owned());
+    }
+    start.unwrap_or(0)
+}
+
+/// Bounds of the pools: from the plan's fewest to its most nodes, unless the scenario says.
+fn bounds(
+    problem: &Problem,
+    plan: &Plan,
+    file: &ScenarioFile,
+    names: &mut Names<'_>,
+    assumptions: &mut Vec<String>,
+) -> Vec<PoolBounds> {
+    let points = problem.points().len();
+    let low = scaling::lowest_point(problem);
+    let small = |nodes: u64| u32::try_from(nodes).unwrap_or(u32::MAX);
+    // One pool of mode System has a node at all times: the first, where the plan leaves it open.
+    let system = |pool: &&NodePool| pool.mode == PoolMode::System;
+    let held = plan.pools.iter().filter(system).any(|pool| pool.nodes(low) > 0);
+    let first = plan.pools.iter().find(system).filter(|_| !held);
+    let mut pools: Vec<PoolBounds> = plan
+        .pools
+        .iter()
+        .map(|pool| {
+            let most = (0..points).map(|point| pool.nodes(point)).max().unwrap_or(0).max(1);
+            let kept = first.is_some_and(|first| first.name == pool.name);
+            let least = pool.nodes(low).max(u64::from(kept)).min(most);
+            PoolBounds {
+                min: small(least),
+                max: small(most),
+                initial: small(least),
+                spot: false,
+                priority: 0,
+                schedules: Vec::new(),
+            }
+        })
+        .collect();
+    let mut seen = Vec::new();
+    for entry in &file.pools {
+        let Some(at) = names.pool(&entry.pool) else { continue };
+        if seen.contains(&at) {
+            names.twice(&entry.pool, "pool");
+        }
+        seen.push(at);
+        let pool = &mut pools[at];
+        pool.max = entry.max.unwrap_or(pool.max.max(entry.min.unwrap_or(0)));
+        pool.min = entry.min.unwrap_or(pool.min.min(pool.max));
+        pool.initial =
+            entry.initial.unwrap_or(pool.initial).clamp(pool.min, pool.max.max(pool.min));
+        pool.spot = entry.spot;
+        pool.priority = entry.priority;
+        pool.schedules.clone_from(&entry.schedules);
+    }
+    if seen.len() < plan.pools.len() && file.autoscaler.enabled {
+        assumptions.push(
+            "pools may grow to the plan's highest node count and shrink to its lowest, where they \
+             start (`pools` of a scenario)"
+                .to_owned(),
+        );
+    }
+    pools
+}
+
+fn happening(entry: &EventEntry, names: &mut Names<'_>) -> Option<Event> {
+    let what = match &entry.what {
+        What::NodeFails { pool, repair_millis } => {
+            Happening::NodeFails { pool: names.pool(pool)?, repair_millis: *repair_millis }
+        }
+        What::ZoneFails { zone, millis } => Happening::ZoneFails { zone: *zone, millis: *millis },
+        What::SpotEviction { pool, nodes } => {
+            Happening::SpotEviction { pool: names.pool(pool)?, nodes: *nodes }
+        }
+        What::ProvisioningFails { pool, millis } => {
+            Happening::ProvisioningFails { pool: names.pool(pool)?, millis: *millis }
+        }
+        What::Rollout { workload, surge_percent, unavailable_percent } => Happening::Rollout {
+            workload: names.workload(workload)?,
+            surge_percent: *surge_percent,
+            unavailable_percent: *unavailable_percent,
+        },
+        What::Upgrade { pool, surge } => {
+            Happening::Upgrade { pool: names.pool(pool)?, surge: *surge }
+        }
+    };
+    Some(Event { at_millis: entry.at_millis, what })
+}
+
+/// How long things take, told as an assumption.
+fn timing(scenario: &Scenario, assumptions: &mut Vec<String>) {
+    let seconds = |millis: u64| format!("{} s", millis.div_ceil(1000));
+    let times = &scenario.times;
+    assumptions.push(format!(
+        "a new node is Ready after {} (median; 95 % within {}), an image is pulled in {} (`node_boot`, \
+         `image_pull`)",
+        seconds(times.ready_p50_millis),
+        seconds(times.ready_p95_millis),
+        seconds(times.pull_millis),
+    ));
+}
