@@ -25,6 +25,8 @@ pub struct ScalingEntry {
     pub behavior: Option<Behavior>,
     /// Scheduled minimums.
     pub schedules: Vec<Schedule>,
+    /// PodDisruptionBudget: so many of its pods may be away at once.
+    pub max_unavailable: Option<u32>,
     /// KEDA: to zero when idle this long.
     pub cooldown_seconds: Option<u32>,
     /// KEDA: more than so many messages wake it.
@@ -61,6 +63,7 @@ const WORKLOAD: &[&str] = &[
     "targets",
     "behavior",
     "schedules",
+    "max_unavailable",
     "cooldown",
     "activation",
 ];
@@ -79,6 +82,7 @@ pub(super) fn workload(reader: &mut Reader, workload: Named, node: &Node) -> Opt
         targets: fields.get("targets").map(|node| targets(reader, node)),
         behavior: fields.get("behavior").and_then(|node| behavior(reader, node)),
         schedules: schedules(reader, &fields),
+        max_unavailable: reader.small_of(&fields, "max_unavailable", MOST),
         cooldown_seconds: reader.seconds_of(&fields, "cooldown"),
         activation: activation
             .and_then(|at| reader.count(at, "activation", 0, u64::from(u32::MAX))),

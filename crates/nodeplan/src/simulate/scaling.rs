@@ -20,13 +20,23 @@ pub(super) fn lowest_point(problem: &Problem) -> usize {
     (0..problem.points().len()).min_by_key(|point| pods(*point)).unwrap_or(0)
 }
 
-/// Autoscaling and starting replicas of every workload.
+/// What is told of every workload, in the problem's order.
+pub(super) struct Scaling {
+    /// Autoscaling.
+    pub scaling: Vec<Option<Autoscaling>>,
+    /// Replicas at the start.
+    pub replicas: Vec<u32>,
+    /// Pods that may be away at once.
+    pub budgets: Vec<Option<u32>>,
+}
+
+/// Autoscaling, starting replicas and disruption budget of every workload.
 pub(super) fn all(
     problem: &Problem,
     inputs: &Inputs,
     names: &mut Names<'_>,
     assumptions: &mut Vec<String>,
-) -> (Vec<Option<Autoscaling>>, Vec<u32>) {
+) -> Scaling {
     let count = problem.workloads().len();
     let mut entries: Vec<Option<&ScalingEntry>> = vec![None; count];
     for entry in &inputs.scenario.workloads {
@@ -63,7 +73,8 @@ pub(super) fn all(
             untold.join(", ")
         ));
     }
-    (scaling, replicas)
+    let budget = |entry: &Option<&ScalingEntry>| entry.and_then(|entry| entry.max_unavailable);
+    Scaling { scaling, replicas, budgets: entries.iter().map(budget).collect() }
 }
 
 fn autoscaling(

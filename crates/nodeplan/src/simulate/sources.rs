@@ -57,6 +57,7 @@ pub(super) fn all(
     }
     let mut sources = arrivals(inputs, &entries, &series, names);
     unclaimed(problem, &entries, &series, &mut sources, names, assumptions);
+    unused(&series, &sources, assumptions);
     let startup = file.startup_millis.unwrap_or(STARTUP_MILLIS);
     let mut loads: Vec<Load> = problem
         .workloads()
@@ -116,10 +117,11 @@ fn arrivals(
     series: &[Series],
     names: &mut Names<'_>,
 ) -> Vec<Vec<Source>> {
+    let files = inputs.traffic.iter().map(|traffic| traffic.series.len()).sum();
     let mut mapped: Vec<Vec<Source>> = vec![Vec::new(); entries.len()];
     for (workload, arrivals) in &inputs.maps {
         let to = names.workload(workload);
-        let source = source(arrivals, &[], series, names);
+        let source = source(arrivals, &[], (series, files), names);
         if let Some(to) = to {
             mapped[to.index()].extend(source);
         }
@@ -129,7 +131,7 @@ fn arrivals(
         let own = entry.map_or(&[][..], |entry| &entry.arrivals[..]);
         let mut sources: Vec<Source> = Vec::new();
         for one in own {
-            sources.extend(source(one, &mapped[at], series, names));
+            sources.extend(source(one, &mapped[at], (series, files), names));
         }
         if !own.iter().any(|one| matches!(one, Arrivals::Trace { .. })) {
             sources.extend(&mapped[at]);
@@ -143,7 +145,7 @@ fn arrivals(
 fn source(
     arrivals: &Arrivals,
     mapped: &[Source],
-    series: &[Series],
+    (series, files): (&[Series], usize),
     names: &mut Names<'_>,
 ) -> Vec<Source> {
     let times = |a: u64, b: u64| {
@@ -172,7 +174,8 @@ fn source(
             })
             .collect(),
         Arrivals::Trace { factor, place } => {
-            if series.len() == 1 {
+            // What is made up is taken by name, where there are files.
+            if files == 1 || series.len() == 1 {
                 return vec![Source::Series { series: 0, factor: *factor }];
             }
             let message = format!("`trace` could be any of {} columns of traffic", series.len());
@@ -223,6 +226,17 @@ fn unclaimed(
     let fault = ImportError::new("NP1423", Place::whole("--traffic"), message);
     let example = open.first().map_or("WORKLOAD".to_owned(), |at| workloads[*at].full_name());
     names.faults.push(fault.help(format!("say who takes it: --map {example}={}", series[0].name)));
+}
+
+/// Traffic beside that which somebody takes.
+fn unused(series: &[Series], sources: &[Vec<Source>], assumptions: &mut Vec<String>) {
+    for (at, one) in series.iter().enumerate() {
+        let takes =
+            |source: &Source| matches!(source, Source::Series { series, .. } if *series == at);
+        if !sources.iter().flatten().any(takes) {
+            assumptions.push(format!("nobody takes traffic `{}` (`--map`)", clip(&one.name)));
+        }
+    }
 }
 
 /// What is told of a workload's load, defaults for the rest.

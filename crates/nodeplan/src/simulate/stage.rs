@@ -27,9 +27,9 @@ pub fn stage(problem: &Problem, plan: &Plan, inputs: &Inputs) -> Result<Staged, 
     let series = inputs.traffic.iter().flat_map(|traffic| &traffic.series);
     let (horizon_millis, sample_millis) = lengths(file, series);
     let start = start_of(inputs, &mut assumptions);
-    let (scaling, replicas) = scaling::all(problem, inputs, &mut names, &mut assumptions);
+    let own = scaling::all(problem, inputs, &mut names, &mut assumptions);
     let traffic =
-        sources::all(problem, inputs, &scaling, horizon_millis, &mut names, &mut assumptions);
+        sources::all(problem, inputs, &own.scaling, horizon_millis, &mut names, &mut assumptions);
     let pools = bounds(problem, plan, file, &mut names, &mut assumptions);
     let events = file.events.iter().filter_map(|event| happening(event, &mut names)).collect();
     if !names.faults.is_empty() {
@@ -43,8 +43,9 @@ pub fn stage(problem: &Problem, plan: &Plan, inputs: &Inputs) -> Result<Staged, 
         sample_millis,
         series: traffic.series,
         loads: traffic.loads,
-        scaling,
-        replicas,
+        scaling: own.scaling,
+        replicas: own.replicas,
+        budgets: own.budgets,
         pools,
         times: file.times,
         autoscaler: file.autoscaler,
