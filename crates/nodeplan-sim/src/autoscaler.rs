@@ -13,7 +13,7 @@ pub mod drain;
 mod estimate;
 pub mod estimator;
 pub mod expander;
-pub mod movable;
+mod movable;
 pub mod options;
 pub mod pattern_sort;
 mod pending;

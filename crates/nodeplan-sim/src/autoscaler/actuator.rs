@@ -5,7 +5,7 @@
 //! [`Actuator::wake`] does it through [`Hands`].
 
 use super::deletions::{DeletionResult, Deletions};
-use super::movable::Blocked;
+use super::drain::Blocking;
 use super::options::Options;
 use super::view::{NodeKey, PodKey};
 
@@ -31,7 +31,7 @@ pub trait Hands {
     ///
     /// # Errors
     /// The pod that has come to block it.
-    fn load(&mut self, node: NodeKey) -> Result<Load, Blocked>;
+    fn load(&mut self, node: NodeKey) -> Result<Load, Blocking>;
     /// Evicts a pod with a grace period in milliseconds; false if it is refused.
     fn evict(&mut self, pod: PodKey, grace_ms: i64) -> bool;
     /// Whether a pod is no longer on its node.
@@ -204,7 +204,7 @@ mod tests {
     }
 
     impl Hands for Script {
-        fn load(&mut self, _: NodeKey) -> Result<Load, Blocked> {
+        fn load(&mut self, _: NodeKey) -> Result<Load, Blocking> {
             let pods = vec![(1, 30_000), (2, 900_000)];
             Ok(Load { pods, daemons: vec![(9, 30_000)] })
         }

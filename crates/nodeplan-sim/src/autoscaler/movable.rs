@@ -1,84 +1,68 @@
-//! Which pods of a node move when it goes, and which forbid it (`simulator/drainability/rules`).
+//! Which pods of a node move when it goes, and which forbid it: the rules of [`super::drain`] on a
+//! view.
 
+use super::drain::{self, Blocking, Drain, DrainOptions, DrainPod, SafeToEvict};
 use super::options::Options;
-use super::scale_down::long_terminating;
 use super::view::{ClusterView, Owner};
 
-/// Why a pod must not move (`drain.BlockingPodReason`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Blocked {
-    /// Nobody, or an unknown controller, would make it anew.
-    NotReplicated,
-    /// It would lose storage on the node.
-    LocalStorage,
-    /// Annotated against eviction.
-    NotSafeToEvict,
-    /// A system pod without a budget.
-    System,
-    /// Its budget is used up.
-    Budget,
-}
-
-enum Drain {
-    Move,
-    Stay,
-    Block(Blocked),
+/// Budgets that select each pod class, by index.
+pub(crate) fn budgets_of_classes(view: &ClusterView<'_>) -> Vec<Vec<usize>> {
+    let selecting = |app: u32| {
+        let budgets = view.budgets.iter().enumerate();
+        budgets.filter(|(_, budget)| budget.app == app).map(|(at, _)| at).collect()
+    };
+    view.classes.iter().map(|class| selecting(class.app)).collect()
 }
 
 /// `GetPodsToMove`: the pods that move, in the node's order, or the first obstacle. Without
-/// `allowed` (what is left of each budget) budgets do not count.
+/// `budgets` (which select each class, and what is left of each) none count.
 pub(crate) fn pods_to_move(
     options: &Options,
     view: &ClusterView<'_>,
     pods: &[usize],
-    allowed: Option<&[i64]>,
-) -> Result<Vec<usize>, Blocked> {
+    budgets: Option<(&[Vec<usize>], &[i64])>,
+) -> Result<Vec<usize>, Blocking> {
+    let rules = DrainOptions {
+        skip_custom: options.skip_custom,
+        skip_local: options.skip_local_storage,
+        skip_system: options.skip_system,
+        system_timeout_millis: options.system_pod_timeout_ms,
+        min_replicas: 0,
+    };
     let mut moved = Vec::new();
     for &pod in pods {
-        match drainable(options, view, pod, allowed) {
+        let selecting = budgets.map_or(&[][..], |(of, _)| &of[view.pods[pod].class]);
+        let allowed = budgets.map_or(&[][..], |(_, allowed)| allowed);
+        match drain::drain(&facts(view, pod, selecting), &rules, allowed) {
             Drain::Move => moved.push(pod),
-            Drain::Stay => {}
+            Drain::Skip | Drain::Daemon | Drain::Await => {}
             Drain::Block(reason) => return Err(reason),
         }
     }
     Ok(moved)
 }
 
-/// The rules in upstream's order; the first that decides wins.
-fn drainable(
-    options: &Options,
-    view: &ClusterView<'_>,
-    pod: usize,
-    allowed: Option<&[i64]>,
-) -> Drain {
+fn facts<'p>(view: &ClusterView<'_>, pod: usize, budgets: &'p [usize]) -> DrainPod<'p> {
     let it = &view.pods[pod];
-    if it.mirror || long_terminating(view, pod) || matches!(it.owner, Owner::DaemonSet(_)) {
-        return Drain::Stay;
+    DrainPod {
+        owner: match it.owner {
+            Owner::Bare => drain::Owner::None,
+            Owner::DaemonSet(_) => drain::Owner::DaemonSet,
+            Owner::Replicated(_) => drain::Owner::Replicated,
+            Owner::Custom(_) => drain::Owner::Custom,
+        },
+        mirror: it.mirror,
+        safe_to_evict: match it.safe_to_evict {
+            None => SafeToEvict::Unset,
+            Some(true) => SafeToEvict::Yes,
+            Some(false) => SafeToEvict::No,
+        },
+        system: it.system,
+        local_storage: it.local_storage,
+        age_millis: view.now_ms.saturating_sub(it.created_ms),
+        deleted_millis_ago: it.deletion_ms.map(|deletion| view.now_ms.saturating_sub(deletion)),
+        grace_millis: view.classes[it.class].grace_ms,
+        budgets,
+        ..DrainPod::default()
     }
-    if it.safe_to_evict == Some(true) {
-        return Drain::Move;
-    }
-    let unknown =
-        it.owner == Owner::Bare || (options.skip_custom && matches!(it.owner, Owner::Custom(_)));
-    if unknown {
-        return Drain::Block(Blocked::NotReplicated);
-    }
-    let app = view.classes[it.class].app;
-    if options.skip_system && it.system && !view.budgets.iter().any(|budget| budget.app == app) {
-        let age = view.now_ms.saturating_sub(it.created_ms);
-        if options.system_pod_timeout_ms.is_none_or(|timeout| age <= timeout) {
-            return Drain::Block(Blocked::System);
-        }
-    }
-    if it.safe_to_evict == Some(false) {
-        return Drain::Block(Blocked::NotSafeToEvict);
-    }
-    if options.skip_local_storage && it.local_storage {
-        return Drain::Block(Blocked::LocalStorage);
-    }
-    let used_up = allowed.is_some_and(|allowed| {
-        let mut budgets = view.budgets.iter().zip(allowed);
-        budgets.any(|(budget, &left)| budget.app == app && left < 1)
-    });
-    if used_up { Drain::Block(Blocked::Budget) } else { Drain::Move }
 }

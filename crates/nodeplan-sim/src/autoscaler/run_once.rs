@@ -3,6 +3,7 @@
 use super::cloud::{Action, Cloud};
 use super::cluster_state::ClusterState;
 use super::deletions::{Deletion, DeletionResult, Deletions};
+use super::movable::budgets_of_classes;
 use super::options::Options;
 use super::pending;
 use super::placement::{Hints, Snapshot};
@@ -296,6 +297,7 @@ impl ScaleDown<'_> {
             options: self.options,
             view: self.view,
             deletions: &state.deletions,
+            budgets: &budgets_of_classes(self.view),
         };
         let planner = &mut state.planner;
         let candidates = planner.candidates(&context, &snapshot, cloud, self.nodes);

@@ -5,16 +5,17 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::cloud::Cloud;
 use super::deletions::Deletions;
-use super::movable::{Blocked, pods_to_move};
+use super::drain::Blocking;
+use super::movable::pods_to_move;
 use super::options::Options;
 use super::pattern_sort;
 use super::placement::{Hints, Snapshot, schedule_pods};
+use super::removal;
+use super::utilization::{self, Ignored, UtilizationNode, UtilizationPod};
 use super::view::{ClusterView, NodeKey, Owner};
 
 /// A node counts as being deleted for this long after its taint was put.
 const BEING_DELETED_MS: i64 = 5 * 60_000;
-/// A pod is long gone when its grace period is over by this much.
-pub(crate) const LONG_TERMINATING_MS: i64 = 30_000;
 
 /// Why a node is not removed (`simulator.UnremovableReason`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,7 +39,7 @@ pub enum Unremovable {
     /// Its pods fit nowhere else.
     NoPlaceToMovePods,
     /// A pod must not move.
-    BlockedByPod(Blocked),
+    BlockedByPod(Blocking),
     /// Nothing can be said, for example of a node without allocatable CPU.
     UnexpectedError,
 }
@@ -73,6 +74,8 @@ pub(crate) struct Context<'a> {
     pub(crate) options: &'a Options,
     pub(crate) view: &'a ClusterView<'a>,
     pub(crate) deletions: &'a Deletions,
+    /// Budgets that select each pod class.
+    pub(crate) budgets: &'a [Vec<usize>],
 }
 
 impl Planner {
@@ -148,7 +151,7 @@ impl Planner {
                 }
                 Ok(moved) => {
                     open[node] = false;
-                    let risky = consume(view, &moved, &mut allowed);
+                    let risky = consume(context, &moved, &mut allowed);
                     let since_ms = self.unneeded.get(&key).map_or(now, |it| it.since_ms);
                     removable.insert(key, Unneeded { since_ms, drain: !moved.is_empty(), risky });
                 }
@@ -224,8 +227,9 @@ impl Planner {
         allowed: &[i64],
     ) -> Result<Vec<usize>, Unremovable> {
         let pods = &snapshot.nodes[node].pods;
-        let moved = pods_to_move(context.options, context.view, pods, Some(allowed))
-            .map_err(Unremovable::BlockedByPod)?;
+        let moved =
+            pods_to_move(context.options, context.view, pods, Some((context.budgets, allowed)))
+                .map_err(Unremovable::BlockedByPod)?;
         let mark = snapshot.fork();
         for &pod in &moved {
             snapshot.unschedule(node, pod);
@@ -299,22 +303,14 @@ fn not_now(
 }
 
 /// Takes the moved pods out of their budgets; says whether some budget was too small for all.
-fn consume(view: &ClusterView<'_>, moved: &[usize], allowed: &mut [i64]) -> bool {
-    let mut risky = false;
-    for &pod in moved {
-        let app = view.classes[view.pods[pod].class].app;
-        for (budget, left) in view.budgets.iter().zip(allowed.iter_mut()) {
-            if budget.app == app {
-                risky |= *left < 1;
-                *left -= 1;
-            }
-        }
-    }
+fn consume(context: &Context<'_>, moved: &[usize], allowed: &mut [i64]) -> bool {
+    let budgets = |pod: usize| context.budgets[context.view.pods[pod].class].as_slice();
+    let risky = !removal::in_parallel(allowed, moved, budgets);
+    removal::consume(allowed, moved, budgets);
     risky
 }
 
-/// `utilization.Calculate`: the larger of CPU and memory; `None` if it cannot be told.
-#[allow(clippy::cast_precision_loss)] // as upstream converts quantities
+/// The node's requests as a share of what it offers; `None` if it cannot be told.
 fn utilization(
     options: &Options,
     view: &ClusterView<'_>,
@@ -322,32 +318,27 @@ fn utilization(
     pods: &[usize],
 ) -> Option<f64> {
     let shape = &view.shapes[view.nodes[node].shape];
-    let (mut cpu, mut memory) = (0_i64, 0_i64);
-    let (mut less_cpu, mut less_memory) = (0_i64, 0_i64);
-    for &pod in pods {
-        let it = &view.pods[pod];
-        let class = &view.classes[it.class];
-        let ignored = (options.ignore_daemonsets && matches!(it.owner, Owner::DaemonSet(_)))
-            || (options.ignore_mirror && it.mirror);
-        if ignored {
-            less_cpu = less_cpu.saturating_add(class.cpu_milli);
-            less_memory = less_memory.saturating_add(class.memory_bytes);
-        } else if !long_terminating(view, pod) {
-            cpu = cpu.saturating_add(class.cpu_milli);
-            memory = memory.saturating_add(class.memory_bytes);
-        }
-    }
-    let share = |used: i64, of: i64| (of != 0).then(|| used as f64 / of as f64);
-    let cpu = share(cpu, shape.cpu_milli - less_cpu)?;
-    let memory = share(memory, shape.memory_bytes - less_memory)?;
-    Some(if cpu > memory { cpu } else { memory })
-}
-
-/// `drain.IsPodLongTerminating`.
-pub(crate) fn long_terminating(view: &ClusterView<'_>, pod: usize) -> bool {
-    let it = &view.pods[pod];
-    let grace = view.classes[it.class].grace_ms;
-    it.deletion_ms.is_some_and(|deletion| {
-        deletion.saturating_add(grace).saturating_add(LONG_TERMINATING_MS) < view.now_ms
-    })
+    let offered = UtilizationNode {
+        cpu_milli: shape.cpu_milli,
+        memory_bytes: shape.memory_bytes,
+        gpus: None,
+    };
+    let pods: Vec<UtilizationPod> = pods
+        .iter()
+        .map(|&pod| {
+            let it = &view.pods[pod];
+            let class = &view.classes[it.class];
+            let deleted_ago = it.deletion_ms.map(|deletion| view.now_ms.saturating_sub(deletion));
+            UtilizationPod {
+                cpu_milli: class.cpu_milli,
+                memory_bytes: class.memory_bytes,
+                gpus: 0,
+                daemon: matches!(it.owner, Owner::DaemonSet(_)),
+                mirror: it.mirror,
+                long_terminating: utilization::counts_no_more(deleted_ago, class.grace_ms),
+            }
+        })
+        .collect();
+    let ignored = Ignored { daemons: options.ignore_daemonsets, mirrors: options.ignore_mirror };
+    utilization::utilization(&offered, &pods, ignored).map(|used| used.value)
 }

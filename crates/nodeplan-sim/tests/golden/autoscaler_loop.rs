@@ -12,7 +12,6 @@ use serde_json::Error;
 use super::Verdict;
 use crate::sim::autoscaler::cloud::Action;
 use crate::sim::autoscaler::deletions::DeletionResult;
-use crate::sim::autoscaler::movable::Blocked;
 use crate::sim::autoscaler::options::Options;
 use crate::sim::autoscaler::run_once::{AutoscalerState, LoopOutcome, ScaleDownResult, run_once};
 use crate::sim::autoscaler::scale_down::Unremovable;
@@ -233,16 +232,7 @@ fn our_unremovable(world: &World, state: &AutoscalerState) -> String {
             let reason = match reason {
                 Unremovable::ScaleDownDisabled => "ScaleDownDisabledAnnotation".to_owned(),
                 Unremovable::MinSizeReached => "NodeGroupMinSizeReached".to_owned(),
-                Unremovable::BlockedByPod(why) => {
-                    let code = match why {
-                        Blocked::NotReplicated => 3,
-                        Blocked::LocalStorage => 4,
-                        Blocked::NotSafeToEvict => 5,
-                        Blocked::System => 6,
-                        Blocked::Budget => 7,
-                    };
-                    format!("BlockedByPod:{code}")
-                }
+                Unremovable::BlockedByPod(why) => format!("BlockedByPod:{}", why.code()),
                 other => format!("{other:?}"),
             };
             (world.node_name(node), reason)
