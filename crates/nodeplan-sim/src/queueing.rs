@@ -7,6 +7,7 @@
 //! Floats are at home here; what is counted (requests, messages) is integers, so that parts can
 //! be added in any order. Transcendental functions come from `libm`.
 
+pub mod alike;
 pub mod backlog;
 pub mod crowd;
 pub mod gamma;

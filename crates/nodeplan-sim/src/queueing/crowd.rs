@@ -31,6 +31,8 @@ pub struct Crowd {
     pub wait_mean: f64,
     /// Variance of the wait of all requests.
     pub wait_variance: f64,
+    /// Squared coefficient of variation of what is left of the first to finish.
+    pub rest_spread: f64,
     /// Slowdown minus 1 of those who waited.
     pub slow_after_wait: f64,
 }
@@ -164,7 +166,7 @@ impl Chain {
             Arrivals::Bursty(milli) if milli > 1000 => {
                 bursty_chain(a, f64::from(milli) / 1000.0, servers, capacity)
             }
-            Arrivals::LeastRequest => least_request_chain(a, servers, capacity),
+            Arrivals::LeastRequest(_) => least_request_chain(a, servers, capacity),
             Arrivals::Random | Arrivals::Bursty(_) => random_chain(a, servers, capacity),
         }
     }
@@ -211,11 +213,22 @@ fn wait_factor(shape: &Shape, load: f64, c2: f64, dispersion: f64) -> f64 {
 impl Crowd {
     /// What a request meets in a pod at a load below 1.
     pub fn of(shape: &Shape, load: f64) -> Self {
+        Self::with_seen(shape, load).0
+    }
+
+    /// The same, and the probabilities to find 0, 1, … others inside.
+    pub fn with_seen(shape: &Shape, load: f64) -> (Self, Vec<f64>) {
         let chain = Chain::of(shape, load);
         let mut crowd = Self::default();
         crowd.slow(shape, &chain);
         if shape.workers > 0 {
             crowd.wait(shape, load, &chain);
+        }
+        if let Arrivals::LeastRequest(pods) = shape.arrivals {
+            // What few pods have in common (Gast 2017): load²/(2 (1 − load)) more inside over all.
+            let more = load / (2.0 * (1.0 - load) * f64::from(pods.max(1)) * shape.capacity());
+            crowd.slow_mean += more;
+            crowd.slow_variance += more * more;
         }
         if let Arrivals::Bursty(milli) = shape.arrivals
             && shape.workers == 0
@@ -223,11 +236,12 @@ impl Crowd {
         {
             // Sharing with bursts feels c² (Zhang, Zwart 2008), without them it does not.
             let (dispersion, c2) = (f64::from(milli) / 1000.0, shape.law().spread());
-            let factor = 2.0 * (dispersion + c2) / ((1.0 + c2) * (1.0 + dispersion));
+            let full = 2.0 * (dispersion + c2) / ((1.0 + c2) * (1.0 + dispersion));
+            let factor = 1.0 + load * load * (full - 1.0);
             crowd.slow_mean *= factor;
             crowd.slow_variance *= factor * factor;
         }
-        crowd
+        (crowd, chain.seen)
     }
 
     /// Slowdown in service.
@@ -282,12 +296,13 @@ impl Crowd {
         let law = shape.law();
         let dispersion = match shape.arrivals {
             Arrivals::Bursty(milli) => f64::from(milli.max(1000)) / 1000.0,
-            Arrivals::Random | Arrivals::LeastRequest => 1.0,
+            Arrivals::Random | Arrivals::LeastRequest(_) => 1.0,
         };
         let factor = wait_factor(shape, load, law.spread(), dispersion);
         self.wait_mean = ahead / shape.capacity() * factor;
         // A wait is a geometric sum of what is left of the first to finish (exact for one worker).
         let rest = 1.0 + (law.spread_of_rest() - 1.0) * 3.0 / (f64::from(shape.workers) + 2.0);
+        self.rest_spread = rest;
         let conditional = self.wait_mean / self.waits;
         let square = conditional * conditional * (1.0 + load + (1.0 - load) * rest);
         self.wait_variance = self.waits * square - self.wait_mean * self.wait_mean;
@@ -387,7 +402,7 @@ mod tests {
 
     #[test]
     fn the_emptier_of_two_pods_follows_the_known_law() {
-        let shape = Shape { arrivals: Arrivals::LeastRequest, ..Shape::new(1000, 1000) };
+        let shape = Shape { arrivals: Arrivals::LeastRequest(1_000_000), ..Shape::new(1000, 1000) };
         let load: f64 = 0.9;
         // s_j = ρ^(2^j − 1), and the mean time inside is Σ s_j / ρ.
         let inside: f64 = (1..12).map(|j| load.powi((1 << j) - 1)).sum();

@@ -10,8 +10,9 @@ pub enum Arrivals {
     /// Renewal process with this limiting index of dispersion, in thousandths, at one pod
     /// ([`dispersion_at_pod`]).
     Bursty(u32),
-    /// Poisson to the workload; each request goes to the emptier of two pods drawn at random.
-    LeastRequest,
+    /// Poisson to the workload; each request goes to the emptier of two of
+    /// so many pods, drawn at random ([`rounded_pods`]).
+    LeastRequest(u32),
 }
 
 /// What decides the law of response times in units of [`Shape::unit`], but for the load. Integers,
@@ -35,13 +36,15 @@ pub struct Shape {
 pub enum Doubt {
     /// Load above 0.99: the stationary law is not reached within any interval in use.
     NearSaturation,
-    /// Bursty arrivals are known by one number only; mean within 15 %.
+    /// Bursty arrivals with c² other than 1: mean within 10 %, share within an SLO within 0.1.
     Bursts,
-    /// The choice between two pods is stated for many pods, and for c² near 1; mean within 10 %.
+    /// The choice between two pods is stated for ten pods and more. For c² below ¼ the share
+    /// within an SLO must not be used.
     LeastRequest,
-    /// More workers than cores, or several workers with c² far from 1: mean within 10 %.
+    /// More workers than cores, or several workers with c² other than 1: the share within an SLO
+    /// is within 0.1.
     Workers,
-    /// c² above 4 was not validated.
+    /// c² above 4 was not validated, nor equal requests on more than 12 cores.
     Spread,
 }
 
@@ -100,10 +103,13 @@ impl Shape {
         let queued = self.workers > 1 && (self.spread_milli != 1000 || workers > self.servers());
         match self.arrivals {
             _ if load > 0.99 => Some(Doubt::NearSaturation),
-            Arrivals::Bursty(dispersion) if dispersion > 1000 => Some(Doubt::Bursts),
-            Arrivals::LeastRequest => Some(Doubt::LeastRequest),
+            Arrivals::Bursty(dispersion) if dispersion > 1000 && self.spread_milli != 1000 => {
+                Some(Doubt::Bursts)
+            }
+            Arrivals::LeastRequest(_) => Some(Doubt::LeastRequest),
             _ if queued => Some(Doubt::Workers),
             _ if self.spread_milli > 4000 => Some(Doubt::Spread),
+            _ if self.law() == Law::Deterministic && self.servers() > 12.0 => Some(Doubt::Spread),
             _ => None,
         }
     }
@@ -114,4 +120,13 @@ impl Shape {
 pub fn dispersion_at_pod(dispersion_milli: u32, pods: u32) -> u32 {
     let above = f64::from(dispersion_milli.saturating_sub(1000)) / f64::from(pods.max(1));
     1000 + 125 * libm::round(above / 125.0) as u32
+}
+
+/// Pods rounded to steps of a quarter from 8 on, so that a workload that scales meets few shapes.
+pub fn rounded_pods(pods: u32) -> u32 {
+    if pods <= 8 {
+        return pods.max(1);
+    }
+    let step = 1 << (29 - pods.leading_zeros());
+    (pods + step / 2) / step * step
 }

@@ -44,7 +44,7 @@ fn cell(load: f64, cores: f64, law: Law) -> Cell {
 
 #[test]
 fn pods_that_share_their_cores() {
-    let requests = requests(20_000);
+    let requests = requests(5_000);
     let mut rows: Vec<Row> = Vec::new();
     for cores in CORES {
         for law in LAWS {
@@ -59,7 +59,7 @@ fn pods_that_share_their_cores() {
 
 #[test]
 fn many_pods_are_as_one() {
-    let requests = requests(20_000);
+    let requests = requests(5_000);
     let mut rows = Vec::new();
     for pods in [10, 100] {
         for cores in [0.25, 1.5, 8.0] {
@@ -76,7 +76,7 @@ fn many_pods_are_as_one() {
 
 #[test]
 fn a_request_with_several_threads() {
-    let requests = requests(20_000);
+    let requests = requests(5_000);
     let mut rows = Vec::new();
     for (threads, cores) in [(2.0, 4.0), (2.0, 1.5), (4.0, 6.0)] {
         for law in LAWS {
@@ -91,7 +91,7 @@ fn a_request_with_several_threads() {
 
 #[test]
 fn workers_that_serve_in_order() {
-    let requests = requests(20_000);
+    let requests = requests(5_000);
     let mut rows = Vec::new();
     for (workers, cores) in [(1, 1.0), (2, 2.0), (4, 4.0), (8, 8.0), (8, 2.0), (4, 1.0)] {
         for law in LAWS {
@@ -105,12 +105,14 @@ fn workers_that_serve_in_order() {
     }
     print_table("worker limit, in order of arrival", &rows);
     println!("{}", limits_text(&rows));
-    judge(&rows, Bounds { mean: 0.10, p95: 0.10, p99: 0.15, share: 0.03, share_high: 0.03 });
+    judge(&rows, Bounds { mean: 0.10, p95: 0.12, p99: 0.15, share: 0.10, share_high: 0.10 });
+    rows.retain(|row| row.cell.workers == Some(1) || row.cell.law == Law::Exponential);
+    judge(&rows, PROMISED);
 }
 
 #[test]
 fn bursts() {
-    let requests = requests(20_000);
+    let requests = requests(5_000);
     let mut rows = Vec::new();
     for dispersion in [2.0, 4.0] {
         for cores in [0.5, 1.0, 2.0, 4.0] {
@@ -123,18 +125,20 @@ fn bursts() {
     }
     print_table("bursty arrivals", &rows);
     println!("{}", limits_text(&rows));
-    judge(&rows, Bounds { mean: 0.15, p95: 0.15, p99: 0.20, share: 0.05, share_high: 0.05 });
+    judge(&rows, Bounds { mean: 0.12, p95: 0.15, p99: 0.20, share: 0.10, share_high: 0.10 });
+    rows.retain(|row| row.cell.law == Law::Exponential);
+    judge(&rows, PROMISED);
 }
 
 #[test]
 fn the_emptier_of_two_pods() {
-    let requests = requests(20_000);
+    let requests = requests(5_000);
     let mut rows = Vec::new();
     for pods in [10, 100] {
         for cores in [0.5, 1.0, 2.0, 4.0] {
-            for law in LAWS {
+            for law in &LAWS[1..] {
                 for load in [0.3, 0.5, 0.7, 0.8, 0.9] {
-                    let cell = Cell { pods, least_request: true, ..cell(load, cores, law) };
+                    let cell = Cell { pods, least_request: true, ..cell(load, cores, *law) };
                     rows.push(measure(&cell, requests));
                 }
             }
@@ -142,5 +146,5 @@ fn the_emptier_of_two_pods() {
     }
     print_table("the emptier of two pods", &rows);
     println!("{}", limits_text(&rows));
-    judge(&rows, Bounds { mean: 0.10, p95: 0.15, p99: 0.20, share: 0.05, share_high: 0.05 });
+    judge(&rows, Bounds { mean: 0.10, p95: 0.12, p99: 0.15, share: 0.06, share_high: 0.06 });
 }
