@@ -2,7 +2,7 @@
 //!
 //! Times are multiples of a unit: the mean CPU time of a request on as many cores as it can use
 //! ([`shape::Shape::unit`]). `docs/load-model.md` states the model, its papers, its error against
-//! a simulation of every request, and where it must not be used ([`shape::Shape::doubts`]).
+//! a simulation of every request, and where it must not be used ([`shape::Shape::doubt`]).
 //!
 //! Floats are at home here; what is counted (requests, messages) is integers, so that parts can
 //! be added in any order. Transcendental functions come from `libm`.

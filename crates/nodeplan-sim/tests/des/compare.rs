@@ -36,9 +36,24 @@ pub fn requests(default: u64) -> u64 {
     text.map_or(default, |text| text.parse().expect("NODEPLAN_CASES is a number"))
 }
 
-/// Whether requests of the cell can be drawn one by one from the stationary state.
-fn symmetric(cell: &Cell) -> bool {
-    cell.workers.is_none() && cell.dispersion <= 1.0 && !cell.least_request
+/// Whether requests of the cell are drawn one by one from the stationary state.
+fn independent(cell: &Cell) -> bool {
+    cell.workers.is_none() && cell.dispersion <= 1.0 && !cell.least_request && cell.pods == 1
+}
+
+/// Least relative noise of a run, whose requests depend on each other over about
+/// 4 (1 + c²) I / (1 − load)² of them; parts of a run that are shorter than that hide it.
+fn least_noise(cell: &Cell, requests: u64) -> f64 {
+    if independent(cell) {
+        return 0.0;
+    }
+    let spread = match cell.law {
+        Law::Deterministic => 0.0,
+        Law::Exponential => 1.0,
+        Law::LogNormal(c2) => c2,
+    };
+    let idle = 1.0 - cell.load;
+    libm::sqrt(4.0 * (1.0 + spread) * cell.dispersion / (idle * idle * requests as f64))
 }
 
 fn milli(value: f64) -> u32 {
@@ -67,33 +82,33 @@ fn shape(cell: &Cell) -> Shape {
     }
 }
 
-/// Model and truth of one cell. From load 0.8 on a run of one pod converges too slowly, so there
-/// the truth draws every request from the stationary state.
+/// Model and truth of one cell. A run of one pod converges slowly, so where it can be, every request
+/// is drawn from the stationary state.
 pub fn measure(cell: &Cell, requests: u64) -> Row {
     let seed = 0x5eed ^ (cell.load * 1000.0) as u64 ^ ((cell.cores * 64.0) as u64) << 20;
-    let sample = if symmetric(cell) && cell.load > 0.75 && cell.pods == 1 {
-        tagged(cell, requests, seed)
-    } else {
-        run(cell, requests, seed)
-    };
+    let sample =
+        if independent(cell) { tagged(cell, requests, seed) } else { run(cell, requests, seed) };
     let mut tables = Tables::new();
     let shape = shape(cell);
     let id = tables.shape(&shape);
     let place = tables.place(id, cell.load);
     let unit = shape.unit(1.0);
     let (mean, error) = sample.mean();
-    let mean = (tables.mean(place) * unit / mean - 1.0, error / mean);
+    let noise = least_noise(cell, requests);
+    let mean = (tables.mean(place) * unit / mean - 1.0, noise.max(error / mean));
     let quantiles = Percentile::ALL.map(|percentile| {
         let (truth, error) = sample.quantile(percentile.level());
-        (tables.quantile(place, percentile) * unit / truth - 1.0, error / truth)
+        (tables.quantile(place, percentile) * unit / truth - 1.0, noise.max(error / truth))
     });
     let mut share = (0.0, 0.0);
     let mut worst_time = 0.0;
     // No time is near the one at which requests that are all alike are answered, if undelayed.
     for step in -30..80 {
         let (truth, time, error) = sample.share(unit * 1.05 * libm::exp(0.0953 * f64::from(step)));
+        // A share moves by at most about e⁻¹ of the relative change of the scale.
+        let error = error.max(0.37 * noise);
         let off = tables.share(place, time / unit) - truth;
-        if off.abs() - 3.0 * error > f64::abs(share.0) - 3.0 * share.1 {
+        if worst_time <= 0.0 || off.abs() - 3.0 * error > f64::abs(share.0) - 3.0 * share.1 {
             share = (off, error);
             worst_time = time / unit;
         }

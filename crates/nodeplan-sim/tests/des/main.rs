@@ -59,7 +59,7 @@ fn pods_that_share_their_cores() {
 
 #[test]
 fn many_pods_are_as_one() {
-    let requests = requests(5_000);
+    let requests = requests(10_000);
     let mut rows = Vec::new();
     for pods in [10, 100] {
         for cores in [0.25, 1.5, 8.0] {
@@ -91,7 +91,7 @@ fn a_request_with_several_threads() {
 
 #[test]
 fn workers_that_serve_in_order() {
-    let requests = requests(5_000);
+    let requests = requests(20_000);
     let mut rows = Vec::new();
     for (workers, cores) in [(1, 1.0), (2, 2.0), (4, 4.0), (8, 8.0), (8, 2.0), (4, 1.0)] {
         for law in LAWS {

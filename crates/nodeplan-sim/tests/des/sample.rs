@@ -1,5 +1,7 @@
 //! Response times seen: mean, exact-enough percentiles (0.25 % bins) and the noise of both.
 
+use std::cell::OnceCell;
+
 /// Bins per unit of the natural logarithm.
 const FINE: f64 = 400.0;
 /// Logarithm of the lowest time told apart.
@@ -15,12 +17,14 @@ pub struct Sample {
     sums: Vec<f64>,
     seen: u64,
     expected: u64,
+    below: OnceCell<Vec<Vec<f64>>>,
 }
 
 impl Sample {
     /// An empty sample that expects so many.
     pub fn new(expected: u64) -> Self {
-        Self { bins: vec![vec![0; BINS]; PARTS], sums: vec![0.0; PARTS], seen: 0, expected }
+        let (bins, sums) = (vec![vec![0; BINS]; PARTS], vec![0.0; PARTS]);
+        Self { bins, sums, seen: 0, expected, below: OnceCell::new() }
     }
 
     /// One response time.
@@ -70,13 +74,33 @@ impl Sample {
         })
     }
 
-    /// Share of times up to the nearest bin edge to `limit`, that edge, and the standard error.
+    /// Times below each bin, per part and then in all.
+    fn below(&self) -> &[Vec<f64>] {
+        self.below.get_or_init(|| {
+            let mut all = vec![0.0; BINS + 1];
+            let mut sums: Vec<Vec<f64>> = Vec::new();
+            for part in &self.bins {
+                let mut sum = vec![0.0; BINS + 1];
+                for (bin, &count) in part.iter().enumerate() {
+                    sum[bin + 1] = sum[bin] + f64::from(count);
+                }
+                all.iter_mut().zip(&sum).for_each(|(all, part)| *all += part);
+                sums.push(sum);
+            }
+            sums.push(all);
+            sums
+        })
+    }
+
+    /// Share of times up to the nearest bin edge to `limit`, that edge, and the standard error;
+    /// asked once all times are in.
     pub fn share(&self, limit: f64) -> (f64, f64, f64) {
         let edge = libm::round((libm::log(limit) - LOWEST) * FINE);
-        let (share, error) = self.figure(|bins, _| {
-            let within: f64 = bins[..edge as usize].iter().map(|&c| f64::from(c)).sum();
-            within / bins.iter().map(|&c| f64::from(c)).sum::<f64>()
-        });
-        (share, libm::exp(edge / FINE + LOWEST), error)
+        let shares: Vec<f64> =
+            self.below().iter().map(|sum| sum[edge as usize] / sum[BINS].max(1.0)).collect();
+        let spread: f64 =
+            shares[..PARTS].iter().map(|s| (s - shares[PARTS]) * (s - shares[PARTS])).sum();
+        let error = libm::sqrt(spread / (PARTS * (PARTS - 1)) as f64);
+        (shares[PARTS], libm::exp(edge / FINE + LOWEST), error)
     }
 }
