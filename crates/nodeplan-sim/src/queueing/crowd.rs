@@ -166,7 +166,9 @@ impl Chain {
             Arrivals::Bursty(milli) if milli > 1000 => {
                 bursty_chain(a, f64::from(milli) / 1000.0, servers, capacity)
             }
-            Arrivals::LeastRequest(_) => least_request_chain(a, servers, capacity),
+            Arrivals::LeastRequest | Arrivals::LeastRequestOf(_) => {
+                least_request_chain(a, servers, capacity)
+            }
             Arrivals::Random | Arrivals::Bursty(_) => random_chain(a, servers, capacity),
         }
     }
@@ -224,7 +226,7 @@ impl Crowd {
         if shape.workers > 0 {
             crowd.wait(shape, load, &chain);
         }
-        if let Arrivals::LeastRequest(pods) = shape.arrivals {
+        if let Arrivals::LeastRequestOf(pods) = shape.arrivals {
             // What few pods have in common (Gast 2017): load²/(2 (1 − load)) more inside over all.
             let more = load / (2.0 * (1.0 - load) * f64::from(pods.max(1)) * shape.capacity());
             crowd.slow_mean += more;
@@ -296,7 +298,7 @@ impl Crowd {
         let law = shape.law();
         let dispersion = match shape.arrivals {
             Arrivals::Bursty(milli) => f64::from(milli.max(1000)) / 1000.0,
-            Arrivals::Random | Arrivals::LeastRequest(_) => 1.0,
+            Arrivals::Random | Arrivals::LeastRequest | Arrivals::LeastRequestOf(_) => 1.0,
         };
         let factor = wait_factor(shape, load, law.spread(), dispersion);
         self.wait_mean = ahead / shape.capacity() * factor;
@@ -402,7 +404,7 @@ mod tests {
 
     #[test]
     fn the_emptier_of_two_pods_follows_the_known_law() {
-        let shape = Shape { arrivals: Arrivals::LeastRequest(1_000_000), ..Shape::new(1000, 1000) };
+        let shape = Shape { arrivals: Arrivals::LeastRequest, ..Shape::new(1000, 1000) };
         let load: f64 = 0.9;
         // s_j = ρ^(2^j − 1), and the mean time inside is Σ s_j / ρ.
         let inside: f64 = (1..12).map(|j| load.powi((1 << j) - 1)).sum();

@@ -100,8 +100,10 @@ impl Response {
         let mut within = vec![0.0; grid.len()];
         let waits = (crowd.waits > 0.0 && crowd.slow_mean <= 0.0)
             .then(|| Waits::of(&crowd, shape, load, gamma));
-        let poisson =
-            !matches!(shape.arrivals, Arrivals::LeastRequest(_) | Arrivals::Bursty(1001..));
+        let poisson = !matches!(
+            shape.arrivals,
+            Arrivals::LeastRequest | Arrivals::LeastRequestOf(_) | Arrivals::Bursty(1001..)
+        );
         if law == Law::Deterministic
             && shape.workers == 0
             && poisson

@@ -10,9 +10,11 @@ pub enum Arrivals {
     /// Renewal process with this limiting index of dispersion, in thousandths, at one pod
     /// ([`dispersion_at_pod`]).
     Bursty(u32),
-    /// Poisson to the workload; each request goes to the emptier of two of
-    /// so many pods, drawn at random ([`rounded_pods`]).
-    LeastRequest(u32),
+    /// Poisson to the workload; each request goes to the emptier of two pods drawn at random of
+    /// very many.
+    LeastRequest,
+    /// The same with so many pods ([`rounded_pods`]), which are fuller the fewer they are.
+    LeastRequestOf(u32),
 }
 
 /// What decides the law of response times in units of [`Shape::unit`], but for the load. Integers,
@@ -106,7 +108,7 @@ impl Shape {
             Arrivals::Bursty(dispersion) if dispersion > 1000 && self.spread_milli != 1000 => {
                 Some(Doubt::Bursts)
             }
-            Arrivals::LeastRequest(_) => Some(Doubt::LeastRequest),
+            Arrivals::LeastRequest | Arrivals::LeastRequestOf(_) => Some(Doubt::LeastRequest),
             _ if queued => Some(Doubt::Workers),
             _ if self.spread_milli > 4000 => Some(Doubt::Spread),
             _ if self.law() == Law::Deterministic && self.servers() > 12.0 => Some(Doubt::Spread),

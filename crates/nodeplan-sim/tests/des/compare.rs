@@ -67,7 +67,7 @@ fn shape(cell: &Cell) -> Shape {
         Law::LogNormal(c2) => c2,
     };
     let arrivals = if cell.least_request {
-        Arrivals::LeastRequest(cell.pods as u32)
+        Arrivals::LeastRequestOf(cell.pods as u32)
     } else if cell.dispersion > 1.0 {
         Arrivals::Bursty(dispersion_at_pod(milli(cell.dispersion), cell.pods as u32))
     } else {
