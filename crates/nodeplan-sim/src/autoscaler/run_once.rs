@@ -302,6 +302,18 @@ impl ScaleDown<'_> {
         let planner = &mut state.planner;
         let candidates = planner.candidates(&context, &snapshot, cloud, self.nodes);
         planner.update(&context, snapshot, &mut state.next, &candidates, self.nodes);
+        let result = self.delete(state, cloud, &candidates);
+        self.soft_taints(state, cloud);
+        result
+    }
+
+    /// Starts deletions, unless it is too early for that.
+    fn delete(
+        &self,
+        state: &mut AutoscalerState,
+        cloud: &mut Cloud<'_>,
+        candidates: &[usize],
+    ) -> ScaleDownResult {
         let (options, now) = (self.options, self.view.now_ms);
         let cooling = self.forbidden
             || state.last_scale_up_ms.saturating_add(options.delay_after_add_ms) > now
@@ -313,14 +325,14 @@ impl ScaleDown<'_> {
         if candidates.is_empty() {
             return ScaleDownResult::NoCandidates;
         }
-        let (empty, drain) = planner.nodes_to_delete(&context, cloud, &candidates);
+        let (empty, drain) =
+            state.planner.nodes_to_delete(options, self.view, &state.deletions, cloud, candidates);
         let started = self.start(&mut state.deletions, cloud, &empty, &drain);
         if started {
             state.last_delete_ms = now;
             state.cluster.recalculate(&cloud.targets);
             return ScaleDownResult::DeleteStarted;
         }
-        self.soft_taints(&state.planner, cloud);
         ScaleDownResult::NoNodeDeleted
     }
 
@@ -350,13 +362,15 @@ impl ScaleDown<'_> {
         !empty.is_empty() || !drain.is_empty()
     }
 
-    /// `UpdateSoftDeletionTaints`.
-    fn soft_taints(&self, planner: &Planner, cloud: &mut Cloud<'_>) {
+    /// `UpdateSoftDeletionTaints`: marks unneeded nodes that stay for now, unmarks needed ones. Which
+    /// ones, if there are more than allowed at once, is chance upstream.
+    fn soft_taints(&self, state: &AutoscalerState, cloud: &mut Cloud<'_>) {
         let mut left = self.options.soft_taints;
         for &node in self.nodes {
             let it = &self.view.nodes[node];
-            let wanted = planner.unneeded.contains_key(&it.key);
-            if left == 0 || it.group.is_none() || wanted == it.soft_taint {
+            let wanted = state.planner.unneeded.contains_key(&it.key);
+            let going = it.deletion_taint_ms.is_some() || state.deletions.contains(it.key);
+            if left == 0 || it.group.is_none() || going || wanted == it.soft_taint {
                 continue;
             }
             left -= 1;

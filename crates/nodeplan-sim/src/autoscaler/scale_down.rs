@@ -249,7 +249,9 @@ impl Planner {
     /// reason.
     pub(crate) fn nodes_to_delete(
         &mut self,
-        context: &Context<'_>,
+        options: &Options,
+        view: &ClusterView<'_>,
+        deletions: &Deletions,
         cloud: &Cloud<'_>,
         order: &[usize],
     ) -> (Vec<usize>, Vec<usize>) {
@@ -257,12 +259,14 @@ impl Planner {
         let (mut empty, mut drain, mut risky) = (Vec::new(), Vec::new(), Vec::new());
         for drains in [false, true] {
             for &node in order {
-                let key = context.view.nodes[node].key;
+                let key = view.nodes[node].key;
                 let Some(it) = self.unneeded.get(&key).copied() else { continue };
                 if it.drain != drains {
                     continue;
                 }
-                match not_now(context, &mut sizes, node, it.since_ms) {
+                let early = too_early(options, view, node, it.since_ms);
+                let reason = early.or_else(|| take(view, deletions, &mut sizes, node));
+                match reason {
                     Some(reason) => {
                         self.unremovable.insert(key, reason);
                     }
@@ -277,25 +281,30 @@ impl Planner {
     }
 }
 
-/// `unneeded.unremovableReason`.
-fn not_now(
-    context: &Context<'_>,
-    sizes: &mut [i64],
+/// Whether a node has not been unneeded for long enough (`unneeded.unremovableReason`).
+fn too_early(
+    options: &Options,
+    view: &ClusterView<'_>,
     node: usize,
     since_ms: i64,
 ) -> Option<Unremovable> {
-    let (options, view) = (context.options, context.view);
-    let it = &view.nodes[node];
-    let Some(group) = it.group else { return Some(Unremovable::NotAutoscaled) };
-    let (wait, reason) = if it.ready {
+    let (wait, reason) = if view.nodes[node].ready {
         (options.unneeded_ms, Unremovable::NotUnneededLongEnough)
     } else {
         (options.unready_ms, Unremovable::NotUnreadyLongEnough)
     };
-    if since_ms.saturating_add(wait) >= view.now_ms {
-        return Some(reason);
-    }
-    if sizes[group] - context.deletions.count(group) <= view.groups[group].min {
+    (since_ms.saturating_add(wait) >= view.now_ms).then_some(reason)
+}
+
+/// Takes a node from its group's size, unless that is as small as allowed (`verifyMinSize`).
+fn take(
+    view: &ClusterView<'_>,
+    deletions: &Deletions,
+    sizes: &mut [i64],
+    node: usize,
+) -> Option<Unremovable> {
+    let Some(group) = view.nodes[node].group else { return Some(Unremovable::NotAutoscaled) };
+    if sizes[group] - deletions.count(group) <= view.groups[group].min {
         return Some(Unremovable::MinSizeReached);
     }
     sizes[group] -= 1;

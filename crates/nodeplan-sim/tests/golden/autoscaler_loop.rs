@@ -94,6 +94,7 @@ fn difference(
         ("healthy", outcome.healthy.to_string(), out.cluster_healthy.to_string()),
         ("error", outcome.failed_fix.is_some().to_string(), out.error.is_some().to_string()),
         ("cloud", our_cloud(world, outcome), recorded_cloud(out)),
+        ("soft taints", our_soft_taints(world, outcome), recorded_soft_taints(out)),
         ("scale up", our_scale_ups(world, outcome), recorded_scale_ups(out)),
         ("scale down", scale_down(outcome.scale_down).to_owned(), out.scale_down.clone()),
         ("unneeded", our_unneeded(world, state), format!("{:?}", out.unneeded_since_ms)),
@@ -156,6 +157,30 @@ fn recorded_cloud(out: &Out) -> String {
     }
     lines.sort();
     format!("{lines:?}")
+}
+
+fn our_soft_taints(world: &World, outcome: &LoopOutcome) -> String {
+    let marks = outcome.actions.iter().filter_map(|action| match action {
+        Action::SoftTaint(node) => Some(format!("taint {}", world.node_name(*node))),
+        Action::SoftUntaint(node) => Some(format!("untaint {}", world.node_name(*node))),
+        _ => None,
+    });
+    marks_of(marks.collect())
+}
+
+fn recorded_soft_taints(out: &Out) -> String {
+    let marks = out.actions.iter().filter(|action| action.at_ms == 0).filter_map(|action| {
+        let kind = action.kind.strip_suffix(":DeletionCandidateOfClusterAutoscaler")?;
+        Some(format!("{kind} {}", action.node.as_deref().unwrap_or_default()))
+    });
+    marks_of(marks.collect())
+}
+
+/// Of ten marks, which is all that a loop may make, only the number: which of more they are is
+/// chance.
+fn marks_of(mut marks: Vec<String>) -> String {
+    marks.sort();
+    if marks.len() == 10 { "10".to_owned() } else { format!("{marks:?}") }
 }
 
 fn our_scale_ups(world: &World, outcome: &LoopOutcome) -> String {
