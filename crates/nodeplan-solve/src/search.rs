@@ -30,7 +30,7 @@ const MANY_VALUES: usize = 150;
 /// Leaves of the tree before any MIP, where pods and shapes are few.
 const FIRST_LEAVES: usize = 60;
 /// Thousandths of the work they may take.
-const FIRST_SHARE: u64 = 500;
+const FIRST_SHARE: u64 = 700;
 /// Pods and shapes up to which they are few.
 const FEW_PODS: u64 = 120;
 const FEW_CLASSES: usize = 16;
@@ -114,12 +114,13 @@ impl<'a> Search<'a> {
         }
         self.raise(tree.bound().unwrap_or(0));
         let solved = root.complete || !root.reduced.is_empty() || tree.counts();
-        let closed = solved && self.few() && self.first(&mut tree, &mut pool)?;
+        let closed =
+            solved && self.few() && !self.hopeless() && self.first(&mut tree, &mut pool)?;
         let exhausted = if closed || self.done() || !solved {
             closed
         } else {
             self.integers(&mut pool, &root)?;
-            self.branch(&mut tree, &mut pool, &root)?
+            !self.hopeless() && self.branch(&mut tree, &mut pool, &root)?
         };
         let (workloads, plan) = (
             self.problem.workloads().len(),
@@ -255,6 +256,13 @@ impl<'a> Search<'a> {
         }
         let allowed = cost / 1_000_000 * i128::from(self.options.gap_ppm);
         cost - self.bound <= allowed
+    }
+
+    /// Whether the gap is wider than a proof is asked for.
+    fn hopeless(&self) -> bool {
+        let cost = self.cost();
+        cost != i128::MAX
+            && cost - self.bound > cost / 1_000_000 * i128::from(self.options.proof_ppm)
     }
 
     fn tell(&self, phase: &'static str) {

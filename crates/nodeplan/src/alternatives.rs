@@ -15,6 +15,8 @@ use std::collections::BTreeMap;
 pub const COMPARISON_WORK: u64 = 1_000_000;
 /// Work units for a plan of a variant of the problem: no bound of it is shown.
 const VARIANT_WORK: u64 = 300_000;
+/// Millionths of its cost by which such a plan may exceed its bound to be worth a proof.
+const VARIANT_PROOF: u64 = 100_000;
 /// Most user workloads for which isolation and the table of pool counts are computed unasked.
 pub const UNASKED_WORKLOADS: usize = 12;
 
@@ -154,7 +156,8 @@ fn variant(
         return Ok(None);
     }
     let problem = Problem::new(parts).map_err(crate::Error::Problem)?;
-    let limits = small(options, VARIANT_WORK);
+    let mut limits = small(options, VARIANT_WORK);
+    limits.solve.proof_ppm = VARIANT_PROOF;
     let other = optimize_with(&problem, &limits, control)?;
     let (Some(plan), Some(cost)) = (&other.plan, other.cost()) else {
         let note = match other.status {

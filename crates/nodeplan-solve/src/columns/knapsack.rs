@@ -10,6 +10,7 @@
 //! bound is the judge's own.
 
 use super::multipliers::{SETS, best_reduced, multipliers};
+use std::cmp::Ordering;
 
 /// A class as an item of the knapsack.
 #[derive(Clone, Debug)]
@@ -301,11 +302,17 @@ impl<const D: usize> Search<'_, D> {
             (1_u32 << self.task.joint.len()) - 1
         };
         let mut labels = vec![Label { used: [0; D], value: 0, parent: 0, copies: 0, mask: full }];
-        let mut next = Vec::new();
+        let (mut next, mut runs, mut spare) = (Vec::new(), Vec::new(), Vec::new());
         for s in 0..self.stages.len() {
-            self.extend(s, &labels, &mut next);
+            self.extend(s, &labels, &mut next, &mut runs);
             self.labels += next.len() as u64;
-            self.dominate(&mut next);
+            if self.task.joint.is_empty() {
+                merge(&mut next, &mut runs, &mut spare);
+            } else {
+                // Masks that change break the runs up.
+                next.sort_by(order);
+            }
+            dominate(&mut next);
             self.truncate(s, &mut next);
             self.record(s, &mut next);
             std::mem::swap(&mut labels, &mut next);
@@ -316,15 +323,23 @@ impl<const D: usize> Search<'_, D> {
         self.answer()
     }
 
-    /// Every label with every number of copies that can still beat the floor.
-    fn extend(&self, s: usize, labels: &[Label<D>], next: &mut Vec<Label<D>>) {
+    /// Every label with every number of copies that can still beat the floor; each number of
+    /// copies is a run, and `runs` says where they end.
+    fn extend(
+        &self,
+        s: usize,
+        labels: &[Label<D>],
+        next: &mut Vec<Label<D>>,
+        runs: &mut Vec<usize>,
+    ) {
         next.clear();
+        runs.clear();
         let stage = &self.stages[s];
         let item = &self.task.items[stage.item];
         let floor = self.floor as f64;
         let finishing = self.joint_at(s);
         // Copies outside, labels inside: the labels come sorted, so that every number of copies
-        // makes one sorted run, and sorting them all is but merging.
+        // makes one sorted run.
         let mut size = [0; D];
         for steps in 0..=stage.steps {
             let copies = steps * stage.chunk;
@@ -357,6 +372,7 @@ impl<const D: usize> Search<'_, D> {
                     next.push(Label { used, value, parent: label.parent, copies, mask });
                 }
             }
+            runs.push(next.len());
         }
     }
 
@@ -396,19 +412,6 @@ impl<const D: usize> Search<'_, D> {
             bound = bound.min(at);
         }
         bound
-    }
-
-    /// Removes labels that another one beats: uses no more, worth no less, same mask.
-    fn dominate(&self, labels: &mut Vec<Label<D>>) {
-        labels.sort_by(|a, b| {
-            let rest = || b.value.cmp(&a.value).then(a.parent.cmp(&b.parent));
-            a.mask.cmp(&b.mask).then_with(|| a.used.cmp(&b.used)).then_with(rest)
-        });
-        match D {
-            1 => dominate_one(labels),
-            2 => dominate_two(labels),
-            _ => dominate_many(labels),
-        }
     }
 
     /// Keeps the labels of largest completion bound and remembers what was dropped.
@@ -490,6 +493,55 @@ impl<const D: usize> Search<'_, D> {
             })
             .collect();
         Priced { contents, upper: best.max(self.dropped), labels: self.labels }
+    }
+}
+
+/// The order in which a label comes after all that use no more and are worth no less.
+fn order<const D: usize>(a: &Label<D>, b: &Label<D>) -> Ordering {
+    let rest = || b.value.cmp(&a.value).then(a.parent.cmp(&b.parent));
+    a.mask.cmp(&b.mask).then_with(|| a.used.cmp(&b.used)).then_with(rest)
+}
+
+/// Sorts labels that are sorted from each of `ends` to the next.
+fn merge<const D: usize>(
+    labels: &mut Vec<Label<D>>,
+    ends: &mut Vec<usize>,
+    spare: &mut Vec<Label<D>>,
+) {
+    while ends.len() > 1 {
+        spare.clear();
+        spare.reserve(labels.len());
+        let pairs = ends.len().div_ceil(2);
+        let mut begin = 0;
+        for pair in 0..pairs {
+            let middle = ends[2 * pair];
+            let end = ends.get(2 * pair + 1).copied().unwrap_or(middle);
+            let (mut few, mut more) = (&labels[begin..middle], &labels[middle..end]);
+            while let ([a, after_a @ ..], [b, after_b @ ..]) = (few, more) {
+                if order(b, a).is_lt() {
+                    spare.push(*b);
+                    more = after_b;
+                } else {
+                    spare.push(*a);
+                    few = after_a;
+                }
+            }
+            spare.extend_from_slice(few);
+            spare.extend_from_slice(more);
+            ends[pair] = end;
+            begin = end;
+        }
+        ends.truncate(pairs);
+        std::mem::swap(labels, spare);
+    }
+}
+
+/// Removes labels that another one beats: uses no more, worth no less, same mask.
+fn dominate<const D: usize>(labels: &mut Vec<Label<D>>) {
+    match D {
+        1 => dominate_one(labels),
+        2 => dominate_two(labels),
+        _ => dominate_many(labels),
     }
 }
 
