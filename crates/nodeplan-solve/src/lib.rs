@@ -13,6 +13,7 @@ mod compact;
 mod compile;
 mod construct;
 mod counts;
+mod few;
 mod integer;
 mod kinds;
 mod packed;
