@@ -82,6 +82,8 @@ pub struct Priced {
 
 /// Labels kept per stage once the budget is spent.
 const SPENT: usize = 64;
+/// Most labels that room is made for before they are there.
+const AHEAD: usize = 4_096;
 /// Label limits from here on are meant to be exact.
 const EXACT_FROM: usize = 100_000;
 
@@ -172,13 +174,15 @@ fn run<const D: usize>(task: &Task, dims: &[usize]) -> Priced {
     // Below the greedy content by more than floats lose, so that it is found again; lower where
     // the search may miss it because lists are cut.
     let margin = if task.label_limit < EXACT_FROM { start / 64 } else { (start >> 46).max(1) };
+    let mut trail = Vec::with_capacity(AHEAD / 4);
+    trail.push((u32::MAX, 0, 0));
     Search::<D> {
         task,
         capacity,
         sets,
         stages,
-        trail: vec![(u32::MAX, 0, 0)],
-        found: Vec::new(),
+        trail,
+        found: Vec::with_capacity(2 * task.keep + 16),
         floor: task.limit.max(start.saturating_sub(margin)),
         start: task.limit.max(start.saturating_sub(margin)),
         dropped: task.limit,
@@ -335,6 +339,7 @@ impl<const D: usize> Search<'_, D> {
         next.clear();
         runs.clear();
         let stage = &self.stages[s];
+        next.reserve(labels.len().saturating_mul(stage.steps as usize + 1).min(AHEAD));
         let item = &self.task.items[stage.item];
         let floor = self.floor as f64;
         let finishing = self.joint_at(s);
@@ -368,7 +373,7 @@ impl<const D: usize> Search<'_, D> {
                         }
                     }
                 }
-                if self.bound(stage, &used, value) > floor {
+                if self.beats(floor, stage, &used, value) {
                     next.push(Label { used, value, parent: label.parent, copies, mask });
                 }
             }
@@ -402,16 +407,23 @@ impl<const D: usize> Search<'_, D> {
         Some(rows)
     }
 
-    fn bound(&self, stage: &Stage<D>, used: &[i64; D], value: i64) -> f64 {
-        let mut bound = f64::INFINITY;
-        for m in 0..SETS {
-            let mut at = value as f64 + stage.rest[m];
-            for (worth, used) in self.sets[m].iter().zip(used) {
-                at -= worth * *used as f64;
-            }
-            bound = bound.min(at);
+    /// Most that a label can come to by multiplier set `m`.
+    fn bound_by(&self, m: usize, stage: &Stage<D>, used: &[i64; D], value: i64) -> f64 {
+        let mut at = value as f64 + stage.rest[m];
+        for (worth, used) in self.sets[m].iter().zip(used) {
+            at -= worth * *used as f64;
         }
-        bound
+        at
+    }
+
+    fn bound(&self, stage: &Stage<D>, used: &[i64; D], value: i64) -> f64 {
+        let bounds = (0..SETS).map(|m| self.bound_by(m, stage, used, value));
+        bounds.fold(f64::INFINITY, f64::min)
+    }
+
+    /// Whether a label's bound is above `floor`.
+    fn beats(&self, floor: f64, stage: &Stage<D>, used: &[i64; D], value: i64) -> bool {
+        (0..SETS).all(|m| self.bound_by(m, stage, used, value) > floor)
     }
 
     /// Keeps the labels of largest completion bound and remembers what was dropped.
@@ -429,8 +441,9 @@ impl<const D: usize> Search<'_, D> {
             .enumerate()
             .map(|(i, label)| (self.bound(&self.stages[s], &label.used, label.value), i as u32))
             .collect();
-        ranked.sort_unstable_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
-        self.dropped = self.dropped.max(ranked[limit].0.ceil() as i64);
+        let better = |a: &(f64, u32), b: &(f64, u32)| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1));
+        let (_, first_out, _) = ranked.select_nth_unstable_by(limit, better);
+        self.dropped = self.dropped.max(first_out.0.ceil() as i64);
         ranked.truncate(limit);
         let mut kept: Vec<u32> = ranked.into_iter().map(|(_, i)| i).collect();
         kept.sort_unstable();
@@ -561,7 +574,7 @@ fn dominate_one<const D: usize>(labels: &mut Vec<Label<D>>) {
 /// ascending: the best value for at most that much of the second resource.
 fn dominate_two<const D: usize>(labels: &mut Vec<Label<D>>) {
     let mut mask = u32::MAX;
-    let mut stair = Stair::new();
+    let mut stair = Stair::with_capacity(labels.len().min(AHEAD));
     labels.retain(|label| {
         if label.mask != mask {
             mask = label.mask;
@@ -585,7 +598,12 @@ fn climb(stair: &mut Stair, used: i64, value: i64) -> bool {
         end += 1;
     }
     let start = if after > 0 && stair[after - 1].0 == used { after - 1 } else { after };
-    stair.splice(start..end, [(used, value)]);
+    if start == end {
+        stair.insert(start, (used, value));
+    } else {
+        stair[start] = (used, value);
+        stair.drain(start + 1..end);
+    }
     true
 }
 
