@@ -16,12 +16,12 @@ const TEAMS: &str = "name,min_replicas,max_replicas,cpu_request,memory_request,n
     any,2,5,700m,2Gi,\n";
 
 fn problem(max_pools: Option<u32>, system_pool: SystemPool) -> Problem {
-    let file = workloads_csv("w.csv", TEAMS.as_bytes(), &Default::default()).unwrap();
-    let catalog = catalog("koreacentral").unwrap();
+    let file = workloads_csv("w.csv", TEAMS.as_bytes(), &Default::default()).expect("rows");
+    let catalog = catalog("koreacentral").expect("a region");
     let filter = Filter::new(catalog.date);
     let mut setup = Setup::new(&catalog, &filter, file);
     setup.cluster = Cluster { max_pools, system_pool, ..standard_cluster() };
-    problem_from(setup).unwrap().problem
+    problem_from(setup).expect("a problem").problem
 }
 
 /// Work of one solve here: enough for the figures, not for every proof.
