@@ -233,7 +233,7 @@ pub struct SearchArgs {
     /// Method: cg (column generation), ilp (for small problems) [default: cg]
     #[arg(long, env = "NODEPLAN_SOLVER", value_name = "METHOD")]
     pub solver: Option<String>,
-    /// Most work units
+    /// Most work units of the search, and of the check of its proof
     #[arg(long, env = "NODEPLAN_WORK", value_name = "N")]
     pub work: Option<u64>,
     /// Stop at this gap between cost and bound, 1%
@@ -265,7 +265,7 @@ pub struct PackArgs {
     /// Leave out pods that fit no size and count them
     #[arg(long, env = "NODEPLAN_ALLOW_UNPLACED")]
     pub allow_unplaced: bool,
-    /// Most work units for each instance
+    /// Most work units for each instance, of the search and of the check of its proof
     #[arg(long, env = "NODEPLAN_WORK", value_name = "N")]
     pub work: Option<u64>,
     /// Stop at this gap between cost and bound, 0.01%

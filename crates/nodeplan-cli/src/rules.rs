@@ -314,7 +314,7 @@ pub fn options(search: &SearchArgs) -> Result<Options, Failure> {
         Some(text) => return Err(invalid("solver", text, "cg or ilp")),
     };
     if let Some(work) = search.work {
-        options.solve.work_limit = work;
+        options = options.within(work);
     }
     if let Some(text) = &search.gap {
         options.solve.gap_ppm = gap_ppm(text)?;

@@ -157,3 +157,22 @@ fn packing_lines_have_one_cell_per_column() {
     assert_eq!(faulty.status.code(), Some(2));
     assert!(!faulty.stderr.is_empty());
 }
+
+/// Fewer pools than workloads that each name a pool of their own: no plan exists. That is proven
+/// up to 64 such needs; of more, the search alone could tell, and here it may not work.
+#[test]
+fn a_search_that_ends_without_plan_or_proof_says_so() {
+    let file = std::env::temp_dir().join(format!("nodeplan-own-{}.csv", std::process::id()));
+    let path = file.to_str().expect("UTF-8");
+    for (workloads, code) in [(60_u32, 3), (66, 5)] {
+        let mut text = "name,replicas,cpu_request,memory_request,pool\n".to_owned();
+        text.extend((0..workloads).map(|at| format!("w{at},1,1,1Gi,p{at}\n")));
+        std::fs::write(&file, text).expect("written");
+        let most = (workloads - 1).to_string();
+        let file = ["optimize", "-w", path, "--region", "koreacentral", "--skus", SIZES];
+        let limits = ["--max-pools", &most, "--work", "1", "--plan-only"];
+        let output = run(&[&file[..], &limits].concat());
+        assert_eq!(output.status.code(), Some(code), "{workloads} workloads: {output:?}");
+    }
+    std::fs::remove_file(&file).expect("removed");
+}

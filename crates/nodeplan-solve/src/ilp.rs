@@ -14,6 +14,7 @@
 //! integers before it leaves; one that HiGHS' tolerances let slip is an error, not a plan.
 
 use crate::SolveError;
+use crate::packed::name_pools;
 use good_lp::solvers::highs::{HighsParallelType, highs};
 use good_lp::{Expression, ProblemVariables, ResolutionError, Solution as _, SolutionStatus};
 use good_lp::{SolverModel, Variable, constraint, variable};
@@ -537,10 +538,11 @@ fn plan_of(problem: &Problem, kinds: &[Kind], nodes: &[Node]) -> Plan {
             .collect();
         let system = kind.serves && problem.needs_system_node();
         let mode = if system { PoolMode::System } else { PoolMode::User };
-        let name = format!("p{}", pools.len() + 1);
-        pools.push(NodePool { name, kind: kind.kind, mode, packings });
+        pools.push(NodePool { name: String::new(), kind: kind.kind, mode, packings });
     }
-    Plan { pools }
+    let mut plan = Plan { pools };
+    name_pools(problem, &mut plan);
+    plan
 }
 
 fn packings_of<'a>(nodes: impl Iterator<Item = &'a Node>) -> Vec<Packing> {

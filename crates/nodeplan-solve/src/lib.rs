@@ -13,6 +13,7 @@ mod compact;
 mod compile;
 mod construct;
 mod counts;
+mod few;
 mod integer;
 mod kinds;
 mod packed;
@@ -49,11 +50,14 @@ pub struct Options {
     pub work_limit: u64,
     /// Stop once (cost − bound) / cost is at most this many millionths.
     pub gap_ppm: u64,
+    /// Do not branch while (cost − bound) / cost is more than this many millionths: where only a
+    /// good plan is wanted, and a proof only if it is near. A million (the default) always does.
+    pub proof_ppm: u64,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { solver: Solver::default(), work_limit: u64::MAX, gap_ppm: 0 }
+        Self { solver: Solver::default(), work_limit: u64::MAX, gap_ppm: 0, proof_ppm: 1_000_000 }
     }
 }
 

@@ -177,7 +177,7 @@ fn mode_of(problem: &Problem, kind: PoolKind) -> PoolMode {
 }
 
 /// AKS pool names: the size in short (`d4sv3`), with a letter where two pools share it.
-fn name_pools(problem: &Problem, plan: &mut Plan) {
+pub fn name_pools(problem: &Problem, plan: &mut Plan) {
     let mut used: BTreeMap<String, u32> = BTreeMap::new();
     for pool in &mut plan.pools {
         let sku = &problem.sku(pool.kind.sku).name;

@@ -29,8 +29,13 @@ pub fn together(problem: &Problem) -> Unplaceable {
     let pools = problem.cluster().max_pools;
     let reason = match pools {
         Some(most) => format!(
-            "every workload fits some size, but no {most} pools hold them all together with the \
-             system pool; raise --max-pools"
+            "every workload fits some size, but {} all of them together with the system pool; \
+             raise --max-pools",
+            if most == 1 {
+                "no single pool holds".to_owned()
+            } else {
+                format!("no {most} pools hold")
+            }
         ),
         None => "every workload fits some size, but no set of pools holds them all".to_owned(),
     };

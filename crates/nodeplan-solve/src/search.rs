@@ -6,13 +6,14 @@ use crate::columns::pool::Pool;
 use crate::columns::target::Target;
 use crate::compact::{Compact, Counted};
 use crate::compile::{Compiled, step_of};
+use crate::few::Few;
 use crate::integer::Finisher;
 use crate::packed::Packed;
 use crate::tree::Tree;
 use crate::work::Meter;
 use crate::{
-    Control, Options, Progress, SolveError, baseline, construct, counts, kinds, reasons, rounding,
-    volume,
+    Control, Options, Progress, SolveError, baseline, construct, counts, few, kinds, reasons,
+    rounding, volume,
 };
 use nodeplan_model::plan::{Solution, Status};
 use nodeplan_model::problem::Problem;
@@ -30,7 +31,7 @@ const MANY_VALUES: usize = 150;
 /// Leaves of the tree before any MIP, where pods and shapes are few.
 const FIRST_LEAVES: usize = 60;
 /// Thousandths of the work they may take.
-const FIRST_SHARE: u64 = 500;
+const FIRST_SHARE: u64 = 700;
 /// Pods and shapes up to which they are few.
 const FEW_PODS: u64 = 120;
 const FEW_CLASSES: usize = 16;
@@ -52,6 +53,8 @@ struct Search<'a> {
     meter: &'a Meter<'a>,
     scale: &'a Scale,
     whole: Target,
+    /// A set of kinds that has room for everything.
+    few: Few,
     best: Option<Packed>,
     bound: i128,
 }
@@ -64,33 +67,34 @@ pub fn solve(
 ) -> Result<Solution, SolveError> {
     let compiled = Compiled::new(problem);
     let meter = Meter::new(options, &compiled, control);
-    let unplaceable = reasons::unplaceable(problem, &compiled);
+    let mut unplaceable = reasons::unplaceable(problem, &compiled);
+    let few = few::kinds(&compiled);
+    if unplaceable.is_empty() && few == Few::TooMany {
+        unplaceable.push(reasons::together(problem));
+    }
     if !unplaceable.is_empty() {
         let status = Status::Infeasible;
-        return Ok(Solution {
-            status,
-            plan: None,
-            certificate: None,
-            unplaceable,
-            work: meter.work(),
-        });
+        let work = meter.work();
+        return Ok(Solution { status, plan: None, certificate: None, unplaceable, work });
     }
     let scale = Scale::of(&compiled);
-    let mut search = Search {
-        problem,
-        compiled: &compiled,
-        options,
-        meter: &meter,
-        scale: &scale,
-        whole: Target::whole(&compiled),
-        best: None,
-        bound: 0,
-    };
-    search.run()
+    Search::new(problem, &compiled, options, &meter, &scale, few).run()
 }
 
 impl<'a> Search<'a> {
-    fn run(&mut self) -> Result<Solution, SolveError> {
+    fn new(
+        problem: &'a Problem,
+        compiled: &'a Compiled,
+        options: &'a Options,
+        meter: &'a Meter<'a>,
+        scale: &'a Scale,
+        few: Few,
+    ) -> Self {
+        let whole = Target::whole(compiled);
+        Self { problem, compiled, options, meter, scale, whole, few, best: None, bound: 0 }
+    }
+
+    fn run(mut self) -> Result<Solution, SolveError> {
         let mut pool = Pool::default();
         let center = volume::bound(self.compiled, &self.whole, self.scale, self.meter);
         self.construct(&mut pool, center.as_ref().map(|center| &center.1));
@@ -114,12 +118,13 @@ impl<'a> Search<'a> {
         }
         self.raise(tree.bound().unwrap_or(0));
         let solved = root.complete || !root.reduced.is_empty() || tree.counts();
-        let closed = solved && self.few() && self.first(&mut tree, &mut pool)?;
+        let closed =
+            solved && self.few() && !self.hopeless() && self.first(&mut tree, &mut pool)?;
         let exhausted = if closed || self.done() || !solved {
             closed
         } else {
             self.integers(&mut pool, &root)?;
-            self.branch(&mut tree, &mut pool, &root)?
+            !self.hopeless() && self.branch(&mut tree, &mut pool, &root)?
         };
         let (workloads, plan) = (
             self.problem.workloads().len(),
@@ -138,13 +143,9 @@ impl<'a> Search<'a> {
         } else {
             Vec::new()
         };
-        Ok(Solution {
-            status,
-            plan,
-            certificate: Some(tree.certificate(workloads)),
-            unplaceable,
-            work: self.meter.work(),
-        })
+        let certificate = Some(tree.certificate(workloads));
+        let work = self.meter.work();
+        Ok(Solution { status, plan, certificate, unplaceable, work })
     }
 
     /// Where pods are small beside nodes: the relaxation in node counts, and a plan from it.
@@ -212,6 +213,15 @@ impl<'a> Search<'a> {
         for plan in baseline::all(self.problem).into_iter().filter_map(|b| b.plan) {
             self.offer(Packed::encode(&plan, self.problem, self.compiled));
         }
+        if let (None, Few::Kinds(kinds)) = (&self.best, self.few.clone()) {
+            let mut target = self.whole.clone();
+            target.keep_kinds(|kind| kinds.contains(&kind));
+            let fair = construct::fair_values(self.compiled, &target);
+            if let Some(packed) = construct::cover(self.compiled, &target, &fair) {
+                self.offer(packed);
+            }
+            self.offer(few::alone(self.compiled, &self.whole, &kinds));
+        }
     }
 
     /// Takes a plan over where it is legal and cheaper.
@@ -255,6 +265,13 @@ impl<'a> Search<'a> {
         }
         let allowed = cost / 1_000_000 * i128::from(self.options.gap_ppm);
         cost - self.bound <= allowed
+    }
+
+    /// Whether the gap is wider than a proof is asked for.
+    fn hopeless(&self) -> bool {
+        let cost = self.cost();
+        cost != i128::MAX
+            && cost - self.bound > cost / 1_000_000 * i128::from(self.options.proof_ppm)
     }
 
     fn tell(&self, phase: &'static str) {

@@ -1,5 +1,6 @@
 //! Other plans to hold against the answer: baselines, isolation, fewer pools.
 
+use crate::ladder;
 use crate::pipeline::{Optimized, Options, optimize_with};
 use crate::pools::total_millis;
 use nodeplan_eval::check_plan;
@@ -7,14 +8,16 @@ use nodeplan_model::answer::{Alternative, Money, PoolCount};
 use nodeplan_model::plan::{Plan, Status};
 use nodeplan_model::problem::{Problem, ProblemParts};
 use nodeplan_model::units::Spend;
-use nodeplan_solve::Control;
 use nodeplan_solve::baseline::{self, Baseline};
+use nodeplan_solve::{Control, Solver, solve};
 use std::collections::BTreeMap;
 
 /// Work units for each plan that only serves a comparison.
 pub const COMPARISON_WORK: u64 = 1_000_000;
 /// Work units for a plan of a variant of the problem: no bound of it is shown.
 const VARIANT_WORK: u64 = 300_000;
+/// Millionths of its cost by which such a plan may exceed its bound to be worth a proof.
+const VARIANT_PROOF: u64 = 100_000;
 /// Most user workloads for which isolation and the table of pool counts are computed unasked.
 pub const UNASKED_WORKLOADS: usize = 12;
 
@@ -154,8 +157,12 @@ fn variant(
         return Ok(None);
     }
     let problem = Problem::new(parts).map_err(crate::Error::Problem)?;
-    let limits = small(options, VARIANT_WORK);
-    let other = optimize_with(&problem, &limits, control)?;
+    let mut limits = small(options, VARIANT_WORK);
+    limits.solve.proof_ppm = VARIANT_PROOF;
+    let other = match foresighted(&problem, &limits, control)? {
+        Some(found) => found,
+        None => optimize_with(&problem, &limits, control)?,
+    };
     let (Some(plan), Some(cost)) = (&other.plan, other.cost()) else {
         let note = match other.status {
             Status::Infeasible => "none exists",
@@ -167,6 +174,29 @@ fn variant(
     let sure = if other.status == Status::Optimal { "the cheapest: " } else { "the best found: " };
     let note = format!("{sure}{}", phrase(&other.problem, plan));
     Ok(Some(alternative(name, month, ours, note)))
+}
+
+/// A plan of `problem` with as many replicas of coredns as a first, plain plan calls for; `None`
+/// where that foresees nothing, or more than the plan found calls for.
+fn foresighted(
+    problem: &Problem,
+    options: &Options,
+    control: Control<'_>,
+) -> Result<Option<Optimized>, crate::Error> {
+    let plain = nodeplan_solve::Options {
+        solver: Solver::ColumnGeneration,
+        work_limit: 0,
+        ..options.solve.clone()
+    };
+    let Some(plan) = solve(problem, &plain, control)?.plan else { return Ok(None) };
+    let raised = ladder::raised(problem, &ladder::wanted(problem, &plan));
+    let Some(raised) = raised.map_err(crate::Error::Problem)? else { return Ok(None) };
+    let found = optimize_with(&raised, options, control)?;
+    let called_for = found.plan.as_ref().is_some_and(|plan| {
+        let wanted = ladder::wanted(&found.problem, plan);
+        !ladder::exceeds(&found.problem, problem, &wanted)
+    });
+    Ok(called_for.then_some(found))
 }
 
 /// The cheapest plan with at most 1, 2 … pools, up to what the answer may use.

@@ -22,6 +22,26 @@ pub enum Error {
         /// Sizes it may have meant.
         nearest: Vec<String>,
     },
+    /// NP2101: a pool of a design names a size that is none.
+    #[error(
+        "{design}:{line}: pool `{pool}`: `{size}` is no VM size with a price in `{region}`; expected \
+         the name of one size{}; `nodeplan catalog list --region {region}` lists all",
+        hint(.nearest)
+    )]
+    NoSuchDesignSize {
+        /// Design, as its file is called.
+        design: String,
+        /// Line of the size.
+        line: u32,
+        /// Pool.
+        pool: String,
+        /// As given.
+        size: String,
+        /// Region.
+        region: String,
+        /// Sizes it may have meant.
+        nearest: Vec<String>,
+    },
     /// NP2102: every size is ruled out.
     #[error("no VM size in `{region}` is left: {reasons}")]
     NoSizeLeft {
@@ -65,7 +85,7 @@ impl Error {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Problem(faults) => faults.first().map_or("NP2001", ProblemError::code),
-            Self::NoSuchSize { .. } => "NP2101",
+            Self::NoSuchSize { .. } | Self::NoSuchDesignSize { .. } => "NP2101",
             Self::NoSizeLeft { .. } => "NP2102",
             Self::Design { .. } => "NP2103",
             Self::NotInPlan { .. } => "NP2104",

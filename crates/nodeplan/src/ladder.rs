@@ -62,6 +62,16 @@ pub(crate) fn short<'a>(problem: &'a Problem, plan: &Plan) -> Vec<(&'a str, u32,
         .collect()
 }
 
+/// Whether `problem` was raised above `asked` at a load point that wants fewer replicas.
+pub(crate) fn exceeds(problem: &Problem, asked: &Problem, wanted: &[u32]) -> bool {
+    coredns(problem).is_some_and(|coredns| {
+        wanted.iter().enumerate().any(|(point, want)| {
+            let place = [point, coredns.index()];
+            problem.demand()[place] > asked.demand()[place].max(*want)
+        })
+    })
+}
+
 /// The problem with at least that many replicas; `None` where it has them already.
 pub(crate) fn raised(
     problem: &Problem,

@@ -24,6 +24,17 @@ pub struct Options {
     pub judge: JudgeOptions,
 }
 
+impl Options {
+    /// At most so much work for the search, and for the check of its proof: there the bound gets
+    /// weaker, never wrong.
+    #[must_use]
+    pub fn within(mut self, work: u64) -> Self {
+        self.solve.work_limit = self.solve.work_limit.min(work);
+        self.judge.work_limit = self.judge.work_limit.min(work);
+        self
+    }
+}
+
 /// A verified plan with a proven bound, or why there is none.
 #[derive(Clone, Debug)]
 pub struct Optimized {

@@ -190,12 +190,33 @@ pub fn problem_from(setup: Setup<'_>) -> Result<Prepared, Error> {
     Ok(Prepared { problem, warnings })
 }
 
-/// Sizes that `text` may have meant, as short as people write them.
+/// Most sizes that are suggested.
+const NEAREST: usize = 3;
+
+/// Sizes that `text` may have meant, nearest first, as short as people write them.
 #[must_use]
 pub fn nearest_sizes(catalog: &Catalog, text: &str) -> Vec<String> {
-    let bare = |name: &'_ str| name.trim_start_matches(SIZE_PREFIX).to_owned();
+    let bare = |name: &str| {
+        let prefix = name.get(..SIZE_PREFIX.len());
+        let prefixed = prefix.is_some_and(|prefix| prefix.eq_ignore_ascii_case(SIZE_PREFIX));
+        name[if prefixed { SIZE_PREFIX.len() } else { 0 }..].to_owned()
+    };
     let names: Vec<String> = catalog.skus.iter().map(|sku| bare(&sku.name)).collect();
-    nearest(&bare(text), names.iter().map(String::as_str), 3)
+    // Those that differ in separators and letter case alone come before any other.
+    let letters = |name: &str| -> String {
+        let kept = name.chars().filter(char::is_ascii_alphanumeric);
+        kept.map(|letter| letter.to_ascii_lowercase()).collect()
+    };
+    let word = letters(&bare(text));
+    let mut found: Vec<String> =
+        names.iter().filter(|name| letters(name) == word).cloned().collect();
+    for name in nearest(&bare(text), names.iter().map(String::as_str), NEAREST) {
+        if !found.contains(&name) {
+            found.push(name);
+        }
+    }
+    found.truncate(NEAREST);
+    found
 }
 
 fn notice(code: &str, place: &str, text: String) -> nodeplan_model::answer::Notice {
@@ -294,7 +315,16 @@ mod tests {
             let error = problem_from(setup).unwrap_err();
             assert_eq!(error.code(), code, "{allow:?}: {error}");
         }
-        assert!(nearest_sizes(&catalog, "D4sv3").contains(&"D4s_v3".to_owned()));
+        for (text, first) in [
+            ("D4sv3", "D4s_v3"),
+            ("standard_d4sv3", "D4s_v3"),
+            ("Standard_D4sv3", "D4s_v3"),
+            ("d4s-v3", "D4s_v3"),
+            ("E8sv4", "E8s_v4"),
+        ] {
+            let near = nearest_sizes(&catalog, text);
+            assert_eq!(near.first().map(String::as_str), Some(first), "{text}: {near:?}");
+        }
     }
 
     #[test]

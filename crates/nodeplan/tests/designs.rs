@@ -92,7 +92,12 @@ fn each_breach_is_named() {
 fn a_design_of_unknown_names_is_an_error_with_a_hint() {
     let (catalog, ours) = ours();
     for (pool, code, hint) in [
-        ("{name: a, sku: D4sv3, workloads: [dbms]}", "NP2101", "D4s_v3"),
+        (
+            "{name: a, sku: D4sv3, workloads: [dbms]}",
+            "NP2101",
+            "d:1: pool `a`: `Standard_D4sv3` is no VM size with a price in `koreacentral`; \
+             expected the name of one size; did you mean D4s_v3,",
+        ),
         ("{name: a, sku: D4s_v3, workloads: [dbsm]}", "NP2103", "dbms"),
     ] {
         let design = design("d.yaml", format!("pools: [{pool}]").as_bytes()).unwrap();

@@ -55,6 +55,55 @@ fn not_below(what: &str, less: Option<Spend>, more: Option<Spend>) -> Result<(),
     }
 }
 
+/// Whatever the limits of the search: never more pools than allowed, and a refusal is true.
+#[test]
+fn one_more_pool_never_raises_the_cost_and_only_what_is_impossible_is_refused() {
+    let refused = seeds::sweep("laws::one_more_pool", 80, |seed| {
+        let problem = small_problem(seed);
+        let mut before: Option<Spend> = None;
+        let mut refused = 0;
+        for most in 1..=4 {
+            let limited = changed(&problem, |parts| parts.cluster.max_pools = Some(most));
+            let found = optimum(&limited)?;
+            match &found {
+                Some((_, plan)) if plan.pools.len() > most as usize => {
+                    return Err(format!("{} pools, not {most}", plan.pools.len()));
+                }
+                Some(_) => {}
+                None => {
+                    refused += 1;
+                    expect(&format!("{most} pools"), &brute_force(&limited), &None)?;
+                }
+            }
+            let cost = found.map(|(cost, _)| cost);
+            not_below(&format!("{most} pools"), cost, before)?;
+            before = cost;
+        }
+        Ok(refused)
+    });
+    assert!(refused.iter().sum::<usize>() > 0 || refused.len() == 1, "nothing was impossible");
+}
+
+/// Feasibility is settled before the search, so it does not depend on its work.
+#[test]
+fn whether_so_few_pools_can_do_is_known_without_any_work() {
+    seeds::sweep("laws::so_few_pools", 80, |seed| {
+        let problem = small_problem(seed);
+        for most in 1..=3 {
+            let limited = changed(&problem, |parts| parts.cluster.max_pools = Some(most));
+            let found = solved(&limited, &Options { work_limit: 0, ..Options::default() })?;
+            expect(
+                &format!("a plan of {most} pools"),
+                &found.plan.is_some(),
+                &brute_force(&limited).is_some(),
+            )?;
+            let infeasible = found.status == Status::Infeasible;
+            expect("refused", &infeasible, &found.plan.is_none())?;
+        }
+        Ok(())
+    });
+}
+
 #[test]
 fn row_order_changes_no_optimum() {
     seeds::sweep("laws::row_order", 80, |seed| {

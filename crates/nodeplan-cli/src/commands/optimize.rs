@@ -38,7 +38,9 @@ pub fn run(global: &Global, args: &OptimizeArgs) -> Done {
     let problem = &read.prepared.problem;
     let millis = problem.points().iter().map(|point| point.weight_millis).sum();
     let watch = Watch::new(time_limit, args.search.progress, millis);
-    let found = watch.over(|control| nodeplan::optimize_with(problem, &read.options, control))?;
+    let found = watch.over(|control| -> Result<Optimized, Failure> {
+        Ok(nodeplan::optimize_with(problem, &read.options, control)?)
+    })?;
     let (answer, found) = watch.over(|control| finish(args, &mut read, found, control))?;
     let format = output::format(args.format, args.output.as_deref());
     let text = match format {

@@ -24,7 +24,7 @@ pub fn run(global: &Global, args: &PackArgs) -> Done {
     listen();
     let mut options = Options::default();
     if let Some(work) = args.work {
-        options.solve.work_limit = work;
+        options = options.within(work);
     }
     if let Some(gap) = &args.gap {
         options.solve.gap_ppm = rules::gap_ppm(gap)?;

@@ -20,6 +20,8 @@ pub struct DesignPool {
     pub name: String,
     /// Size, with its prefix `Standard_`.
     pub sku: String,
+    /// Line of its size in the file.
+    pub line: u32,
     /// Workloads it holds, each in no other pool.
     pub workloads: Vec<String>,
     /// Fewest nodes.
@@ -62,7 +64,7 @@ fn pool(reader: &mut Reader, node: &Node, before: &Design) -> Option<DesignPool>
         reader.fault(ImportError::new("NP1053", at.place.clone(), message));
     }
     let sku = reader.required(&fields, "sku", "a pool");
-    let sku = sku.and_then(|node| reader.text(node, "sku"));
+    let sku = sku.and_then(|node| Some((reader.text(node, "sku")?, node.place.line)));
     let mut workloads: Vec<String> = Vec::new();
     if let Some(list) = fields.get("workloads") {
         for (at, workload) in reader.texts(list, "workloads") {
@@ -86,6 +88,7 @@ fn pool(reader: &mut Reader, node: &Node, before: &Design) -> Option<DesignPool>
         let message = format!("min {least} is above max {most}");
         reader.wrong_value(at, message, "at most max", None);
     }
-    let (_, name) = name?;
-    Some(DesignPool { name: name.to_owned(), sku: full_sku_name(sku?), workloads, min, max })
+    let ((_, name), (sku, line)) = (name?, sku?);
+    let (name, sku) = (name.to_owned(), full_sku_name(sku));
+    Some(DesignPool { name, sku, line, workloads, min, max })
 }

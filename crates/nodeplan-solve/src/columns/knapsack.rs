@@ -10,6 +10,7 @@
 //! bound is the judge's own.
 
 use super::multipliers::{SETS, best_reduced, multipliers};
+use std::cmp::Ordering;
 
 /// A class as an item of the knapsack.
 #[derive(Clone, Debug)]
@@ -81,6 +82,8 @@ pub struct Priced {
 
 /// Labels kept per stage once the budget is spent.
 const SPENT: usize = 64;
+/// Most labels that room is made for before they are there.
+const AHEAD: usize = 4_096;
 /// Label limits from here on are meant to be exact.
 const EXACT_FROM: usize = 100_000;
 
@@ -171,13 +174,15 @@ fn run<const D: usize>(task: &Task, dims: &[usize]) -> Priced {
     // Below the greedy content by more than floats lose, so that it is found again; lower where
     // the search may miss it because lists are cut.
     let margin = if task.label_limit < EXACT_FROM { start / 64 } else { (start >> 46).max(1) };
+    let mut trail = Vec::with_capacity(AHEAD / 4);
+    trail.push((u32::MAX, 0, 0));
     Search::<D> {
         task,
         capacity,
         sets,
         stages,
-        trail: vec![(u32::MAX, 0, 0)],
-        found: Vec::new(),
+        trail,
+        found: Vec::with_capacity(2 * task.keep + 16),
         floor: task.limit.max(start.saturating_sub(margin)),
         start: task.limit.max(start.saturating_sub(margin)),
         dropped: task.limit,
@@ -301,11 +306,17 @@ impl<const D: usize> Search<'_, D> {
             (1_u32 << self.task.joint.len()) - 1
         };
         let mut labels = vec![Label { used: [0; D], value: 0, parent: 0, copies: 0, mask: full }];
-        let mut next = Vec::new();
+        let (mut next, mut runs, mut spare) = (Vec::new(), Vec::new(), Vec::new());
         for s in 0..self.stages.len() {
-            self.extend(s, &labels, &mut next);
+            self.extend(s, &labels, &mut next, &mut runs);
             self.labels += next.len() as u64;
-            self.dominate(&mut next);
+            if self.task.joint.is_empty() {
+                merge(&mut next, &mut runs, &mut spare);
+            } else {
+                // Masks that change break the runs up.
+                next.sort_by(order);
+            }
+            dominate(&mut next);
             self.truncate(s, &mut next);
             self.record(s, &mut next);
             std::mem::swap(&mut labels, &mut next);
@@ -316,15 +327,24 @@ impl<const D: usize> Search<'_, D> {
         self.answer()
     }
 
-    /// Every label with every number of copies that can still beat the floor.
-    fn extend(&self, s: usize, labels: &[Label<D>], next: &mut Vec<Label<D>>) {
+    /// Every label with every number of copies that can still beat the floor; each number of
+    /// copies is a run, and `runs` says where they end.
+    fn extend(
+        &self,
+        s: usize,
+        labels: &[Label<D>],
+        next: &mut Vec<Label<D>>,
+        runs: &mut Vec<usize>,
+    ) {
         next.clear();
+        runs.clear();
         let stage = &self.stages[s];
+        next.reserve(labels.len().saturating_mul(stage.steps as usize + 1).min(AHEAD));
         let item = &self.task.items[stage.item];
         let floor = self.floor as f64;
         let finishing = self.joint_at(s);
         // Copies outside, labels inside: the labels come sorted, so that every number of copies
-        // makes one sorted run, and sorting them all is but merging.
+        // makes one sorted run.
         let mut size = [0; D];
         for steps in 0..=stage.steps {
             let copies = steps * stage.chunk;
@@ -353,10 +373,11 @@ impl<const D: usize> Search<'_, D> {
                         }
                     }
                 }
-                if self.bound(stage, &used, value) > floor {
+                if self.beats(floor, stage, &used, value) {
                     next.push(Label { used, value, parent: label.parent, copies, mask });
                 }
             }
+            runs.push(next.len());
         }
     }
 
@@ -386,29 +407,23 @@ impl<const D: usize> Search<'_, D> {
         Some(rows)
     }
 
-    fn bound(&self, stage: &Stage<D>, used: &[i64; D], value: i64) -> f64 {
-        let mut bound = f64::INFINITY;
-        for m in 0..SETS {
-            let mut at = value as f64 + stage.rest[m];
-            for (worth, used) in self.sets[m].iter().zip(used) {
-                at -= worth * *used as f64;
-            }
-            bound = bound.min(at);
+    /// Most that a label can come to by multiplier set `m`.
+    fn bound_by(&self, m: usize, stage: &Stage<D>, used: &[i64; D], value: i64) -> f64 {
+        let mut at = value as f64 + stage.rest[m];
+        for (worth, used) in self.sets[m].iter().zip(used) {
+            at -= worth * *used as f64;
         }
-        bound
+        at
     }
 
-    /// Removes labels that another one beats: uses no more, worth no less, same mask.
-    fn dominate(&self, labels: &mut Vec<Label<D>>) {
-        labels.sort_by(|a, b| {
-            let rest = || b.value.cmp(&a.value).then(a.parent.cmp(&b.parent));
-            a.mask.cmp(&b.mask).then_with(|| a.used.cmp(&b.used)).then_with(rest)
-        });
-        match D {
-            1 => dominate_one(labels),
-            2 => dominate_two(labels),
-            _ => dominate_many(labels),
-        }
+    fn bound(&self, stage: &Stage<D>, used: &[i64; D], value: i64) -> f64 {
+        let bounds = (0..SETS).map(|m| self.bound_by(m, stage, used, value));
+        bounds.fold(f64::INFINITY, f64::min)
+    }
+
+    /// Whether a label's bound is above `floor`.
+    fn beats(&self, floor: f64, stage: &Stage<D>, used: &[i64; D], value: i64) -> bool {
+        (0..SETS).all(|m| self.bound_by(m, stage, used, value) > floor)
     }
 
     /// Keeps the labels of largest completion bound and remembers what was dropped.
@@ -426,8 +441,9 @@ impl<const D: usize> Search<'_, D> {
             .enumerate()
             .map(|(i, label)| (self.bound(&self.stages[s], &label.used, label.value), i as u32))
             .collect();
-        ranked.sort_unstable_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
-        self.dropped = self.dropped.max(ranked[limit].0.ceil() as i64);
+        let better = |a: &(f64, u32), b: &(f64, u32)| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1));
+        let (_, first_out, _) = ranked.select_nth_unstable_by(limit, better);
+        self.dropped = self.dropped.max(first_out.0.ceil() as i64);
         ranked.truncate(limit);
         let mut kept: Vec<u32> = ranked.into_iter().map(|(_, i)| i).collect();
         kept.sort_unstable();
@@ -493,6 +509,55 @@ impl<const D: usize> Search<'_, D> {
     }
 }
 
+/// The order in which a label comes after all that use no more and are worth no less.
+fn order<const D: usize>(a: &Label<D>, b: &Label<D>) -> Ordering {
+    let rest = || b.value.cmp(&a.value).then(a.parent.cmp(&b.parent));
+    a.mask.cmp(&b.mask).then_with(|| a.used.cmp(&b.used)).then_with(rest)
+}
+
+/// Sorts labels that are sorted from each of `ends` to the next.
+fn merge<const D: usize>(
+    labels: &mut Vec<Label<D>>,
+    ends: &mut Vec<usize>,
+    spare: &mut Vec<Label<D>>,
+) {
+    while ends.len() > 1 {
+        spare.clear();
+        spare.reserve(labels.len());
+        let pairs = ends.len().div_ceil(2);
+        let mut begin = 0;
+        for pair in 0..pairs {
+            let middle = ends[2 * pair];
+            let end = ends.get(2 * pair + 1).copied().unwrap_or(middle);
+            let (mut few, mut more) = (&labels[begin..middle], &labels[middle..end]);
+            while let ([a, after_a @ ..], [b, after_b @ ..]) = (few, more) {
+                if order(b, a).is_lt() {
+                    spare.push(*b);
+                    more = after_b;
+                } else {
+                    spare.push(*a);
+                    few = after_a;
+                }
+            }
+            spare.extend_from_slice(few);
+            spare.extend_from_slice(more);
+            ends[pair] = end;
+            begin = end;
+        }
+        ends.truncate(pairs);
+        std::mem::swap(labels, spare);
+    }
+}
+
+/// Removes labels that another one beats: uses no more, worth no less, same mask.
+fn dominate<const D: usize>(labels: &mut Vec<Label<D>>) {
+    match D {
+        1 => dominate_one(labels),
+        2 => dominate_two(labels),
+        _ => dominate_many(labels),
+    }
+}
+
 fn dominate_one<const D: usize>(labels: &mut Vec<Label<D>>) {
     let (mut mask, mut best) = (u32::MAX, i64::MIN);
     labels.retain(|label| {
@@ -509,7 +574,7 @@ fn dominate_one<const D: usize>(labels: &mut Vec<Label<D>>) {
 /// ascending: the best value for at most that much of the second resource.
 fn dominate_two<const D: usize>(labels: &mut Vec<Label<D>>) {
     let mut mask = u32::MAX;
-    let mut stair = Stair::new();
+    let mut stair = Stair::with_capacity(labels.len().min(AHEAD));
     labels.retain(|label| {
         if label.mask != mask {
             mask = label.mask;
@@ -533,7 +598,12 @@ fn climb(stair: &mut Stair, used: i64, value: i64) -> bool {
         end += 1;
     }
     let start = if after > 0 && stair[after - 1].0 == used { after - 1 } else { after };
-    stair.splice(start..end, [(used, value)]);
+    if start == end {
+        stair.insert(start, (used, value));
+    } else {
+        stair[start] = (used, value);
+        stair.drain(start + 1..end);
+    }
     true
 }
 

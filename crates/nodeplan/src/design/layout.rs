@@ -3,7 +3,7 @@
 use super::{Laid, breach};
 use crate::Error;
 use nodeplan_io::catalog::nearest;
-use nodeplan_io::yaml::Design;
+use nodeplan_io::yaml::{Design, DesignPool};
 use nodeplan_model::answer::Notice;
 use nodeplan_model::catalog::{Catalog, Sku};
 use nodeplan_model::eligibility::Pattern;
@@ -13,13 +13,21 @@ use nodeplan_model::plan::{NodePool, PoolMode};
 use nodeplan_model::problem::{PoolKind, Problem};
 use std::collections::BTreeMap;
 
-fn size<'a>(problem: &Problem, catalog: &'a Catalog, name: &str) -> Result<&'a Sku, Error> {
-    let pattern = Pattern::new(name);
+fn size<'a>(
+    problem: &Problem,
+    catalog: &'a Catalog,
+    design: &str,
+    pool: &DesignPool,
+) -> Result<&'a Sku, Error> {
+    let pattern = Pattern::new(&pool.sku);
     catalog.skus.iter().find(|sku| pattern.is_exact() && pattern.matches(&sku.name)).ok_or_else(
-        || Error::NoSuchSize {
-            pattern: name.to_owned(),
+        || Error::NoSuchDesignSize {
+            design: design.to_owned(),
+            line: pool.line,
+            pool: pool.name.clone(),
+            size: pool.sku.clone(),
             region: problem.parts().region.clone(),
-            nearest: crate::nearest_sizes(catalog, name),
+            nearest: crate::nearest_sizes(catalog, &pool.sku),
         },
     )
 }
@@ -56,7 +64,7 @@ pub(super) fn lay_out(
     let mut breaches = Vec::new();
     let mut names = Vec::new();
     for pool in &design.pools {
-        let sku = size(problem, catalog, &pool.sku)?;
+        let sku = size(problem, catalog, title, pool)?;
         skus.entry(sku.name.clone()).or_insert_with(|| sku.clone());
         names.push(sku.name.clone());
         if !sku.user_pool_ok() {
