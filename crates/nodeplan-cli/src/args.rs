@@ -89,6 +89,8 @@ pub enum Command {
 pub enum Document {
     /// The plan file.
     Plan,
+    /// The document of a simulated run.
+    Simulation,
 }
 
 /// `optimize`.

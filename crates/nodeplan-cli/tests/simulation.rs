@@ -272,3 +272,24 @@ fn names_in_traffic_cannot_harm_a_terminal_or_a_page() {
     let told = stderr(&folder.run(&["simulate", "plan.json", "-t", "t.csv"]));
     assert!(!told.contains('\u{1b}'), "{told}");
 }
+
+#[test]
+fn the_schema_names_what_the_document_holds() {
+    let folder = planned("schema");
+    let text = stdout(&folder.run(&simulate(&["-f", "json", "--horizon", "2m", "--runs", "2"])));
+    let schema = stdout(&folder.run(&["schema", "simulation"]));
+    // Every member's name of the document stands in the schema; a scenario's own are left open.
+    let scenario = text.find("\"scenario\":").expect("a scenario");
+    let timeline = text.find("\"timeline\":").expect("a timeline");
+    let names = |part: &str| -> Vec<String> {
+        let pieces: Vec<&str> = part.split("\":").collect();
+        let whole = &pieces[..pieces.len() - 1];
+        whole.iter().filter_map(|piece| piece.rsplit('"').next()).map(str::to_owned).collect()
+    };
+    let mut all = names(&text[..scenario]);
+    all.extend(names(&text[timeline..]));
+    assert!(all.len() > 60, "{all:?}");
+    for name in all {
+        assert!(schema.contains(&format!("\"{name}\": ")), "`{name}` is not in the schema");
+    }
+}

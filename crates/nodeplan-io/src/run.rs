@@ -40,3 +40,9 @@ pub fn write(answer: &RunAnswer, tool: Tool, catalog: CatalogStamp) -> String {
     text.push('\n');
     text
 }
+
+/// The JSON Schema (draft 2020-12) of the document of a run.
+#[must_use]
+pub fn schema() -> &'static str {
+    include_str!("run.schema.json")
+}

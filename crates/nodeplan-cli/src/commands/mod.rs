@@ -17,6 +17,7 @@ use clap::CommandFactory;
 pub fn schema(what: Document) -> Done {
     let text = match what {
         Document::Plan => nodeplan::io::document::schema_plan(),
+        Document::Simulation => nodeplan::io::run::schema(),
     };
     output::print(text)?;
     Ok(crate::DONE)

@@ -3,6 +3,7 @@
 use super::{Arrivals, Shape, What, load, scenario};
 use nodeplan_model::scenario::{Balancing, Expander, Metric, RatePolicy, Schedule, Service};
 use nodeplan_model::units::{Bytes, MilliCpu};
+use proptest::prelude::*;
 
 const LOAD: &str = "\
 workloads:
@@ -223,4 +224,25 @@ node_boot: {p50: 9m, p95: 1m}
         "NP1413: f:16:12: p50 of node_boot is above its p95",
     ];
     assert_eq!(faults(false, text).join("\n"), want.join("\n"));
+}
+
+proptest! {
+    /// A piece of a file in the place of another: what reads, reads without a panic.
+    #[test]
+    fn spoiled_files_read_or_fail(from in 0_usize..1200, to in 0_usize..1200, more in "[ -~\\n]{0,12}") {
+        for text in [LOAD, SCENARIO] {
+            let at = from.min(text.len());
+            let end = at.max(to.min(text.len()));
+            let spoiled = format!("{}{more}{}", &text[..at], &text[end..]);
+            let _ = (load("f", spoiled.as_bytes()), scenario("f", spoiled.as_bytes()));
+            let word = text.split_whitespace().nth(from % 60).unwrap_or("x");
+            let swapped = text.replacen(word, &more, 1);
+            let _ = (load("f", swapped.as_bytes()), scenario("f", swapped.as_bytes()));
+        }
+    }
+
+    #[test]
+    fn any_bytes_read_or_fail(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+        let _ = (load("f", &bytes), scenario("f", &bytes));
+    }
 }

@@ -72,6 +72,12 @@ fn lengths<'a>(file: &ScenarioFile, series: impl Iterator<Item = &'a Series>) ->
 fn start_of(inputs: &Inputs, assumptions: &mut Vec<String>) -> u32 {
     let told = inputs.traffic.iter().find_map(|traffic| traffic.start);
     let told = told.map(|moment| moment.second_of_week());
+    let starts = inputs.traffic.iter().filter_map(|traffic| traffic.start);
+    let starts: Vec<i64> = starts.map(|moment| moment.unix_millis).collect();
+    if starts.windows(2).any(|pair| pair[0] != pair[1]) {
+        assumptions
+            .push("traffic files begin at different times; each begins with the run".to_owned());
+    }
     let start = inputs.scenario.start_second_of_week.or(told);
     if start.is_none() {
         assumptions.push("the run starts on a Monday at 00:00 (`start` of a scenario)".to_owned());
