@@ -328,6 +328,54 @@ impl Default for AutoscalerProfile {
     }
 }
 
+/// When node auto-provisioning may take nodes away (`consolidationPolicy` of a node pool).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ConsolidationPolicy {
+    /// Nodes without pods, and nodes whose pods fit elsewhere or on a cheaper node.
+    #[default]
+    EmptyOrUnderutilized,
+    /// Only nodes without pods.
+    Empty,
+}
+
+/// Settings of node auto-provisioning (Karpenter); times in milliseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, rename_all = "snake_case")]
+pub struct AutoProvisioning {
+    /// A node must be without pod events so long (`consolidateAfter`).
+    pub consolidate_after_millis: u64,
+    /// Which nodes may be taken away.
+    pub policy: ConsolidationPolicy,
+    /// Share of the nodes of one group that may be away at a time, percent, rounded up.
+    pub budget_percent: u32,
+    /// Age at which a node is replaced (`expireAfter`); none: never.
+    pub expire_after_millis: Option<u64>,
+}
+
+impl Default for AutoProvisioning {
+    fn default() -> Self {
+        Self {
+            consolidate_after_millis: 0,
+            policy: ConsolidationPolicy::EmptyOrUnderutilized,
+            budget_percent: 10,
+            expire_after_millis: None,
+        }
+    }
+}
+
+/// What makes and removes nodes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Provisioning {
+    /// The cluster autoscaler, by its profile.
+    #[default]
+    ClusterAutoscaler,
+    /// Node auto-provisioning: the sizes of the plan's pools are those it may choose from, up to
+    /// the pool's most nodes; fewest nodes, priorities and schedules of pools mean nothing to it.
+    NodeAutoProvisioning(AutoProvisioning),
+}
+
 /// Something that happens at a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Event {
@@ -412,6 +460,9 @@ pub struct Scenario {
     pub pools: Vec<PoolBounds>,
     /// How long nodes take.
     pub times: NodeTimes,
+    /// What makes and removes nodes.
+    #[serde(default)]
+    pub provisioning: Provisioning,
     /// The cluster autoscaler.
     pub autoscaler: AutoscalerProfile,
     /// Events, in any order.

@@ -54,7 +54,7 @@ pub struct PoolSample {
 pub enum Actor {
     /// The HorizontalPodAutoscaler of a workload.
     Hpa,
-    /// The cluster autoscaler.
+    /// What makes and removes nodes: the cluster autoscaler or node auto-provisioning.
     Autoscaler,
     /// The scheduler.
     Scheduler,

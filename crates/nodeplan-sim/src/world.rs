@@ -8,11 +8,13 @@
 mod apps;
 mod audit;
 mod clock;
+mod disrupt_nodes;
 mod happenings;
 mod life;
 mod load;
 mod nodes;
 mod pods;
+mod provision_nodes;
 mod record;
 mod scale_nodes;
 mod scale_pods;
@@ -20,7 +22,7 @@ mod schedule;
 
 use nodeplan_model::plan::Plan;
 use nodeplan_model::problem::Problem;
-use nodeplan_model::scenario::Scenario;
+use nodeplan_model::scenario::{Provisioning, Scenario};
 use nodeplan_model::timeline::{Actor, Timeline};
 
 use crate::demand::order_of_calls;
@@ -115,6 +117,7 @@ struct World<'a> {
     /// Whether pending pods should be tried again.
     stirred: bool,
     scaler: scale_nodes::Scaler,
+    provisioner: provision_nodes::Provisioner,
     load: load::Settling,
     /// Work space of the autoscalers of pods.
     readings: Vec<Reading<'static>>,
@@ -149,6 +152,7 @@ pub fn simulate(
         record: Record::new(apps.len(), nodes.pools.len(), scenario),
         load: load::Settling::new(problem, scenario),
         scaler: scale_nodes::Scaler::new(&nodes, scenario),
+        provisioner: provision_nodes::Provisioner::new(&nodes, &apps, scenario),
         nodes,
         apps,
         call_order,
@@ -186,8 +190,15 @@ impl World<'_> {
         self.clock.at(INTERVAL_MILLIS, Next::Load);
         self.clock.at(INTERVAL_MILLIS, Next::Hpa);
         self.clock.at(self.scenario.sample_millis, Next::Sample);
-        if self.scenario.autoscaler.enabled {
-            self.clock.at(self.scenario.autoscaler.scan_millis, Next::Autoscaler);
+        match self.scenario.provisioning {
+            Provisioning::ClusterAutoscaler if self.scenario.autoscaler.enabled => {
+                self.clock.at(self.scenario.autoscaler.scan_millis, Next::Autoscaler);
+            }
+            Provisioning::ClusterAutoscaler => {}
+            Provisioning::NodeAutoProvisioning(_) => {
+                self.notice_pending();
+                self.clock.at(disrupt_nodes::POLL_MILLIS, Next::Disrupt);
+            }
         }
     }
 
@@ -198,6 +209,7 @@ impl World<'_> {
             self.step(next);
             if self.stirred {
                 self.schedule();
+                self.notice_pending();
             }
             #[cfg(test)]
             self.audit();
@@ -226,6 +238,10 @@ impl World<'_> {
                 self.scale_nodes();
                 self.clock.at(now + self.scenario.autoscaler.scan_millis, Next::Autoscaler);
             }
+            Next::Provision => self.provision(),
+            Next::Disrupt => self.disrupt(),
+            Next::Validate => self.validate(),
+            Next::TooOld(node) => self.too_old(node),
             Next::DeleteNode(node) => self.delete_node(node),
             Next::Drain(node) => self.go_on_draining(node),
             Next::Sample => {

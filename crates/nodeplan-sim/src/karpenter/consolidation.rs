@@ -1,8 +1,8 @@
 //! Emptiness, multi-node and single-node consolidation (`disruption/emptiness.go`,
 //! `multinodeconsolidation.go`, `singlenodeconsolidation.go`, `consolidation.go`).
 //!
-//! Each answers what to do now; waiting 15 s and validating again is the caller's, by asking
-//! again ([`super::timing`]).
+//! Each answers what to do now; waiting 15 s ([`super::timing`]) is the caller's, who then asks
+//! whether it still holds ([`still_empty`], [`still_holds`]).
 
 use super::disruption::{Candidate, budgets, candidates, is_reschedulable_now};
 use super::nouns::{Cluster, Reason, Settings, spot_only};
@@ -115,6 +115,50 @@ pub fn single_node(
         }
     }
     Command::default()
+}
+
+/// Which of the nodes of an [`emptiness`] command may still go (`validation.go`, which drops those
+/// that got pods since).
+#[must_use]
+pub fn still_empty(cluster: Cluster<'_>, settings: Settings, removed: &[usize]) -> Vec<usize> {
+    let mut budgets = budgets(cluster, Reason::Empty);
+    let mut left = Vec::new();
+    for candidate in candidates(cluster, Reason::Empty, settings) {
+        if removed.contains(&candidate.node) && budgets[candidate.pool] > 0 {
+            budgets[candidate.pool] -= 1;
+            left.push(candidate.node);
+        }
+    }
+    left
+}
+
+/// Whether a command of [`multi_node`] or [`single_node`] still holds: all its nodes may go, and
+/// their pods need no more than the node it makes, of any of the types it names (`validation.go`).
+pub fn still_holds(
+    cluster: Cluster<'_>,
+    settings: Settings,
+    command: &Command,
+    pick: Pick<'_>,
+) -> bool {
+    let mut budgets = budgets(cluster, Reason::Underutilized);
+    let all = candidates(cluster, Reason::Underutilized, settings);
+    let mut removed = Vec::new();
+    for node in &command.removed {
+        let Some(candidate) = all.iter().find(|candidate| candidate.node == *node) else {
+            return false;
+        };
+        if budgets[candidate.pool] == 0 {
+            return false;
+        }
+        budgets[candidate.pool] -= 1;
+        removed.push(candidate.clone());
+    }
+    let Some(placement) = simulate(cluster, &removed, settings, pick) else { return false };
+    match (&command.replacement, &placement.claims[..]) {
+        (None, []) => !removed.is_empty(),
+        (Some(planned), [now]) => planned.types.iter().all(|size| now.types.contains(size)),
+        _ => false,
+    }
 }
 
 /// Where the pods would go without the candidates (`SimulateScheduling`); `None` if some pod that

@@ -25,6 +25,14 @@ pub enum Next {
     Hpa,
     /// The cluster autoscaler looks.
     Autoscaler,
+    /// Node auto-provisioning looks at a batch of pods, or looks again.
+    Provision,
+    /// Node auto-provisioning looks for nodes to take away.
+    Disrupt,
+    /// It looks again at what it found, before doing it.
+    Validate,
+    /// A node is too old, or did not come in time.
+    TooOld(u32),
     /// A node that was drained is deleted.
     DeleteNode(u32),
     /// A node that the autoscaler takes away is drained further.

@@ -66,6 +66,7 @@ impl World<'_> {
         self.nodes.all[id as usize].turned = now;
         self.lose_pods(id, reason);
         self.binder.close(id);
+        self.provisioner.changed();
         self.decide(Decision {
             at_millis: now,
             actor: Actor::Scenario,
@@ -88,6 +89,7 @@ impl World<'_> {
         node.phase = NodePhase::Draining;
         node.turned = now;
         self.binder.cordon(id);
+        self.provisioner.changed();
         for pod in self.nodes.all[id as usize].pods.clone() {
             self.evict(pod, reason);
         }

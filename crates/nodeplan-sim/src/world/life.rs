@@ -59,6 +59,7 @@ impl World<'_> {
         self.apps[app as usize].live.push(pod);
         self.pending.push(pod);
         self.stirred = true;
+        self.provisioner.changed();
     }
 
     /// The pods a ReplicaSet ends first (`controller_utils.go ActivePodsWithRanks`): without a
@@ -97,6 +98,7 @@ impl World<'_> {
         }
         pod.phase = Phase::Ending;
         pod.turned = now;
+        self.provisioner.changed();
         let row = &mut self.apps[app as usize];
         row.live.retain(|&other| other != id);
         if phase == Phase::Ready {
@@ -109,6 +111,7 @@ impl World<'_> {
             return;
         }
         row.leave(node);
+        self.nodes.all[node as usize].pod_event = Some(now);
         if let Some(known) = self.pods[id].bound_as {
             self.binder.ending(known);
         }
@@ -134,6 +137,7 @@ impl World<'_> {
             self.binder.free(known);
         }
         self.stirred = true;
+        self.provisioner.changed();
     }
 
     /// A pod is put back: ended here, made anew by its controller.
@@ -220,6 +224,7 @@ impl World<'_> {
         place.free_memory -= ask.memory;
         place.free_pods -= 1;
         place.pods.push(id);
+        place.pod_event = Some(now);
         let word = &mut place.images[app as usize / 64];
         let held = *word >> (app % 64) & 1 == 1;
         *word |= 1 << (app % 64);
@@ -234,6 +239,7 @@ impl World<'_> {
         pod.memory = self.scenario.loads[app as usize].memory.0;
         self.record.waited(app, now - pod.created);
         self.record.totals[app as usize].started += 1;
+        self.provisioner.changed();
         let pull = if held { 0 } else { self.scenario.times.pull_millis };
         let startup = self.scenario.loads[app as usize].startup_millis;
         self.clock.at(now + pull + startup, Next::PodReady(id));
@@ -257,6 +263,7 @@ impl World<'_> {
         pod.turned = now;
         let app = pod.app;
         self.apps[app as usize].ready += 1;
+        self.provisioner.changed();
         self.roll(app);
     }
 
@@ -270,6 +277,7 @@ impl World<'_> {
         pod.turned = now;
         let app = pod.app as usize;
         self.apps[app].ready -= 1;
+        self.provisioner.changed();
         self.record.totals[app].oom_kills += 1;
         self.clock.at(restart, Next::PodRestarts(id));
     }
@@ -299,6 +307,7 @@ impl World<'_> {
             self.clock.at(now + after, Next::NodeReady(node));
         }
         self.nodes.pools[pool as usize].target += count;
+        self.provisioner.changed();
     }
 
     /// A machine that was asked for, or that was down, is there.
@@ -308,6 +317,7 @@ impl World<'_> {
             self.node_ready(id);
         }
         if phase == NodePhase::Creating {
+            self.replacement_came(id);
             self.surge_node_came(self.nodes.all[id as usize].pool as usize);
         }
     }
@@ -317,8 +327,13 @@ impl World<'_> {
         let node = &mut self.nodes.all[id as usize];
         node.phase = NodePhase::Ready;
         node.turned = self.clock.now();
+        if node.initialized.is_none() {
+            node.initialized = Some(node.turned);
+            self.will_expire(id);
+        }
         self.binder.open(id, &self.nodes.all[id as usize], &self.nodes);
         self.stirred = true;
+        self.provisioner.changed();
     }
 
     /// Deletes a machine: its pods are lost, it is paid for until it is gone.
@@ -332,6 +347,8 @@ impl World<'_> {
         node.turned = now;
         let pool = node.pool as usize;
         self.nodes.pools[pool].target = self.nodes.pools[pool].target.saturating_sub(1);
+        self.provisioner.changed();
+        self.replacement_lost(id);
         self.lose_pods(id, "node is deleted");
         self.binder.close(id);
         self.clock.at(now + self.scenario.times.delete_millis, Next::NodeGone(id));
@@ -349,5 +366,6 @@ impl World<'_> {
     pub(super) fn node_gone(&mut self, id: u32) {
         self.pay();
         self.nodes.forget(id);
+        self.provisioner.changed();
     }
 }

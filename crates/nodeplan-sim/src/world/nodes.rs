@@ -49,6 +49,12 @@ pub struct Node {
     pub pods: Vec<u32>,
     /// Workloads whose image it holds, one bit each.
     pub images: Vec<u64>,
+    /// When it was first Ready.
+    pub initialized: Option<u64>,
+    /// When a pod last came to it or was told to end.
+    pub pod_event: Option<u64>,
+    /// Until then node auto-provisioning expects pods on it.
+    pub nominated_until: u64,
 }
 
 /// One pool.
@@ -191,6 +197,9 @@ impl Nodes {
             credits: row.baseline.map_or(0, |baseline| baseline.initial),
             pods: Vec::new(),
             images: vec![0; self.workloads.div_ceil(64)],
+            initialized: None,
+            pod_event: None,
+            nominated_until: 0,
         });
         id
     }

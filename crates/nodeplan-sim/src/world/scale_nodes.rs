@@ -325,7 +325,7 @@ impl World<'_> {
     }
 
     /// Notes a decision of the autoscaler.
-    fn told(&mut self, pool: usize, from: u32, to: u32, reason: &str) {
+    pub(super) fn told(&mut self, pool: usize, from: u32, to: u32, reason: &str) {
         self.decide(Decision {
             at_millis: self.clock.now(),
             actor: Actor::Autoscaler,
@@ -339,7 +339,7 @@ impl World<'_> {
 }
 
 /// An amount as upstream's signed integer.
-fn amount(amount: u64) -> i64 {
+pub(super) fn amount(amount: u64) -> i64 {
     i64::try_from(amount).unwrap_or(i64::MAX / 4)
 }
 

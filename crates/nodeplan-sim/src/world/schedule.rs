@@ -170,6 +170,14 @@ impl Binder {
         }
     }
 
+    /// A node that took no more pods takes some again.
+    pub fn uncordon(&mut self, id: u32) {
+        if let Some(known) = self.known(id) {
+            let spec = NodeSpec { unschedulable: false, ..self.cluster.node(known).clone() };
+            self.cluster.update_node(known, spec);
+        }
+    }
+
     /// A node is gone or does not answer; its pods are lost already.
     pub fn close(&mut self, id: u32) {
         if let Some(known) = self.known(id) {

@@ -18,6 +18,8 @@ use crate::random::Stream;
 
 use super::simulate;
 
+mod provisioning;
+
 const HOUR: u64 = 3_600_000;
 
 /// A size whose nodes have exactly so many cores and GiB for pods.
@@ -148,6 +150,7 @@ fn quiet(workloads: usize, replicas: &[u32], pools: &[(u32, u32)]) -> Scenario {
             })
             .collect(),
         times: TIMES,
+        provisioning: Provisioning::ClusterAutoscaler,
         autoscaler: AutoscalerProfile::default(),
         events: Vec::new(),
     }
@@ -397,6 +400,9 @@ fn random(seed: u64) -> (Problem, Plan, Scenario) {
         let what = random_event(pools, apps, &mut draw);
         scenario.events.push(Event { at_millis: u64::from(draw.below(2 * HOUR as u32)), what });
     }
+    if draw.below(2) == 0 {
+        scenario.provisioning = random_provisioning(&mut draw);
+    }
     (problem, plan, scenario)
 }
 
@@ -443,6 +449,18 @@ fn random_load(scenario: &mut Scenario, app: usize, replicas: u32, draw: &mut St
             activation: 0,
         });
     }
+}
+
+fn random_provisioning(draw: &mut Stream) -> Provisioning {
+    Provisioning::NodeAutoProvisioning(AutoProvisioning {
+        consolidate_after_millis: u64::from(draw.below(120_000)),
+        policy: match draw.below(3) {
+            0 => ConsolidationPolicy::Empty,
+            _ => ConsolidationPolicy::EmptyOrUnderutilized,
+        },
+        budget_percent: draw.below(101),
+        expire_after_millis: (draw.below(3) == 0).then(|| u64::from(draw.below(HOUR as u32))),
+    })
 }
 
 fn random_event(pools: usize, apps: usize, draw: &mut Stream) -> Happening {
