@@ -392,9 +392,9 @@ fn random(seed: u64) -> (Problem, Plan, Scenario) {
             .map(|_| u64::from(draw.below(60)) * MILLION)
             .collect(),
     }];
-    for app in 0..apps {
+    for (app, &count) in replicas.iter().enumerate() {
         scenario.budgets[app] = (draw.below(3) == 0).then(|| draw.below(3));
-        random_load(&mut scenario, app, replicas[app], &mut draw);
+        random_load(&mut scenario, app, count, &mut draw);
     }
     for _ in 0..draw.below(5) {
         let what = random_event(pools, apps, &mut draw);

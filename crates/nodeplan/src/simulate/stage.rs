@@ -7,7 +7,7 @@ use nodeplan_io::diagnostic::ImportError;
 use nodeplan_io::yaml::{EventEntry, ScenarioFile, What};
 use nodeplan_model::plan::{NodePool, Plan, PoolMode};
 use nodeplan_model::problem::Problem;
-use nodeplan_model::scenario::{Event, Happening, PoolBounds, Scenario, Series};
+use nodeplan_model::scenario::{Event, Happening, PoolBounds, Provisioning, Scenario, Series};
 
 /// A run without traffic files lasts so long.
 const DAY_MILLIS: u64 = 86_400_000;
@@ -48,6 +48,7 @@ pub fn stage(problem: &Problem, plan: &Plan, inputs: &Inputs) -> Result<Staged, 
         budgets: own.budgets,
         pools,
         times: file.times,
+        provisioning: Provisioning::default(),
         autoscaler: file.autoscaler,
         events,
     };
