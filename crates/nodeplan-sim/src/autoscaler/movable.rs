@@ -14,25 +14,28 @@ pub(crate) fn budgets_of_classes(view: &ClusterView<'_>) -> Vec<Vec<usize>> {
     view.classes.iter().map(|class| selecting(class.app)).collect()
 }
 
-/// `GetPodsToMove`: the pods that move, in the node's order, or the first obstacle. Without
-/// `budgets` (which select each class, and what is left of each) none count.
+/// Whether nothing would have to move and nothing forbids that the node goes
+/// (`EmptySorting.isNodeEmpty`, which knows of no budgets).
+pub(crate) fn is_empty(options: &Options, view: &ClusterView<'_>, pods: &[usize]) -> bool {
+    let rules = rules(options);
+    pods.iter().all(|&pod| {
+        let drain = drain::drain(&facts(view, pod, &[]), &rules, &[]);
+        matches!(drain, Drain::Skip | Drain::Daemon | Drain::Await)
+    })
+}
+
+/// `GetPodsToMove`: the pods that move, in the node's order, or the first obstacle. `budgets` are
+/// those that select each class, and what is left of each.
 pub(crate) fn pods_to_move(
     options: &Options,
     view: &ClusterView<'_>,
     pods: &[usize],
-    budgets: Option<(&[Vec<usize>], &[i64])>,
+    (budgets, allowed): (&[Vec<usize>], &[i64]),
 ) -> Result<Vec<usize>, Blocking> {
-    let rules = DrainOptions {
-        skip_custom: options.skip_custom,
-        skip_local: options.skip_local_storage,
-        skip_system: options.skip_system,
-        system_timeout_millis: options.system_pod_timeout_ms,
-        min_replicas: 0,
-    };
+    let rules = rules(options);
     let mut moved = Vec::new();
     for &pod in pods {
-        let selecting = budgets.map_or(&[][..], |(of, _)| &of[view.pods[pod].class]);
-        let allowed = budgets.map_or(&[][..], |(_, allowed)| allowed);
+        let selecting = &budgets[view.pods[pod].class];
         match drain::drain(&facts(view, pod, selecting), &rules, allowed) {
             Drain::Move => moved.push(pod),
             Drain::Skip | Drain::Daemon | Drain::Await => {}
@@ -40,6 +43,16 @@ pub(crate) fn pods_to_move(
         }
     }
     Ok(moved)
+}
+
+fn rules(options: &Options) -> DrainOptions {
+    DrainOptions {
+        skip_custom: options.skip_custom,
+        skip_local: options.skip_local_storage,
+        skip_system: options.skip_system,
+        system_timeout_millis: options.system_pod_timeout_ms,
+        min_replicas: 0,
+    }
 }
 
 fn facts<'p>(view: &ClusterView<'_>, pod: usize, budgets: &'p [usize]) -> DrainPod<'p> {

@@ -21,6 +21,8 @@ pub(crate) struct SnapshotNode {
     memory: i64,
     count: i64,
     repelling: u32,
+    /// Taken out.
+    gone: bool,
 }
 
 /// One change that can be taken back.
@@ -55,13 +57,18 @@ pub(crate) struct Snapshot<'a> {
     pub(crate) nodes: Vec<SnapshotNode>,
     /// Indices of the nodes that are there, in list order.
     pub(crate) order: Vec<usize>,
-    by_key: BTreeMap<NodeKey, usize>,
+    /// Registered nodes by identity, those taken out included.
+    by_key: Vec<(NodeKey, usize)>,
     changes: Vec<Change>,
 }
 
 impl<'a> Snapshot<'a> {
     /// Nodes of the view with their pods, but for expendable ones.
     pub(crate) fn new(view: &'a ClusterView<'a>, expendable_cutoff: i32) -> Self {
+        let mut counts = vec![0; view.nodes.len()];
+        for node in view.pods.iter().filter_map(|pod| pod.node) {
+            counts[node] += 1;
+        }
         let nodes = view.nodes.iter().enumerate();
         let nodes: Vec<SnapshotNode> = nodes
             .map(|(index, node)| SnapshotNode {
@@ -69,24 +76,27 @@ impl<'a> Snapshot<'a> {
                 index: Some(index),
                 shape: node.shape,
                 tainted: node.deletion_taint_ms.is_some(),
-                pods: Vec::new(),
+                pods: Vec::with_capacity(counts[index]),
                 cpu: 0,
                 memory: 0,
                 count: 0,
                 repelling: 0,
+                gone: false,
             })
             .collect();
-        let by_key = view.nodes.iter().enumerate().map(|(at, node)| (node.key, at)).collect();
+        let mut by_key: Vec<(NodeKey, usize)> =
+            view.nodes.iter().enumerate().map(|(at, node)| (node.key, at)).collect();
+        by_key.sort_unstable();
         let order = (0..nodes.len()).collect();
         let mut snapshot = Snapshot { view, nodes, order, by_key, changes: Vec::new() };
         for (index, pod) in view.pods.iter().enumerate() {
             if let Some(node) = pod.node
                 && pod.priority >= expendable_cutoff
             {
-                snapshot.add(node, index);
+                snapshot.count(node, index);
+                snapshot.nodes[node].pods.push(index);
             }
         }
-        snapshot.changes.clear();
         snapshot
     }
 
@@ -104,29 +114,31 @@ impl<'a> Snapshot<'a> {
             memory,
             count,
             repelling: 0,
+            gone: false,
         });
     }
 
     /// The place of a node, if it is there.
     pub(crate) fn find(&self, key: NodeKey) -> Option<usize> {
-        self.by_key.get(&key).copied()
+        let at = self.by_key.binary_search_by_key(&key, |&(other, _)| other).ok()?;
+        let (_, node) = self.by_key[at];
+        (!self.nodes[node].gone).then_some(node)
     }
 
     /// Takes a node out for good.
     pub(crate) fn remove_node(&mut self, key: NodeKey) {
-        if let Some(node) = self.by_key.remove(&key) {
-            self.order.retain(|&other| other != node);
+        if let Some(node) = self.find(key) {
+            self.nodes[node].gone = true;
+            // Nodes are numbered in list order.
+            if let Ok(at) = self.order.binary_search(&node) {
+                self.order.remove(at);
+            }
         }
     }
 
     fn add(&mut self, node: usize, pod: usize) {
-        let class = &self.view.classes[self.view.pods[pod].class];
-        let at = &mut self.nodes[node];
-        at.cpu = at.cpu.saturating_add(class.cpu_milli);
-        at.memory = at.memory.saturating_add(class.memory_bytes);
-        at.count += 1;
-        at.repelling += u32::from(class.host_anti_affinity);
-        at.pods.push(pod);
+        self.count(node, pod);
+        self.nodes[node].pods.push(pod);
         self.changes.push(Change::Added { node, pod });
     }
 
@@ -138,6 +150,15 @@ impl<'a> Snapshot<'a> {
         self.nodes[node].pods.remove(at);
         self.uncount(node, pod);
         self.changes.push(Change::Removed { node, pod, at });
+    }
+
+    fn count(&mut self, node: usize, pod: usize) {
+        let class = &self.view.classes[self.view.pods[pod].class];
+        let at = &mut self.nodes[node];
+        at.cpu = at.cpu.saturating_add(class.cpu_milli);
+        at.memory = at.memory.saturating_add(class.memory_bytes);
+        at.count += 1;
+        at.repelling += u32::from(class.host_anti_affinity);
     }
 
     fn uncount(&mut self, node: usize, pod: usize) {
@@ -163,13 +184,8 @@ impl<'a> Snapshot<'a> {
                     self.uncount(node, pod);
                 }
                 Change::Removed { node, pod, at } => {
-                    let class = &self.view.classes[self.view.pods[pod].class];
-                    let it = &mut self.nodes[node];
-                    it.cpu = it.cpu.saturating_add(class.cpu_milli);
-                    it.memory = it.memory.saturating_add(class.memory_bytes);
-                    it.count += 1;
-                    it.repelling += u32::from(class.host_anti_affinity);
-                    it.pods.insert(at, pod);
+                    self.count(node, pod);
+                    self.nodes[node].pods.insert(at, pod);
                 }
             }
         }

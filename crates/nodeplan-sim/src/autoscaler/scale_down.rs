@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::cloud::Cloud;
 use super::deletions::Deletions;
 use super::drain::Blocking;
-use super::movable::pods_to_move;
+use super::movable::{is_empty, pods_to_move};
 use super::options::Options;
 use super::pattern_sort;
 use super::placement::{Hints, Snapshot, schedule_pods};
@@ -99,8 +99,7 @@ impl Planner {
             .filter(above_min)
             .map(|node| {
                 let pods = &snapshot.nodes[node].pods;
-                let moved = pods_to_move(context.options, view, pods, None);
-                let empty = moved.is_ok_and(|moved| moved.is_empty());
+                let empty = is_empty(context.options, view, pods);
                 (!empty, !self.previous.contains(&view.nodes[node].key), node)
             })
             .collect();
@@ -125,17 +124,20 @@ impl Planner {
         for &node in destinations {
             open[node] = !going(node);
         }
-        self.unremovable.clear();
         self.recheck_ms.retain(|&node, until| *until > now && snapshot.find(node).is_some());
         let mut eligible = Vec::new();
+        let mut unremovable = Vec::with_capacity(candidates.len());
+        let mut buffer = Vec::new();
         for &node in candidates.iter().filter(|&&node| !going(node)) {
             let key = view.nodes[node].key;
-            if let Some(reason) = self.ineligible(context, &snapshot, node) {
-                self.unremovable.insert(key, reason);
+            if let Some(reason) = self.ineligible(context, &snapshot, &mut buffer, node) {
+                unremovable.push((key, reason));
             } else {
                 eligible.push(node);
             }
         }
+        unremovable.sort_unstable_by_key(|&(node, _)| node);
+        self.unremovable = unremovable.into_iter().collect();
         let mut allowed: Vec<i64> = view.budgets.iter().map(|budget| budget.allowed).collect();
         let limit = self.limit(options);
         let mut removable = BTreeMap::new();
@@ -190,6 +192,7 @@ impl Planner {
         &self,
         context: &Context<'_>,
         snapshot: &Snapshot<'_>,
+        buffer: &mut Vec<UtilizationPod>,
         node: usize,
     ) -> Option<Unremovable> {
         let view = context.view;
@@ -207,7 +210,7 @@ impl Planner {
         if it.group.is_none() {
             return Some(Unremovable::NotAutoscaled);
         }
-        match utilization(context.options, view, node, &snapshot.nodes[node].pods) {
+        match utilization(context.options, view, buffer, node, &snapshot.nodes[node].pods) {
             None => Some(Unremovable::UnexpectedError),
             Some(used) if used > context.options.utilization_threshold => {
                 Some(Unremovable::NotUnderutilized)
@@ -227,9 +230,8 @@ impl Planner {
         allowed: &[i64],
     ) -> Result<Vec<usize>, Unremovable> {
         let pods = &snapshot.nodes[node].pods;
-        let moved =
-            pods_to_move(context.options, context.view, pods, Some((context.budgets, allowed)))
-                .map_err(Unremovable::BlockedByPod)?;
+        let moved = pods_to_move(context.options, context.view, pods, (context.budgets, allowed))
+            .map_err(Unremovable::BlockedByPod)?;
         let mark = snapshot.fork();
         for &pod in &moved {
             snapshot.unschedule(node, pod);
@@ -323,6 +325,7 @@ fn consume(context: &Context<'_>, moved: &[usize], allowed: &mut [i64]) -> bool 
 fn utilization(
     options: &Options,
     view: &ClusterView<'_>,
+    buffer: &mut Vec<UtilizationPod>,
     node: usize,
     pods: &[usize],
 ) -> Option<f64> {
@@ -332,22 +335,20 @@ fn utilization(
         memory_bytes: shape.memory_bytes,
         gpus: None,
     };
-    let pods: Vec<UtilizationPod> = pods
-        .iter()
-        .map(|&pod| {
-            let it = &view.pods[pod];
-            let class = &view.classes[it.class];
-            let deleted_ago = it.deletion_ms.map(|deletion| view.now_ms.saturating_sub(deletion));
-            UtilizationPod {
-                cpu_milli: class.cpu_milli,
-                memory_bytes: class.memory_bytes,
-                gpus: 0,
-                daemon: matches!(it.owner, Owner::DaemonSet(_)),
-                mirror: it.mirror,
-                long_terminating: utilization::counts_no_more(deleted_ago, class.grace_ms),
-            }
-        })
-        .collect();
+    buffer.clear();
+    buffer.extend(pods.iter().map(|&pod| {
+        let it = &view.pods[pod];
+        let class = &view.classes[it.class];
+        let deleted_ago = it.deletion_ms.map(|deletion| view.now_ms.saturating_sub(deletion));
+        UtilizationPod {
+            cpu_milli: class.cpu_milli,
+            memory_bytes: class.memory_bytes,
+            gpus: 0,
+            daemon: matches!(it.owner, Owner::DaemonSet(_)),
+            mirror: it.mirror,
+            long_terminating: utilization::counts_no_more(deleted_ago, class.grace_ms),
+        }
+    }));
     let ignored = Ignored { daemons: options.ignore_daemonsets, mirrors: options.ignore_mirror };
-    utilization::utilization(&offered, &pods, ignored).map(|used| used.value)
+    utilization::utilization(&offered, buffer, ignored).map(|used| used.value)
 }
