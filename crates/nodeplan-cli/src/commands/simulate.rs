@@ -180,7 +180,10 @@ fn explained(answer: &RunAnswer, asked: &str) -> Result<report::document::Docume
         return Err(Failure::usage(format!("--explain `{asked}` has no `@`"))
             .help("write a workload and a time: web-app@08:30 or web-app@2h30m"));
     };
-    let Some(workload) = answer.workloads.iter().position(|one| one == name) else {
+    let bare = |one: &String| one.rsplit('/').next() == Some(name);
+    let found = answer.workloads.iter().position(|one| one == name);
+    let found = found.or_else(|| answer.workloads.iter().position(bare));
+    let Some(workload) = found else {
         let near =
             nodeplan::io::catalog::nearest(name, answer.workloads.iter().map(String::as_str), 1);
         let text = format!("there is no workload `{name}`");

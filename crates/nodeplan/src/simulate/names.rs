@@ -35,11 +35,17 @@ impl<'a> Names<'a> {
     }
 
     /// A workload by its full name, or by its bare one where only one has it.
+    pub fn find(&self, name: &str) -> Option<usize> {
+        let all = self.problem.workloads();
+        let full = all.iter().position(|one| one.full_name() == name);
+        let mut bare = (0..all.len()).filter(|&at| all[at].name == name);
+        full.or_else(|| bare.next().filter(|_| bare.next().is_none()))
+    }
+
+    /// The same; that there is none is a fault.
     pub fn workload(&mut self, named: &Named) -> Option<WorkloadId> {
         let all = self.problem.workloads();
-        let full = all.iter().position(|one| one.full_name() == named.name);
-        let mut bare = (0..all.len()).filter(|&at| all[at].name == named.name);
-        let found = full.or_else(|| bare.next().filter(|_| bare.next().is_none()));
+        let found = self.find(&named.name);
         if found.is_none() {
             let names: Vec<String> =
                 all.iter().filter(|one| !one.system).map(|one| one.full_name()).collect();

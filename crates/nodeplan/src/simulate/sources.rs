@@ -48,9 +48,8 @@ pub(super) fn all(
     }
     let mut entries: Vec<Option<&LoadEntry>> = vec![None; problem.workloads().len()];
     for entry in &inputs.load.workloads {
-        let found = problem.workloads().iter().position(|one| {
-            one.full_name() == entry.workload.name || one.name == entry.workload.name
-        });
+        // A name that leads nowhere is a fault already.
+        let found = names.find(&entry.workload.name);
         if let Some(at) = found {
             entries[at] = Some(entry);
         }
