@@ -7,6 +7,7 @@
 pub mod config;
 pub mod design;
 pub mod draw;
+pub mod load;
 pub mod mutate;
 pub mod pack;
 mod plain;
@@ -14,7 +15,9 @@ pub mod plan_document;
 mod problem;
 pub mod quantity;
 pub mod region;
+pub mod scenario;
 pub mod solve_then_verify;
+pub mod traffic_csv;
 pub mod workloads_csv;
 
 use nodeplan::io::diagnostic::{ImportError, title};
@@ -23,14 +26,17 @@ use nodeplan::io::diagnostic::{ImportError, title};
 pub type Body = fn(&[u8]);
 
 /// Every target by name.
-pub const TARGETS: [(&str, Body); 8] = [
+pub const TARGETS: [(&str, Body); 11] = [
     ("config", config::run),
     ("design", design::run),
+    ("load", load::run),
     ("pack", pack::run),
     ("plan_document", plan_document::run),
     ("quantity", quantity::run),
     ("region", region::run),
+    ("scenario", scenario::run),
     ("solve_then_verify", solve_then_verify::run),
+    ("traffic_csv", traffic_csv::run),
     ("workloads_csv", workloads_csv::run),
 ];
 

@@ -36,19 +36,20 @@ events: [{at: 45s, rollout: web}, {at: 1m, node_fails: d4sv3}]
 ";
 
 static PLANNED: LazyLock<(Problem, Plan)> = LazyLock::new(|| {
-    let file = workloads_csv("w.csv", WORKLOADS.as_bytes(), &Default::default()).unwrap();
-    let catalog = catalog("koreacentral").unwrap();
+    let file =
+        workloads_csv("w.csv", WORKLOADS.as_bytes(), &Default::default()).expect("sound inputs");
+    let catalog = catalog("koreacentral").expect("sound inputs");
     let filter = Filter { allow: vec![Pattern::new("D4s_v3")], ..Filter::new(catalog.date) };
-    let prepared = problem_from(Setup::new(&catalog, &filter, file)).unwrap();
-    let best = optimize(&prepared.problem, &Options::default()).unwrap();
-    (best.problem, best.plan.unwrap())
+    let prepared = problem_from(Setup::new(&catalog, &filter, file)).expect("sound inputs");
+    let best = optimize(&prepared.problem, &Options::default()).expect("sound inputs");
+    (best.problem, best.plan.expect("sound inputs"))
 });
 
 /// What the files make, or that they make nothing.
 fn staged(load: &str, scenario: &str, scale: Scale) -> Option<Staged> {
     let csv = b"timestamp_s,r\n0,40\n1,80\n2,60\n";
     let inputs = Inputs {
-        traffic: vec![traffic_csv("t.csv", csv, TrafficOptions::default()).unwrap()],
+        traffic: vec![traffic_csv("t.csv", csv, TrafficOptions::default()).expect("sound inputs")],
         load: yaml::load("load.yaml", load.as_bytes()).ok()?,
         scenario: yaml::scenario("scenario.yaml", scenario.as_bytes()).ok()?,
         scale,
@@ -60,7 +61,7 @@ fn staged(load: &str, scenario: &str, scale: Scale) -> Option<Staged> {
 
 /// The place of a workload in the problem.
 fn place(name: &str) -> usize {
-    PLANNED.0.workloads().iter().position(|one| one.full_name() == name).unwrap()
+    PLANNED.0.workloads().iter().position(|one| one.full_name() == name).expect("sound inputs")
 }
 
 #[test]
