@@ -116,7 +116,13 @@ struct World<'a> {
     boots: Stream,
     /// Whether pending pods should be tried again.
     stirred: bool,
-    scaler: scale_nodes::Scaler,
+    /// Counts what a cluster autoscaler could see change.
+    changes: u64,
+    /// Leaves no loop of the cluster autoscaler out.
+    every_loop: bool,
+    /// Whether a pool's smallest size depends on the time.
+    scheduled_pools: bool,
+    scaler: Option<Box<scale_nodes::Scaler>>,
     provisioner: provision_nodes::Provisioner,
     load: load::Settling,
     /// Work space of the autoscalers of pods.
@@ -133,6 +139,17 @@ pub fn simulate(
     problem: &Problem,
     plan: &Plan,
     scenario: &Scenario,
+) -> Result<Timeline, Vec<SimError>> {
+    run(problem, plan, scenario, false)
+}
+
+/// The same; `every_loop` runs those loops of the cluster autoscaler too that are known to do
+/// nothing.
+fn run(
+    problem: &Problem,
+    plan: &Plan,
+    scenario: &Scenario,
+    every_loop: bool,
 ) -> Result<Timeline, Vec<SimError>> {
     let mut faults = faults_of(problem, plan, scenario);
     let call_order = order_of_calls(&scenario.loads);
@@ -151,7 +168,10 @@ pub fn simulate(
         pods: Pods::default(),
         record: Record::new(apps.len(), nodes.pools.len(), scenario),
         load: load::Settling::new(problem, scenario),
-        scaler: scale_nodes::Scaler::new(&nodes, scenario),
+        changes: 0,
+        every_loop,
+        scheduled_pools: scenario.pools.iter().any(|bounds| !bounds.schedules.is_empty()),
+        scaler: Some(Box::new(scale_nodes::Scaler::new(&nodes, scenario))),
         provisioner: provision_nodes::Provisioner::new(&nodes, &apps, scenario),
         nodes,
         apps,
@@ -206,6 +226,9 @@ impl World<'_> {
     fn run(&mut self) {
         let horizon = self.scenario.horizon_millis;
         while let Some(next) = self.clock.pop(horizon) {
+            if !next.is_periodic() {
+                self.changes += 1;
+            }
             self.step(next);
             if self.stirred {
                 self.schedule();

@@ -2,6 +2,7 @@
 //! register, sizes that do not add up (`clusterstate/clusterstate.go`,
 //! `clusterstate/utils/node_instances_cache.go`).
 
+use crate::random::Stream;
 use std::collections::BTreeMap;
 
 use super::backoff::Backoff;
@@ -52,6 +53,8 @@ struct Unregistered {
 /// The registry, carried from loop to loop.
 #[derive(Clone, Debug, Default)]
 pub struct ClusterState {
+    /// Draws among the options that the expanders leave, as upstream does; none: the first.
+    pub draw: Option<Stream>,
     pub(crate) backoff: Backoff,
     requests: Vec<Option<Request>>,
     cache: Vec<Option<Vec<Instance>>>,
@@ -70,6 +73,7 @@ impl ClusterState {
     #[must_use]
     pub fn new(groups: usize) -> Self {
         ClusterState {
+            draw: None,
             backoff: Backoff::new(groups),
             requests: vec![None; groups],
             cache: vec![None; groups],
@@ -82,6 +86,12 @@ impl ClusterState {
             unready: 0,
             nodes: 0,
         }
+    }
+
+    /// Whether nothing is on its way: no open request, no machine that is not registered.
+    #[must_use]
+    pub fn settled(&self) -> bool {
+        self.requests.iter().all(Option::is_none) && self.unregistered.is_empty()
     }
 
     /// The background refresh of the instance cache, every two minutes from the start

@@ -79,6 +79,12 @@ pub(crate) struct Context<'a> {
 }
 
 impl Planner {
+    /// When the first node that could not be emptied is looked at again.
+    #[must_use]
+    pub fn next_recheck_ms(&self) -> Option<i64> {
+        self.recheck_ms.values().copied().min()
+    }
+
     /// Nodes of groups above their smallest size: empty ones first, then those that were unneeded
     /// before, else in list order (`processors/scaledowncandidates`). Indices of the view.
     pub(crate) fn candidates(

@@ -155,7 +155,11 @@ pub(crate) fn for_pods(
     let options: Vec<ScaleUpOption> = choices.iter().map(|(option, _)| *option).collect();
     let setting = Setting { has_priorities: context.options.has_priorities, ..Setting::default() };
     let best = best_options(&context.options.expanders, &options, &setting);
-    let Some(best) = best.first() else { return status };
+    let nth = match &mut state.draw {
+        Some(draw) if best.len() > 1 => draw.below(best.len() as u32) as usize,
+        _ => 0,
+    };
+    let Some(best) = best.get(nth) else { return status };
     let chosen = best.group;
     let helped = choices.into_iter().find(|(option, _)| option.group == chosen);
     status.triggered = helped.map(|(_, pods)| pods).unwrap_or_default();

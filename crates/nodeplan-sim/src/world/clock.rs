@@ -41,6 +41,13 @@ pub enum Next {
     Sample,
 }
 
+impl Next {
+    /// Whether it comes again and again and changes nothing by itself.
+    pub fn is_periodic(self) -> bool {
+        matches!(self, Self::Load | Self::Hpa | Self::Autoscaler | Self::Sample)
+    }
+}
+
 /// Events to come.
 #[derive(Debug, Default)]
 pub struct Clock {

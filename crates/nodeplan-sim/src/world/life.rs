@@ -55,6 +55,7 @@ impl World<'_> {
 
     /// A new pod, which waits for a node.
     pub(super) fn create_pod(&mut self, app: u32) {
+        self.changes += 1;
         let pod = self.pods.create(app, self.clock.now());
         self.apps[app as usize].live.push(pod);
         self.pending.push(pod);
@@ -96,6 +97,7 @@ impl World<'_> {
         if matches!(phase, Phase::Ending | Phase::Gone) {
             return;
         }
+        self.changes += 1;
         pod.phase = Phase::Ending;
         pod.turned = now;
         self.provisioner.changed();
@@ -216,6 +218,7 @@ impl World<'_> {
 
     /// Binds a pod to a node; it starts there.
     fn bind(&mut self, id: u32, node: u32) {
+        self.changes += 1;
         let now = self.clock.now();
         let app = self.pods[id].app;
         let ask = self.apps[app as usize].ask;
@@ -270,6 +273,7 @@ impl World<'_> {
     /// A container went over its memory limit: the kernel kills it, the kubelet starts it again
     /// after a pause that doubles.
     pub(super) fn kill_for_memory(&mut self, id: u32) {
+        self.changes += 1;
         let now = self.clock.now();
         let pod = &mut self.pods[id];
         let restart = pod.back_off.restart_millis(now);
@@ -296,6 +300,7 @@ impl World<'_> {
 
     /// Asks for machines of a pool; they come after a log-normal time.
     pub(super) fn ask_for_nodes(&mut self, pool: u32, count: u32) {
+        self.changes += 1;
         self.pay();
         let now = self.clock.now();
         let times = self.scenario.times;

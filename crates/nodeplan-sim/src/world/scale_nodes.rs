@@ -13,6 +13,8 @@ use crate::autoscaler::view::{
     Toleration,
 };
 
+use crate::random::Stream;
+
 use super::World;
 use super::clock::Next;
 use super::nodes::{NodePhase, Nodes};
@@ -27,6 +29,10 @@ const POLL_MILLIS: u64 = 5_000;
 /// The background refresh of the list of machines.
 const REFRESH_MILLIS: u64 = 120_000;
 
+/// After so many loops that saw the same, the next one is known: the first finds unneeded nodes, the
+/// second puts soft taints.
+const QUIET_LOOPS: u32 = 2;
+
 /// The autoscaler and what it reads, kept from loop to loop.
 #[derive(Debug)]
 pub struct Scaler {
@@ -37,8 +43,12 @@ pub struct Scaler {
     groups: Vec<Group>,
     nodes: Vec<Node>,
     pods: Vec<Pod>,
-    place: Vec<usize>,
+    budgets: Vec<Budget>,
     refreshed: u64,
+    /// The world's changes as of the last loop, and how many loops saw no other.
+    seen: (u64, u32),
+    /// With nothing changed, nothing happens before this time.
+    quiet_until: u64,
 }
 
 impl Scaler {
@@ -68,24 +78,23 @@ impl Scaler {
             new_pod_delay_ms: millis(profile.new_pod_delay_millis),
             ..Options::default()
         };
+        let mut state = AutoscalerState::new(nodes.pools.len(), 0);
+        state.cluster.draw = Some(Stream::new(scenario.seed, "expander", ""));
         let shapes: Vec<NodeShape> =
             (0..nodes.pools.len()).map(|pool| shape(nodes, pool)).collect();
         Self {
             options,
-            state: AutoscalerState::new(nodes.pools.len(), 0),
+            state,
             shapes,
             classes: Vec::new(),
             groups: Vec::new(),
             nodes: Vec::new(),
             pods: Vec::new(),
-            place: Vec::new(),
+            budgets: Vec::new(),
             refreshed: 0,
+            seen: (0, 0),
+            quiet_until: 0,
         }
-    }
-
-    /// The deletion of a node ended.
-    pub fn deleted(&mut self, node: u32) {
-        self.state.deletions.finish(node, DeletionResult::Done);
     }
 }
 
@@ -109,23 +118,22 @@ fn shape(nodes: &Nodes, pool: usize) -> NodeShape {
 }
 
 impl World<'_> {
-    /// One loop of the cluster autoscaler.
+    /// One loop of the cluster autoscaler. Where nothing changed since loops that did nothing, and
+    /// no clock runs out before the next, it would do nothing again and is left out.
     pub(super) fn scale_nodes(&mut self) {
-        let mut scaler =
-            std::mem::replace(&mut self.scaler, Scaler::new(&Nodes::default(), self.scenario));
-        self.view(&mut scaler);
         let now = self.clock.now();
+        let Some(mut scaler) = self.scaler.take() else { return };
+        let same = scaler.seen.0 == self.changes && !self.scheduled_pools && !self.every_loop;
+        if same && scaler.seen.1 >= QUIET_LOOPS && now < scaler.quiet_until {
+            self.scaler = Some(scaler);
+            return;
+        }
+        self.view(&mut scaler);
         if now - scaler.refreshed >= REFRESH_MILLIS {
             scaler.refreshed = now;
             let machines = scaler.groups.iter().map(|group| &group.instances[..]);
             scaler.state.refresh_instances(machines);
         }
-        let budgets: Vec<Budget> = (0..self.apps.len())
-            .filter_map(|app| {
-                let allowed = i64::from(self.disruptions_allowed(app)?);
-                Some(Budget { app: app as u32, allowed })
-            })
-            .collect();
         let view = ClusterView {
             now_ms: now as i64,
             shapes: &scaler.shapes,
@@ -133,13 +141,39 @@ impl World<'_> {
             nodes: &scaler.nodes,
             classes: &scaler.classes,
             pods: &scaler.pods,
-            budgets: &budgets,
+            budgets: &scaler.budgets,
         };
         let outcome = run_once(&scaler.options, &mut scaler.state, &view);
-        self.scaler = scaler;
+        let loops = if same { scaler.seen.1.saturating_add(1) } else { 0 };
+        scaler.seen = (self.changes, loops);
+        scaler.quiet_until = self.quiet_until(&scaler, now);
+        self.scaler = Some(scaler);
         for action in outcome.actions {
             self.act(action);
         }
+    }
+
+    /// The time before which loops do nothing as long as nothing changes: at once where pods or
+    /// machines are on their way, else when the first unneeded node has been so for long enough.
+    fn quiet_until(&self, scaler: &Scaler, now: u64) -> u64 {
+        let alike = scaler.nodes.iter().all(|node| node.ready && node.deletion_taint_ms.is_none())
+            && scaler.groups.iter().all(|group| {
+                let running = |machine: &Instance| machine.state == InstanceState::Running;
+                group.target == group.instances.len() as i64
+                    && group.target >= group.min
+                    && group.instances.iter().all(running)
+            });
+        let idle = self.pending.is_empty()
+            && scaler.state.deletions.in_progress().next().is_none()
+            && scaler.state.cluster.settled();
+        if !(alike && idle) {
+            return now;
+        }
+        let ripe = scaler.state.planner.unneeded.values().map(|unneeded| {
+            unneeded.since_ms.saturating_add(scaler.options.unneeded_ms).cast_unsigned()
+        });
+        let again = scaler.state.planner.next_recheck_ms().map(i64::cast_unsigned);
+        ripe.chain(again).min().unwrap_or(u64::MAX)
     }
 
     /// Writes what the autoscaler sees.
@@ -161,8 +195,6 @@ impl World<'_> {
         scaler.groups.clear();
         scaler.nodes.clear();
         scaler.pods.clear();
-        scaler.place.clear();
-        scaler.place.resize(self.nodes.all.len(), usize::MAX);
         for (index, pool) in self.nodes.pools.iter().enumerate() {
             let scheduled = scheduled_min(&pool.bounds.schedules, self.scenario, now);
             let instance = |&id: &u32| Instance {
@@ -190,6 +222,11 @@ impl World<'_> {
         }
         self.view_nodes(scaler);
         self.view_pods(scaler);
+        scaler.budgets.clear();
+        scaler.budgets.extend((0..self.apps.len()).filter_map(|app| {
+            let allowed = i64::from(self.disruptions_allowed(app)?);
+            Some(Budget { app: app as u32, allowed })
+        }));
     }
 
     /// Registered nodes, oldest first.
@@ -202,7 +239,6 @@ impl World<'_> {
             if matches!(node.phase, NodePhase::Creating | NodePhase::Deleting | NodePhase::Gone) {
                 continue;
             }
-            scaler.place[id as usize] = scaler.nodes.len();
             scaler.nodes.push(Node {
                 key: id,
                 group: Some(node.pool as usize),
@@ -262,6 +298,13 @@ impl World<'_> {
         }
     }
 
+    /// The autoscaler hears that the deletion of a node ended.
+    fn deleted(&mut self, node: u32) {
+        if let Some(scaler) = &mut self.scaler {
+            scaler.state.deletions.finish(node, DeletionResult::Done);
+        }
+    }
+
     /// Carries out what the autoscaler asked for.
     fn act(&mut self, action: Action) {
         let now = self.clock.now();
@@ -289,6 +332,7 @@ impl World<'_> {
                 self.nodes.all[node as usize].phase = NodePhase::Draining;
                 self.nodes.all[node as usize].turned = now;
                 self.binder.cordon(node);
+                self.changes += 1;
                 let reason = if drain {
                     "node is unneeded, its pods fit elsewhere"
                 } else {
@@ -308,12 +352,12 @@ impl World<'_> {
     pub(super) fn go_on_draining(&mut self, id: u32) {
         let node = &self.nodes.all[id as usize];
         if node.phase != NodePhase::Draining {
-            self.scaler.deleted(id);
+            self.deleted(id);
             return;
         }
         if node.pods.is_empty() {
             self.delete_node(id);
-            self.scaler.deleted(id);
+            self.deleted(id);
             return;
         }
         for pod in node.pods.clone() {

@@ -347,6 +347,11 @@ fn a_burstable_node_lives_on_its_credits() {
     assert_eq!(used, [1400, 400, 400, 400]);
 }
 
+/// How many random worlds a test looks at.
+fn cases(few: u64) -> u64 {
+    std::env::var("NODEPLAN_CASES").ok().and_then(|text| text.parse().ok()).unwrap_or(few)
+}
+
 /// A random world: everything that can be drawn is.
 fn random(seed: u64) -> (Problem, Plan, Scenario) {
     let mut draw = Stream::new(seed, "test", "world");
@@ -482,8 +487,7 @@ fn random_event(pools: usize, apps: usize, draw: &mut Stream) -> Happening {
 
 #[test]
 fn random_worlds_keep_every_law() {
-    let cases =
-        std::env::var("NODEPLAN_CASES").ok().and_then(|text| text.parse().ok()).unwrap_or(60);
+    let cases = cases(60);
     let first = std::env::var("NODEPLAN_SEED").ok().and_then(|text| text.parse().ok()).unwrap_or(0);
     for seed in first..first + cases {
         let (problem, plan, scenario) = random(seed);
@@ -512,6 +516,16 @@ fn random_worlds_keep_every_law() {
             pools,
             "seed {seed}: spend = node time × rate"
         );
+    }
+}
+
+#[test]
+fn loops_left_out_would_have_done_nothing() {
+    for seed in 0..cases(40) {
+        let (problem, plan, scenario) = random(seed);
+        let every = super::run(&problem, &plan, &scenario, true).unwrap();
+        let same = simulate(&problem, &plan, &scenario).unwrap() == every;
+        assert!(same, "seed {seed} differs where loops are left out");
     }
 }
 
