@@ -1,0 +1,413 @@
+//! What `nodeplan simulate` models, one small scenario each: the file says in its first line how it
+//! is run, the comment of its row here works the figure out by hand, and docs/simulation.md quotes
+//! that figure. Times are seconds of the run. Poisson counts may be off by five deviations; all else
+//! is exact, or says why it is not.
+
+mod tree;
+
+use nodeplan::io::csv::{Gaps, TrafficOptions, Unit, traffic_csv};
+use nodeplan::io::diagnostic::Place;
+use nodeplan::io::document::read;
+use nodeplan::io::yaml::{self, Named};
+use nodeplan::model::plan::Plan;
+use nodeplan::model::problem::Problem;
+use nodeplan::model::scenario::{MILLION, Scenario};
+use nodeplan::model::timeline::{Actor, Decision, PoolSample, WorkloadSample};
+use nodeplan::simulate::{Inputs, Scale, Simulated, replicate, simulate, stage};
+use std::fs;
+
+const FOLDER: &str = "data/scenarios";
+/// Workloads of plan.json; of the other plans, web is the first.
+const WEB: usize = 0;
+const API: usize = 1;
+const WORKER: usize = 2;
+
+/// A scenario that was run.
+struct Run {
+    problem: Problem,
+    plan: Plan,
+    scenario: Scenario,
+    done: Simulated,
+}
+
+impl Run {
+    fn samples(&self, workload: usize) -> impl Iterator<Item = &WorkloadSample> {
+        let timeline = &self.done.timeline;
+        timeline.workloads.iter().skip(workload).step_by(timeline.totals.len())
+    }
+
+    fn at(&self, workload: usize, sample: usize) -> &WorkloadSample {
+        &self.done.timeline.workloads_at(sample)[workload]
+    }
+
+    fn pool(&self) -> impl Iterator<Item = &PoolSample> {
+        let timeline = &self.done.timeline;
+        timeline.pools.iter().step_by(timeline.node_millis.len())
+    }
+
+    fn offered(&self, workload: usize, sample: usize) -> f64 {
+        self.at(workload, sample).offered as f64
+    }
+
+    fn least_ready(&self) -> f64 {
+        self.samples(WEB).map(|sample| f64::from(sample.ready)).fold(f64::MAX, f64::min)
+    }
+
+    fn most_wanted(&self) -> f64 {
+        self.samples(WEB).map(|sample| f64::from(sample.wanted)).fold(0.0, f64::max)
+    }
+
+    fn decisions(&self, actor: Actor) -> Vec<&Decision> {
+        let all = self.done.timeline.decisions.iter();
+        all.filter(|decision| decision.actor == actor).collect()
+    }
+
+    /// When an actor decided something for the nth time, from 0.
+    fn when(&self, actor: Actor, nth: usize) -> f64 {
+        self.decisions(actor)[nth].at_millis as f64 / 1000.0
+    }
+
+    /// End of the first sample of which something is true.
+    fn first(&self, is: impl Fn(&WorkloadSample) -> bool) -> f64 {
+        let found = self.samples(WEB).position(is).expect("some sample is so");
+        (found as u64 + 1) as f64 * self.done.timeline.sample_millis as f64 / 1000.0
+    }
+
+    /// Seconds in samples at whose end something is true.
+    fn seconds(&self, count: usize) -> f64 {
+        count as f64 * self.done.timeline.sample_millis as f64 / 1000.0
+    }
+
+    fn node_seconds(&self) -> f64 {
+        self.done.timeline.node_millis.iter().sum::<u128>() as f64 / 1000.0
+    }
+}
+
+/// What follows a flag in a command.
+fn after<'a>(words: &[&'a str], flag: &str) -> Vec<&'a str> {
+    words.windows(2).filter(|pair| pair[0] == flag).map(|pair| pair[1]).collect()
+}
+
+fn text(name: &str) -> String {
+    let path = tree::root().join(FOLDER).join(name);
+    fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// `1`, `0.01` or `12.5` as parts per million.
+fn millionths(number: &str) -> u64 {
+    (number.parse::<f64>().expect("a number") * MILLION as f64).round() as u64
+}
+
+/// Runs a scenario as its first line says.
+fn run(name: &str) -> Run {
+    let file = format!("{name}.yaml");
+    let body = text(&file);
+    let command = body.lines().next().unwrap_or_default();
+    let command = command.strip_prefix("# nodeplan simulate ").expect("a command comes first");
+    let words: Vec<&str> = command.split_whitespace().collect();
+    assert_eq!(after(&words, "-s"), [file.as_str()], "{name} runs itself");
+    let document = read(words[0], &text(words[0])).expect("a plan");
+    let options = TrafficOptions {
+        unit: if after(&words, "--unit") == ["rate"] { Unit::Rate } else { Unit::Count },
+        gaps: if after(&words, "--gaps") == ["hold"] { Gaps::Hold } else { Gaps::Linear },
+    };
+    let mut inputs = Inputs::default();
+    for traffic in after(&words, "-t") {
+        let read = traffic_csv(traffic, text(traffic).as_bytes(), options);
+        inputs.traffic.push(read.expect("traffic"));
+    }
+    for load in after(&words, "-l") {
+        inputs.load = yaml::load(load, text(load).as_bytes()).expect("a load");
+    }
+    inputs.scenario = yaml::scenario(&file, body.as_bytes()).expect("a scenario");
+    for map in after(&words, "-m") {
+        let place = Place::whole(map);
+        let (workload, series) = map.split_once('=').expect("WORKLOAD=SERIES");
+        let arrivals = yaml::arrivals(series, &place).expect("arrivals");
+        inputs.maps.push((Named { name: workload.to_owned(), place }, arrivals));
+    }
+    inputs.scale = match after(&words, "--scale")[..] {
+        ["peak-to-max"] => Scale::PeakToMax,
+        [factor] => Scale::Factor(millionths(factor)),
+        _ => Scale::Factor(MILLION),
+    };
+    let (problem, plan) = (document.problem, document.plan.expect("a plan"));
+    let scenario = stage(&problem, &plan, &inputs).expect("a scenario that runs").scenario;
+    let done = simulate(&problem, &plan, &scenario).expect("a run");
+    Run { problem, plan, scenario, done }
+}
+
+/// A file, what it must show, how far off it may be, and what shows it.
+type Row = (&'static str, f64, f64, fn(&Run) -> f64);
+
+/// Arrivals. A trace of 1,000, 2,000 and 3,000 a second, a minute each.
+const TRAFFIC: &[Row] = &[
+    // The rate is linear between the middles of steps: 30 s at 1,000 a second, then 30 s on the way
+    // to 1,500. 30,000 + 37,500; steps would give 60,000.
+    ("linear-trace", 67_500.0, 1_300.0, |run| run.offered(WEB, 0)),
+    // The minute without a number repeats 1,000 a second: 30 s at that, 30 s from 1,000 to 2,000
+    // on the way to the next middle, at 3,000. 30,000 + 45,000.
+    ("gaps-hold", 75_000.0, 1_400.0, |run| run.offered(WEB, 1)),
+    // It lies between its neighbours, 2,000 a second, on straight lines: 1,500 to 2,500.
+    ("gaps-linear", 120_000.0, 1_750.0, |run| run.offered(WEB, 1)),
+    // The same numbers as rates, one in a hundred: 600 to 1,800 a second. 30 × 600 + 30 × 750.
+    ("count-or-rate", 40_500.0, 1_010.0, |run| run.offered(WEB, 0)),
+    // A pod at 50 % of 500m carries 250 requests of 1 ms a second, ten carry 2,500; the peak is
+    // 3,000. 67,500 × 2,500 / 3,000.
+    ("peak-to-max", 56_250.0, 1_190.0, |run| run.offered(WEB, 0)),
+    // Half of it, three times as much: 67,500 × 1.5.
+    ("growth-and-map", 101_250.0, 1_600.0, |run| run.offered(WEB, 0)),
+    // 9 of 10 requests go to the old version, 1 of 10 to the new one.
+    ("canary", 60_750.0, 1_240.0, |run| run.offered(WEB, 0)),
+    ("canary", 6_750.0, 411.0, |run| run.offered(API, 0)),
+    // The trace begins on a Tuesday at 07:55 in its own zone; five replicas from 08:00 on.
+    ("calendar", 300.0, 0.0, |run| run.when(Actor::Hpa, 0)),
+    // The cache answers half. 600 a second leave 300; 1,000 leave 500, of which 400 pass.
+    ("gateway", 18_000.0, 671.0, |run| run.offered(WEB, 0)),
+    ("gateway", 24_000.0, 775.0, |run| run.offered(WEB, 1)),
+    // The hour before the peak: 200 + 100 × sin(π/12)/(π/12) = 298.86 a second.
+    ("diurnal", 1_075_902.0, 5_200.0, |run| run.offered(WEB, 13)),
+    // The first minute of the ebb: 100 × 60 + 1,000 × 120/ln 2 × (1 − 2^−½).
+    ("flash-crowd", 56_707.0, 1_190.0, |run| run.offered(WEB, 2)),
+    // 300 s at 100 in turn with 100 s at 1,000: 325 a second. Over a week the share of busy time
+    // has a deviation of √(2 × 300² × 100² / (400³ × 604,800)) = 0.0068, times 900: 6.1.
+    ("mmpp", 325.0, 18.0, |run| {
+        run.samples(WEB).map(|sample| sample.offered as f64).sum::<f64>() / 604_800.0
+    }),
+    // Variance over mean of 5,760 counts: 9, with a deviation of 9 × √(2/5,760) = 0.17.
+    ("bursty", 9.0, 0.85, |run| {
+        let counts: Vec<f64> = run.samples(WEB).map(|sample| sample.offered as f64).collect();
+        let mean = counts.iter().sum::<f64>() / counts.len() as f64;
+        let squares = counts.iter().map(|count| (count - mean) * (count - mean));
+        squares.sum::<f64>() / counts.len() as f64 / mean
+    }),
+    // Two calls for each of 1,000 requests a second; then 4,000 come and two pods get 2,000 through.
+    ("calls", 120_000.0, 1_750.0, |run| run.offered(API, 2)),
+    ("calls", 240_000.0, 2_450.0, |run| run.offered(API, 7)),
+];
+
+/// Pods under load. A pod of web does 1,000 requests a second, one of worker 500 messages.
+const PODS: &[Row] = &[
+    // One request at a time at load 0.5 (M/M/1): e^(−0.5 t) of them take longer than t ms. 5 % do at
+    // t = 2 × ln 20 = 5.991 ms; 6 ms is enough for 1 − e^−3. Buckets are 1 % wide.
+    ("response-time", 5_991.0, 60.0, |run| {
+        run.done.scorecard.services[WEB].latency_micros[1] as f64
+    }),
+    ("response-time", 950_213.0, 1_000.0, |run| {
+        run.done.scorecard.services[WEB].good.expect("an objective") as f64
+    }),
+    // 4,000 a second at pods that do 2,000: clients give up after 2 s, so 4,000 wait from 2 s on and
+    // half of what comes is lost. 2,000 × 598; five deviations of 2.4 million arrivals are 7,746.
+    ("lost-requests", 1_196_000.0, 7_746.0, |run| {
+        run.samples(WEB).map(|sample| sample.lost as f64).sum()
+    }),
+    ("lost-requests", 4_000.0, 0.0, |run| run.at(WEB, 9).backlog as f64),
+    // Four pods that would use 1,000m and one that would use 500m on 3,860m. They share as 500 to
+    // 250 requested: 3,860 × 500 / 2,250 = 857.8 each, 428.9 for the other. Whole milli-cores.
+    ("contention", 3_431.0, 4.0, |run| run.at(WEB, 5).cpu_milli as f64),
+    ("contention", 429.0, 1.0, |run| run.at(API, 5).cpu_milli as f64),
+    // Ten minutes at 1,000 in and 500 out; the message served then came half-way through.
+    ("queue-backlog", 300_000.0, 3_873.0, |run| run.at(WORKER, 9).backlog as f64),
+    ("queue-backlog", 300.0, 4.0, |run| run.at(WORKER, 9).oldest_millis as f64 / 1000.0),
+    // 1,000 messages a second are a tenth of a job, of 2.5 CPU-seconds. Five deviations: 1.6.
+    ("jobs", 250.0, 1.6, |run| {
+        run.samples(WORKER).map(|sample| sample.cpu_milli as f64).sum::<f64>() / 10.0
+    }),
+    // Looked at every 15 s. Killed at 15 and back at once; at 30, back at 40; 45, 65; 75, 115; 120,
+    // 200; 210, 370; 375, 675; 675, 975; 975, 1,275, which is after the end.
+    ("out-of-memory", 9.0, 0.0, |run| run.done.timeline.totals[WORKER].oom_kills as f64),
+    // Three pods with 5 GiB on a node that has less than 15: one goes at every look, comes back on
+    // the same node, and so on for ten minutes.
+    ("node-memory", 40.0, 0.0, |run| run.done.timeline.totals[WEB].evictions as f64),
+    // B2ms begins with 30 credits a core, 60 core-minutes, and earns 0.6 of the 1.6 it uses: an
+    // hour. Then 600m remain.
+    ("burstable", 1_600.0, 0.0, |run| run.done.timeline.pools_at(0)[0].used_milli as f64),
+    ("burstable", 600.0, 0.0, |run| run.done.timeline.pools_at(1)[0].used_milli as f64),
+    // Wanted at 30 s, image there, Ready at 55 s, seen in the sample that ends at 60.
+    ("start-up", 60.0, 0.0, |run| run.first(|sample| sample.ready == 4)),
+];
+
+/// Autoscalers of pods. Pods of web request 500m and have a target of 50 %: 250 requests a second.
+const AUTOSCALERS: &[Row] = &[
+    // 900 a second at two pods are 90 %: ⌈2 × 90/50⌉. 225m each then, 45 %, within the tolerance.
+    ("cpu-target", 4.0, 0.0, |run| f64::from(run.at(WEB, 19).wanted)),
+    // Arrivals of 0 to 15 s are scraped at 15 s and seen at 30.
+    ("cpu-target", 30.0, 0.0, |run| run.when(Actor::Hpa, 0)),
+    // 900 a second at 200 a pod want ⌈4.5⌉, more than CPU does.
+    ("several-metrics", 5.0, 0.0, |run| f64::from(run.at(WEB, 19).wanted)),
+    // 300 of 512 MiB are 58.6 % of a target of 50 %, however many pods: ⌈2 × 1.17⌉ = 3, ⌈3 × 1.17⌉
+    // = 4, 5, and 6, the most.
+    ("memory-target", 6.0, 0.0, |run| f64::from(run.at(WEB, 19).wanted)),
+    // 1,200 in and 500 out for 15 s: 10,500 wait, 5,000 a pod.
+    ("queue-target", 3.0, 0.0, |run| f64::from(run.decisions(Actor::Hpa)[0].to)),
+    // Four pods at 106 % of their target stay for ten minutes; at 116 %, seen 30 s later, they
+    // become five.
+    ("tolerance", 630.0, 0.0, |run| run.when(Actor::Hpa, 0)),
+    // Traffic falls at 600 s. What ended at 600 is seen at 615, wants four pods, and holds until it
+    // is older than 300 s: 930.
+    ("stabilisation", 930.0, 0.0, |run| run.when(Actor::Hpa, 1)),
+    // Eight are wanted from 30 s on, one more a minute allowed: 30, 90, 150, 210, 270.
+    ("slow-scale-up", 7.0, 0.0, |run| f64::from(run.at(WEB, 4).wanted)),
+    // Two at 90 % want four. While the new ones start for two minutes they count as idle: 900m of 4
+    // × 250m, so nothing is added. Counting Ready pods only would give ⌈4 × 1.8⌉ = 8 at 45 s.
+    ("runaway", 4.0, 0.0, Run::most_wanted),
+    // Four minutes at 1,000 a second, four at 250: five times up from two to four without a window
+    // of stabilisation, once with the usual 300 s.
+    ("flapping", 5.0, 0.0, |run| {
+        run.decisions(Actor::Hpa).iter().filter(|decision| decision.from == 2).count() as f64
+    }),
+    ("no-flapping", 1.0, 0.0, |run| run.decisions(Actor::Hpa).len() as f64),
+    // Messages from 605 s on, polled every 30 s.
+    ("keda-wakes", 630.0, 0.0, |run| run.when(Actor::Hpa, 0)),
+    // 1,000 in until 605 s, 500 out: empty at 1,210. Last seen active at 1,200; 120 s of cooldown
+    // are over at 1,320 but not exceeded; the next poll is at 1,350.
+    ("keda-sleeps", 1_350.0, 0.0, |run| run.when(Actor::Hpa, 0)),
+    // From 07:55 on: five pods at 08:00, two again at 09:00.
+    ("scheduled-pods", 300.0, 0.0, |run| run.when(Actor::Hpa, 0)),
+    ("scheduled-pods", 3_900.0, 0.0, |run| run.when(Actor::Hpa, 1)),
+    // Three nodes from 08:00 on; from 09:00 on two are too many, which 600 s do not exceed at 4,500.
+    ("scheduled-nodes", 300.0, 0.0, |run| run.when(Actor::Autoscaler, 0)),
+    ("scheduled-nodes", 4_510.0, 0.0, |run| run.when(Actor::Autoscaler, 1)),
+];
+
+/// Nodes: D4s_v3 has 3,860m for pods, seven of 500m; boot takes 120 s, deletion 60 s.
+const NODES: &[Row] = &[
+    // Eight pods of web and two others, 4,750m: two wait. First look at 10 s, Ready at 130, image
+    // there at 150.
+    ("scale-up", 10.0, 0.0, |run| run.when(Actor::Autoscaler, 0)),
+    ("scale-up", 130.0, 0.0, |run| {
+        let waits = run.done.timeline.totals[WEB].pending_millis.iter().max();
+        *waits.expect("pods waited") as f64 / 1000.0
+    }),
+    ("scale-up", 150.0, 0.0, |run| run.first(|sample| sample.ready == 8)),
+    // Ten of 17 pods wait; one more node of 4 cores may come and one of 8. Seven fill the small one
+    // to 91 %, ten the large one to 64 %: the small one first at 10 s, the large one for the other
+    // three at 20 s. 600 + 590 + 580.
+    ("expander-least-waste", 1_770.0, 0.0, Run::node_seconds),
+    // The large one holds all ten: 600 + 590.
+    ("expander-most-pods", 1_190.0, 0.0, Run::node_seconds),
+    // The large one has the higher priority.
+    ("expander-priority", 1_190.0, 0.0, Run::node_seconds),
+    // Unneeded from the first look, at 10 s. 600 s are not exceeded at 610. Taint at 620, pods told
+    // at 625, deleted at 630, gone at 690; the other 10 s after the deletion: 640 and 710. 1,200 +
+    // 690 + 710.
+    ("scale-down", 620.0, 0.0, |run| run.when(Actor::Autoscaler, 0)),
+    ("scale-down", 2_600.0, 0.0, Run::node_seconds),
+    // Two of six pods are on a node that goes. One away at a time; else both, and then the three of
+    // the next node.
+    ("disruption-budget", 5.0, 0.0, Run::least_ready),
+    ("no-disruption-budget", 3.0, 0.0, Run::least_ready),
+    // Refused at 10 s: backed off for 5 min, not over at 310. Refused at 320: 10 min, not over at
+    // 920. Granted at 930.
+    ("no-capacity", 320.0, 0.0, |run| run.when(Actor::Autoscaler, 1)),
+    ("no-capacity", 930.0, 0.0, |run| run.when(Actor::Autoscaler, 2)),
+];
+
+/// Failures and deployments, all at 300 s.
+const EVENTS: &[Row] = &[
+    // The only node is away for ten minutes.
+    ("node-fails", 600.0, 0.0, |run| {
+        run.seconds(run.samples(WEB).filter(|sample| sample.ready == 0).count())
+    }),
+    // One of three nodes, with two of six pods, is away for ten minutes.
+    ("zone-fails", 2.0, 0.0, |run| run.done.timeline.totals[WEB].evictions as f64),
+    ("zone-fails", 600.0, 0.0, |run| {
+        run.seconds(run.pool().filter(|sample| sample.ready == 2).count())
+    }),
+    // 30 s of notice, 60 s of deletion: one node is paid for 600 s, one for 390, at the spot rate of
+    // 0.0454608 USD/h. 990 / 3,600 × 45,460.8 millionths of a dollar.
+    ("spot-eviction", 990.0, 0.0, Run::node_seconds),
+    ("spot-eviction", 12_502.0, 0.5, |run| {
+        run.done.timeline.spend.iter().map(|spend| spend.0).sum::<u128>() as f64 / 3.6e9
+    }),
+    // One more and one fewer at once of four: never below three; four new ones are started.
+    ("rollout", 3.0, 0.0, Run::least_ready),
+    ("rollout", 8.0, 0.0, |run| run.done.timeline.totals[WEB].started as f64),
+    // Four new ones beside four old ones, 250m and 500m of the others: 4,000 + 750.
+    ("blue-green", 4.0, 0.0, Run::least_ready),
+    ("blue-green", 4_750.0, 0.0, |run| {
+        run.pool().map(|sample| sample.requested_milli as f64).fold(0.0, f64::max)
+    }),
+    // Surge nodes asked for at 300 and 420 s come at 420 and 540; old ones are deleted 5 s after
+    // that and gone 60 s later. 485 + 605 + (900 − 300) + (900 − 420).
+    ("upgrade", 2_170.0, 0.0, Run::node_seconds),
+    // As response-time, 20 seeds. 3.6 million arrivals of a run have a relative deviation of
+    // 0.00053, the load one of 0.00026, the share e^−3 × 6 times that: 79 ppm. 2.093 × 79 / √20.
+    ("many-runs", 950_213.0, 1_000.0, |run| {
+        let runs = replicate(&run.problem, &run.plan, &run.scenario, 20).expect("runs");
+        runs.good[WEB].expect("an objective").mean as f64
+    }),
+    ("many-runs", 37.0, 15.0, |run| {
+        let runs = replicate(&run.problem, &run.plan, &run.scenario, 20).expect("runs");
+        runs.good[WEB].expect("an objective").half as f64
+    }),
+];
+
+const TABLES: [&[Row]; 5] = [TRAFFIC, PODS, AUTOSCALERS, NODES, EVENTS];
+
+#[test]
+fn scenarios_show_what_was_worked_out_by_hand() {
+    let mut wrong = Vec::new();
+    for (name, want, within, figure) in TABLES.into_iter().flatten() {
+        let got = figure(&run(name));
+        if (got - want).abs() > *within {
+            wrong.push(format!("{name}: {got}, not {want} ± {within}"));
+        }
+    }
+    tree::assert_none(&wrong);
+}
+
+/// `1234567` as `1,234,567`.
+fn grouped(number: f64) -> String {
+    let digits = format!("{number:.0}");
+    let mut text = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// The figures of the documentation are those of the tables.
+#[test]
+fn the_documentation_quotes_every_figure() {
+    let page = fs::read_to_string(tree::root().join("docs/simulation.md")).expect("the page");
+    let mut wrong = Vec::new();
+    for (name, want, ..) in TABLES.into_iter().flatten() {
+        let row = page.lines().find(|line| line.contains(&format!("| `{name}` |")));
+        let cells: Vec<&str> = row.unwrap_or_default().split('|').collect();
+        let number = grouped(*want);
+        let quoted = cells.get(3).is_some_and(|figure| {
+            figure
+                .split(|one: char| !(one.is_ascii_digit() || one == ','))
+                .any(|word| word.trim_matches(',') == number)
+        });
+        if !quoted {
+            wrong.push(format!("docs/simulation.md: no row of `{name}` says {number}"));
+        }
+    }
+    tree::assert_none(&wrong);
+}
+
+/// Every file is run by a row, or used by a scenario that is.
+#[test]
+fn no_file_is_left_over() {
+    let rows: Vec<&str> = TABLES.into_iter().flatten().map(|row| row.0).collect();
+    let commands: Vec<String> = rows.iter().map(|name| text(&format!("{name}.yaml"))).collect();
+    let used = |file: &str| {
+        let word = |text: &String| text.lines().next().is_some_and(|line| line.contains(file));
+        commands.iter().any(word)
+    };
+    let mut wrong = Vec::new();
+    for path in tree::files(FOLDER) {
+        let file = path.rsplit('/').next().unwrap_or_default();
+        // A plan's workloads stand beside it.
+        let planned = file.strip_suffix(".csv").is_some_and(|name| used(&format!("{name}.json")));
+        if !planned && !used(&format!(" {file}")) {
+            wrong.push(format!("{path}: no scenario of the tables uses it"));
+        }
+    }
+    tree::assert_none(&wrong);
+}
