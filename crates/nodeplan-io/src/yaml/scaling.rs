@@ -3,6 +3,7 @@
 use super::amounts::{Named, quoted};
 use super::fields::{Fields, Reader};
 use super::tree::{Node, Value};
+use crate::quantity;
 use crate::time::second_of_day;
 use nodeplan_model::scenario::{Behavior, Metric, RatePolicy, Rules, Schedule, Select};
 
@@ -54,6 +55,8 @@ pub struct PoolEntry {
 
 /// Most replicas or nodes that a scenario may ask for.
 const MOST: u32 = 1_000_000;
+/// Largest target of utilization, percent.
+const MOST_PERCENT: u32 = 1_000_000;
 
 const WORKLOAD: &[&str] = &[
     "autoscaling",
@@ -121,12 +124,18 @@ fn targets(reader: &mut Reader, node: &Node) -> Vec<Metric> {
     let known = ["cpu", "memory", "queue", "requests_per_pod"];
     let Some(fields) = reader.fields(node, "targets", &known) else { return Vec::new() };
     let mut all = Vec::new();
+    // As in the workloads file and in Kubernetes: 70 is 70 %.
     let mut percent = |name: &str, make: fn(u32) -> Metric| {
-        let target = fields.get(name).and_then(|at| reader.scaled(at, name, 2, 1_000_000));
-        if let (Some(at), Some(0)) = (fields.get(name), target) {
-            reader.wrong_value(at, format!("{name} is 0"), "above 0", None);
+        let Some(at) = fields.get(name) else { return };
+        let Some(text) = reader.text(at, name) else { return };
+        match quantity::percent(text) {
+            Ok(0) => reader.wrong_value(at, format!("{name} is 0"), "above 0", None),
+            Ok(target) if target <= MOST_PERCENT => all.push(make(target)),
+            _ => {
+                let message = format!("{name} {} is no target", quoted(text));
+                reader.wrong_value(at, message, "a percentage such as 70%", None);
+            }
         }
-        all.extend(target.and_then(|target| u32::try_from(target).ok()).map(make));
     };
     percent("cpu", Metric::CpuUtilization);
     percent("memory", Metric::MemoryUtilization);

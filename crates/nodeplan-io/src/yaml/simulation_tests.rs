@@ -190,7 +190,7 @@ horizon: 24
 pools:
   general: {min: 5, max: 3, schedules: [{days: someday, from: 25:00, to: 08:00}]}
 workloads:
-  web: {targets: {cpu: 0}, behavior: {scaleUp: {policies: [{type: Pod, value: 1}]}}}
+  web: {targets: {cpu: 0, memory: 0.7}, behavior: {scaleUp: {policies: [{type: Pod, value: 1}]}}}
 events:
   - {at: 1h}
   - {at: 1h, node_fails: a, upgrade: b}
@@ -210,8 +210,9 @@ node_boot: {p50: 9m, p95: 1m}
         "NP1055: f:4:48: `someday` is no day",
         "NP1055: f:4:63: from `25:00` is no time of day",
         "NP1055: f:6:24: cpu is 0",
-        "NP1054: f:6:60: a policy has no `periodSeconds`",
-        "NP1016: f:6:67: `Pod` is no value of type",
+        "NP1055: f:6:35: memory `0.7` is no target",
+        "NP1054: f:6:73: a policy has no `periodSeconds`",
+        "NP1016: f:6:80: `Pod` is no value of type",
         "NP1055: f:8:5: an event has 0 things that happen",
         "NP1055: f:9:5: an event has 2 things that happen",
         "NP1055: f:10:26: zone_fails is 4",
