@@ -46,6 +46,8 @@ pub struct Flow {
     memory: u64,
     /// CPU and memory that metrics show: those of the interval before.
     shown: (u64, u64),
+    /// Arrivals that metrics show, likewise.
+    shown_offered: u64,
     /// Intervals alike whose response times are still to be told.
     stretch: Stretch,
 }
@@ -108,9 +110,9 @@ impl Settling {
         self.flows[app].shown
     }
 
-    /// Arrivals of the last interval, a second, thousandths.
+    /// Arrivals that metrics show, a second, thousandths.
     pub fn rate_milli(&self, app: usize) -> u64 {
-        self.flows[app].offered.saturating_mul(1_000_000) / INTERVAL_MILLIS
+        self.flows[app].shown_offered.saturating_mul(1_000_000) / INTERVAL_MILLIS
     }
 }
 
@@ -295,6 +297,7 @@ impl World<'_> {
         let limit = self.apps[app].cpu_limit.unwrap_or(u64::MAX);
         let flow = &mut self.load.flows[app];
         flow.shown = (flow.used, flow.memory);
+        flow.shown_offered = flow.offered;
         flow.offered = offered;
         flow.cores.clear();
         flow.wants = load.idle.0;

@@ -315,9 +315,14 @@ impl World<'_> {
                 if done {
                     self.ask_for_nodes(group as u32, count);
                 }
-                let reason =
-                    if done { "pods are pending" } else { "pods are pending, request refused" };
-                self.told(group, from, self.nodes.pools[group].target, reason);
+                let why = if self.pending.is_empty() {
+                    "the pool has fewer nodes than its minimum"
+                } else {
+                    "pods are pending"
+                };
+                let refused = if done { "" } else { ", request refused" };
+                let reason = format!("{why}{refused}");
+                self.told(group, from, self.nodes.pools[group].target, &reason);
             }
             Action::Delete { group, machines, done } if done => {
                 let from = self.nodes.pools[group].target;
