@@ -233,8 +233,10 @@ const AUTOSCALERS: &[Row] = &[
     ("cpu-target", 4.0, 0.0, |run| f64::from(run.at(WEB, 19).wanted)),
     // Arrivals of 0 to 15 s are scraped at 15 s and seen at 30.
     ("cpu-target", 30.0, 0.0, |run| run.when(Actor::Hpa, 0)),
-    // 900 a second at 200 a pod want ⌈4.5⌉, more than CPU does.
+    // 900 a second at 200 a pod want ⌈4.5⌉, more than CPU does. Both lag by a scrape. No more than
+    // twice as many at once: four at 30 s, five at 45.
     ("several-metrics", 5.0, 0.0, |run| f64::from(run.at(WEB, 19).wanted)),
+    ("several-metrics", 45.0, 0.0, |run| run.when(Actor::Hpa, 1)),
     // 300 of 512 MiB are 58.6 % of a target of 50 %, however many pods: ⌈2 × 1.17⌉ = 3, ⌈3 × 1.17⌉
     // = 4, 5, and 6, the most.
     ("memory-target", 6.0, 0.0, |run| f64::from(run.at(WEB, 19).wanted)),
@@ -259,6 +261,8 @@ const AUTOSCALERS: &[Row] = &[
     ("no-flapping", 1.0, 0.0, |run| run.decisions(Actor::Hpa).len() as f64),
     // Messages from 605 s on, polled every 30 s.
     ("keda-wakes", 630.0, 0.0, |run| run.when(Actor::Hpa, 0)),
+    // 1,000 a second from 605 s on: 295,000 wait at 900, 325,000 at 930. More than 310,000 wake it.
+    ("keda-activation", 930.0, 0.0, |run| run.when(Actor::Hpa, 0)),
     // 1,000 in until 605 s, 500 out: empty at 1,210. Last seen active at 1,200; 120 s of cooldown
     // are over at 1,320 but not exceeded; the next poll is at 1,350.
     ("keda-sleeps", 1_350.0, 0.0, |run| run.when(Actor::Hpa, 0)),
@@ -297,6 +301,13 @@ const NODES: &[Row] = &[
     // the next node.
     ("disruption-budget", 5.0, 0.0, Run::least_ready),
     ("no-disruption-budget", 3.0, 0.0, Run::least_ready),
+    // Pods of 0 s are 60 s old at the look at 60, which is not more than 60 s.
+    ("new-pod-delay", 70.0, 0.0, |run| run.when(Actor::Autoscaler, 0)),
+    // Asked for at 10 s, first seen as not registered at 20 s. Fifteen minutes after the former are
+    // exceeded at 920: backed off for 5 min, not over at 1,220. Those after the latter at 930:
+    // deleted. Asked for again at 1,230.
+    ("slow-machines", 930.0, 0.0, |run| run.when(Actor::Autoscaler, 1)),
+    ("slow-machines", 1_230.0, 0.0, |run| run.when(Actor::Autoscaler, 2)),
     // Refused at 10 s: backed off for 5 min, not over at 310. Refused at 320: 10 min, not over at
     // 920. Granted at 930.
     ("no-capacity", 320.0, 0.0, |run| run.when(Actor::Autoscaler, 1)),
