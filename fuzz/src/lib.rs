@@ -16,6 +16,8 @@ mod problem;
 pub mod quantity;
 pub mod region;
 pub mod scenario;
+pub mod simulate;
+mod small_cluster;
 pub mod solve_then_verify;
 pub mod traffic_csv;
 pub mod workloads_csv;
@@ -26,7 +28,7 @@ use nodeplan::io::diagnostic::{ImportError, title};
 pub type Body = fn(&[u8]);
 
 /// Every target by name.
-pub const TARGETS: [(&str, Body); 11] = [
+pub const TARGETS: [(&str, Body); 12] = [
     ("config", config::run),
     ("design", design::run),
     ("load", load::run),
@@ -35,6 +37,7 @@ pub const TARGETS: [(&str, Body); 11] = [
     ("quantity", quantity::run),
     ("region", region::run),
     ("scenario", scenario::run),
+    ("simulate", simulate::run),
     ("solve_then_verify", solve_then_verify::run),
     ("traffic_csv", traffic_csv::run),
     ("workloads_csv", workloads_csv::run),

@@ -20,32 +20,40 @@ pub struct Case {
 }
 
 /// Bytes, read in turn.
-struct Tape<'a>(&'a [u8]);
+pub struct Tape<'a>(&'a [u8]);
 
-impl Tape<'_> {
-    fn byte(&mut self) -> u8 {
+impl<'a> Tape<'a> {
+    /// All of some bytes.
+    pub fn new(data: &'a [u8]) -> Self {
+        Self(data)
+    }
+
+    /// The next byte, zero at the end.
+    pub fn byte(&mut self) -> u8 {
         let Some((&first, rest)) = self.0.split_first() else { return 0 };
         self.0 = rest;
         first
     }
 
-    fn word(&mut self) -> u64 {
+    /// The next two bytes as a number.
+    pub fn word(&mut self) -> u64 {
         u64::from(u16::from_be_bytes([self.byte(), self.byte()]))
     }
 
-    fn pick<T: Clone>(&mut self, choices: &[T]) -> T {
+    /// One of `choices`, the first for zero.
+    pub fn pick<T: Clone>(&mut self, choices: &[T]) -> T {
         choices[usize::from(self.byte()) % choices.len()].clone()
     }
 
     /// True for one byte in `n`, never for zero.
-    fn one_in(&mut self, n: u8) -> bool {
+    pub fn one_in(&mut self, n: u8) -> bool {
         self.byte() % n == n - 1
     }
 }
 
 /// The problem of some bytes.
 pub fn decode(data: &[u8]) -> Case {
-    let mut tape = Tape(data);
+    let mut tape = Tape::new(data);
     let oracle = tape.one_in(4);
     let sizes = 1 + tape.byte() % 4;
     let count = 1 + tape.byte() % 5;

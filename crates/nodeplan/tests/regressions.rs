@@ -86,6 +86,11 @@ fn changed_designs_are_no_findings() {
 }
 
 #[test]
+fn changed_loads_are_no_findings() {
+    sweep("load", "changed_loads", 600);
+}
+
+#[test]
 fn changed_packing_instances_are_no_findings() {
     sweep("pack", "changed_packing", 4000);
 }
@@ -103,6 +108,21 @@ fn changed_quantities_are_no_findings() {
 #[test]
 fn changed_regions_are_no_findings() {
     sweep("region", "changed_regions", 500);
+}
+
+#[test]
+fn changed_scenarios_are_no_findings() {
+    sweep("scenario", "changed_scenarios", 600);
+}
+
+#[test]
+fn changed_worlds_are_no_findings() {
+    sweep("simulate", "changed_worlds", 600);
+}
+
+#[test]
+fn changed_traffic_files_are_no_findings() {
+    sweep("traffic_csv", "changed_traffic_files", 4000);
 }
 
 #[test]

@@ -1,0 +1,274 @@
+//! Small worlds of every shape: each runs, the same twice, or is refused with a code.
+//!
+//! Every byte string is one: fields are read in turn, missing bytes count as zero.
+
+use super::problem::Tape;
+use super::{plain, small_cluster};
+use ndarray::Array2;
+use nodeplan::model::ids::{GroupId, SkuId, WorkloadId};
+use nodeplan::model::plan::{NodePool, Plan, PoolMode};
+use nodeplan::model::problem::{LoadPoint, PoolKind, Problem};
+use nodeplan::model::scenario::{
+    AutoProvisioning, AutoscalerProfile, Autoscaling, Balancing, Behavior, ConsolidationPolicy,
+    Event, Expander, Happening, Load, MILLION, Metric, NodeTimes, Objective, PoolBounds,
+    Provisioning, RatePolicy, Rules, Scenario, Schedule, Select, Series, Service, Source,
+};
+use nodeplan::model::units::{Bytes, DAY_MILLIS, MIB, MilliCpu};
+use nodeplan::model::workload::Workload;
+
+/// An interval of traffic.
+const INTERVAL: u64 = 15_000;
+/// Most intervals of a run: 40 minutes, longer than it takes to remove a node.
+const INTERVALS: u64 = 160;
+
+/// Runs the world that the bytes stand for.
+pub fn run(data: &[u8]) {
+    let mut tape = Tape::new(data);
+    let (workloads, pools) = (1 + tape.byte() % 4, 1 + tape.byte() % 3);
+    let (problem, plan) = cluster(&mut tape, workloads, pools);
+    let scenario = scenario(&mut tape, workloads, pools);
+    small_cluster::run(&problem, &plan, &scenario);
+}
+
+fn cluster(tape: &mut Tape<'_>, workloads: u8, pools: u8) -> (Problem, Plan) {
+    let all: Vec<Workload> = (0..workloads).map(|at| workload(tape, at)).collect();
+    let skus = (0..pools).map(|at| {
+        let vcpus: u32 = tape.pick(&[4, 2, 8, 16]);
+        let gib = u64::from(vcpus) * tape.pick(&[4, 2, 8]);
+        let mut sku = plain::sku(&format!("Standard_T{at}"), vcpus, gib, 1_000_000 * tape.word());
+        sku.sustained = tape.pick(&[None, None, None, Some(MilliCpu(400))]);
+        sku
+    });
+    let skus = skus.collect();
+    let points = vec![LoadPoint { name: "peak".to_owned(), weight_millis: DAY_MILLIS }];
+    let demand = Array2::from_elem((1, all.len()), 1);
+    let parts = plain::parts(skus, small_cluster::rules(), all, points, demand);
+    let problem = Problem::new(parts).expect("every value is folded into its range");
+    let pools = (0..pools).map(|at| NodePool {
+        name: format!("pool{at}"),
+        kind: PoolKind { group: GroupId(0), sku: SkuId(u32::from(at)), max_pods: 30 },
+        mode: if at == 0 { PoolMode::System } else { PoolMode::User },
+        packings: vec![Vec::new()],
+    });
+    (problem, Plan { pools: pools.collect() })
+}
+
+fn workload(tape: &mut Tape<'_>, at: u8) -> Workload {
+    let cpu = 10 * u64::from(tape.byte());
+    let memory = 16 * MIB * u64::from(tape.byte());
+    let limit = |tape: &mut Tape<'_>, request: u64| {
+        tape.pick(&[None, Some(10), Some(20)]).map(|tenths| request * tenths / 10)
+    };
+    Workload {
+        cpu_limit: limit(tape, cpu).map(MilliCpu),
+        memory_limit: limit(tape, memory).map(Bytes),
+        max_per_node: tape.pick(&[None, None, Some(1), Some(3)]),
+        ..plain::workload(&format!("w{at}"), cpu, memory, u32::from(at) + 2)
+    }
+}
+
+fn scenario(tape: &mut Tape<'_>, workloads: u8, pools: u8) -> Scenario {
+    let sample_millis = INTERVAL * tape.pick(&[4, 1, 20]);
+    let horizon_millis = INTERVAL * (1 + u64::from(tape.byte()) * (INTERVALS - 1) / 255);
+    let series = (0..1 + tape.byte() % 2).map(|_| series(tape)).collect::<Vec<_>>();
+    let count = series.len();
+    Scenario {
+        seed: tape.word(),
+        start_second_of_week: 3600 * u32::from(tape.byte() % 168),
+        horizon_millis,
+        sample_millis,
+        series,
+        loads: (0..workloads).map(|at| load(tape, at, workloads, count)).collect(),
+        scaling: (0..workloads).map(|_| scaling(tape)).collect(),
+        replicas: (0..workloads).map(|_| replicas(tape)).collect(),
+        budgets: (0..workloads).map(|_| tape.pick(&[None, None, Some(1), Some(0)])).collect(),
+        pools: (0..pools).map(|_| bounds(tape)).collect(),
+        times: NodeTimes {
+            ready_p50_millis: 1000 * u64::from(tape.byte()),
+            ready_p95_millis: 2000 * u64::from(tape.byte()),
+            delete_millis: 1000 * u64::from(tape.byte()),
+            pull_millis: 100 * u64::from(tape.byte()),
+        },
+        provisioning: provisioning(tape),
+        autoscaler: profile(tape),
+        events: (0..tape.byte() % 5).map(|_| event(tape, workloads, pools)).collect(),
+    }
+}
+
+/// Rates up to 6,500 a second, or up to the most there is.
+fn series(tape: &mut Tape<'_>) -> Series {
+    let scale = tape.pick(&[10_000, 100_000, MILLION / 1000, 1_000_000_000 * MILLION / 65_536]);
+    Series {
+        name: "made up".to_owned(),
+        step_millis: tape.pick(&[60_000, 1000, 7, 86_400_000, 0]),
+        micro_per_second: (0..tape.byte() % 8).map(|_| tape.word() * scale).collect(),
+    }
+}
+
+/// Mostly a few, sometimes none, seldom more than may be.
+fn replicas(tape: &mut Tape<'_>) -> u32 {
+    match tape.byte() {
+        255 => u32::MAX,
+        at => u32::from(at % 24),
+    }
+}
+
+fn load(tape: &mut Tape<'_>, at: u8, workloads: u8, series: usize) -> Load {
+    let sources = (0..tape.byte() % 3).map(|_| {
+        let factor = tape.word() * tape.pick(&[100, 1, MILLION]);
+        // Calls mostly come from a workload before; else they may go in a circle.
+        let caller = if tape.one_in(20) { tape.byte() % workloads } else { at.saturating_sub(1) };
+        match (at, tape.byte() % 2) {
+            (1.., 1) => Source::Calls { caller: WorkloadId(u32::from(caller)), factor },
+            _ => Source::Series { series: usize::from(tape.byte()) % (series + 1) % 3, factor },
+        }
+    });
+    let sources = sources.collect();
+    let micros = |tape: &mut Tape<'_>| match tape.byte() {
+        255 => 3_600_000_000_000,
+        at => 500 * u64::from(at),
+    };
+    let service = match tape.byte() % 6 {
+        0 => Service::None,
+        1 => Service::Messages { cpu_micros: micros(tape), batch: u32::from(tape.byte()) },
+        2 => Service::Jobs { cpu_micros: micros(tape), arrivals_per_job: u32::from(tape.byte()) },
+        _ => Service::Requests {
+            cpu_micros: micros(tape),
+            cv2_milli: tape.pick(&[1000, 1000, 1000, 2250, 250]),
+            latency_micros: 100 * tape.word(),
+            workers: tape.pick(&[None, None, Some(1), Some(8)]),
+            timeout_millis: tape.pick(&[30_000, 1000, 0, u64::MAX / 2]),
+            balancing: tape.pick(&[Balancing::Random, Balancing::LeastRequest]),
+        },
+    };
+    let objective = Objective {
+        within_millis: tape.pick(&[None, Some(250), Some(60_000), Some(0)]),
+        share: MILLION,
+        percentile: 950_000,
+    };
+    Load {
+        sources,
+        burstiness_milli: tape.pick(&[1000, 1000, 4000, 0, u32::MAX]),
+        service,
+        idle: MilliCpu(u64::from(tape.byte())),
+        memory: Bytes(16 * MIB * u64::from(tape.byte())),
+        memory_each: Bytes(tape.pick(&[0, MIB, 64 * MIB, u64::MAX])),
+        startup_millis: 1000 * u64::from(tape.byte()),
+        startup_cpu: MilliCpu(10 * u64::from(tape.byte())),
+        objective,
+    }
+}
+
+fn scaling(tape: &mut Tape<'_>) -> Option<Autoscaling> {
+    if tape.one_in(4) {
+        return None;
+    }
+    let (one, other) = (u32::from(tape.byte() % 32), replicas(tape));
+    let metrics = (0..tape.byte() % 3).map(|_| match tape.byte() % 5 {
+        0 | 1 => Metric::CpuUtilization(u32::from(tape.byte())),
+        2 => Metric::MemoryUtilization(u32::from(tape.byte())),
+        3 => Metric::QueueLength(tape.word()),
+        _ => Metric::RequestsPerPod(tape.word()),
+    });
+    let metrics = metrics.collect();
+    Some(Autoscaling {
+        min: one.min(other),
+        max: one.max(other),
+        metrics,
+        behavior: tape.one_in(2).then(|| Behavior { up: rules(tape), down: rules(tape) }),
+        schedules: schedules(tape),
+        cooldown_seconds: tape.pick(&[None, None, None, Some(60)]),
+        activation: u64::from(tape.byte() % 4),
+    })
+}
+
+fn rules(tape: &mut Tape<'_>) -> Rules {
+    let policy = |tape: &mut Tape<'_>| RatePolicy {
+        percent: tape.one_in(2),
+        value: u32::from(tape.byte()),
+        period_seconds: u32::from(tape.byte()),
+    };
+    Rules {
+        window_seconds: tape.pick(&[None, Some(0), Some(60), Some(3600)]),
+        select: tape.pick(&[Select::Max, Select::Min, Select::Disabled]),
+        policies: tape.one_in(2).then(|| (0..tape.byte() % 3).map(|_| policy(tape)).collect()),
+        tolerance_milli: tape.pick(&[None, None, Some(0), Some(u32::MAX)]),
+    }
+}
+
+fn schedules(tape: &mut Tape<'_>) -> Vec<Schedule> {
+    let one = |tape: &mut Tape<'_>| Schedule {
+        days: tape.byte() & 127,
+        from_second: 3600 * u32::from(tape.byte() % 24),
+        to_second: 3600 * u32::from(tape.byte() % 25),
+        min: u32::from(tape.byte() % 16),
+    };
+    (0..tape.byte() / 128).map(|_| one(tape)).collect()
+}
+
+fn bounds(tape: &mut Tape<'_>) -> PoolBounds {
+    let (one, other) = (u32::from(tape.byte() % 8), u32::from(tape.byte() % 8));
+    PoolBounds {
+        min: one.min(other),
+        max: one.max(other),
+        initial: u32::from(tape.byte() % 8).clamp(one.min(other), one.max(other)),
+        spot: tape.one_in(3),
+        priority: i32::from(tape.byte() % 3),
+        schedules: schedules(tape),
+    }
+}
+
+fn provisioning(tape: &mut Tape<'_>) -> Provisioning {
+    if !tape.one_in(3) {
+        return Provisioning::ClusterAutoscaler;
+    }
+    let policies = [ConsolidationPolicy::EmptyOrUnderutilized, ConsolidationPolicy::Empty];
+    Provisioning::NodeAutoProvisioning(AutoProvisioning {
+        consolidate_after_millis: 1000 * u64::from(tape.byte()),
+        policy: tape.pick(&policies),
+        budget_percent: u32::from(tape.byte() % 101),
+        expire_after_millis: tape.pick(&[None, Some(600_000), Some(0)]),
+    })
+}
+
+fn profile(tape: &mut Tape<'_>) -> AutoscalerProfile {
+    let expanders =
+        [Expander::Random, Expander::LeastWaste, Expander::MostPods, Expander::Priority];
+    let millis = |tape: &mut Tape<'_>| 2000 * u64::from(tape.byte());
+    AutoscalerProfile {
+        enabled: !tape.one_in(6),
+        scan_millis: tape.pick(&[10_000, 30_000, 3000]),
+        delay_after_add_millis: millis(tape),
+        delay_after_delete_millis: millis(tape),
+        delay_after_failure_millis: millis(tape),
+        unneeded_millis: millis(tape),
+        unready_millis: millis(tape),
+        utilization_milli: 4 * u32::from(tape.byte()),
+        max_graceful_millis: millis(tape),
+        max_provision_millis: 2 * millis(tape),
+        expander: tape.pick(&expanders),
+        balance: tape.one_in(2),
+        skip_local_storage: tape.one_in(2),
+        skip_system_pods: tape.one_in(2),
+        new_pod_delay_millis: tape.pick(&[0, 0, 60_000]),
+    }
+}
+
+fn event(tape: &mut Tape<'_>, workloads: u8, pools: u8) -> Event {
+    let at_millis = INTERVALS * INTERVAL * u64::from(tape.byte()) / 255;
+    let pool = usize::from(tape.byte() % pools);
+    let millis = 4000 * u64::from(tape.byte());
+    let what = match tape.byte() % 6 {
+        0 => Happening::NodeFails { pool, repair_millis: millis },
+        1 => Happening::ZoneFails { zone: 1 + tape.byte() % 3, millis },
+        2 => Happening::SpotEviction { pool, nodes: u32::from(tape.byte() % 9) },
+        3 => Happening::ProvisioningFails { pool, millis },
+        4 => Happening::Rollout {
+            workload: WorkloadId(u32::from(tape.byte() % workloads)),
+            surge_percent: u32::from(tape.byte() % 101),
+            unavailable_percent: u32::from(tape.byte() % 101),
+        },
+        _ => Happening::Upgrade { pool, surge: u32::from(tape.byte() % 5) },
+    };
+    Event { at_millis, what }
+}
