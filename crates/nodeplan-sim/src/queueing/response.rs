@@ -54,9 +54,9 @@ impl Grid {
         libm::exp(LEAST + point as f64 / f64::from(self.fine))
     }
 
-    /// Where a time lies: a point and the part of the step after it.
-    pub fn place(self, time: f64) -> (usize, f64) {
-        let place = (libm::log(time) - LEAST) * f64::from(self.fine) + 1e-7;
+    /// Where a time lies, given its logarithm: a point and the part of the step after it.
+    pub fn place(self, log: f64) -> (usize, f64) {
+        let place = (log - LEAST) * f64::from(self.fine) + 1e-7;
         if place <= 0.0 {
             return (0, 0.0);
         }
@@ -74,9 +74,12 @@ pub struct Response {
     pub within: Vec<f64>,
 }
 
-/// What grids of one fineness share: logarithms of e^(d/fine) − 1 for whole and half d.
+/// What grids of one fineness share: the times of points, and logarithms of e^(d/fine) − 1 for
+/// whole and half d.
 pub struct Steps {
     grid: Grid,
+    /// Time of each point.
+    pub times: Vec<f64>,
     whole: Vec<f64>,
     half: Vec<f64>,
 }
@@ -87,7 +90,8 @@ impl Steps {
         let log = |d: f64| libm::log(libm::expm1(d / f64::from(grid.fine)));
         let half = (0..grid.len()).map(|d| log(d as f64 + 0.5)).collect();
         let whole = (0..grid.len()).map(|d| log((d as f64).max(1e-9))).collect();
-        Self { grid, whole, half }
+        let times = (0..grid.len()).map(|point| grid.time(point)).collect();
+        Self { grid, times, whole, half }
     }
 }
 
@@ -110,13 +114,13 @@ impl Response {
             && load <= MOST_ALIKE
             && shape.servers() <= MOST_SERVERS
         {
-            let at = grid.place(1.0).0;
+            let at = grid.place(0.0).0;
             let delays = Delays::of(&crowd, &seen, load * shape.capacity(), shape.servers());
             for (point, share) in within.iter_mut().enumerate().skip(at) {
                 *share = delays.share((grid.time(point) - 1.0).max(0.0));
             }
         } else if law == Law::Deterministic {
-            let at = grid.place(1.0).0;
+            let at = grid.place(0.0).0;
             match &waits {
                 Some(waits) => waits.mix(&mut within[at..], 1.0, 1.0, &steps.whole),
                 None => mix(&mut within[at..], 1.0, 1.0, &crowd, law, &steps.whole, gamma),
@@ -141,12 +145,12 @@ impl Response {
         Self { mean: 1.0 + crowd.slow_mean + crowd.wait_mean, within }
     }
 
-    /// Share of requests within a time.
-    pub fn share(&self, grid: Grid, law: Law, time: f64) -> f64 {
-        if law == Law::Deterministic && time < 1.0 - 1e-9 {
+    /// Share of requests within a time, given its logarithm.
+    pub fn share(&self, grid: Grid, law: Law, log: f64) -> f64 {
+        if law == Law::Deterministic && log < -1e-9 {
             return 0.0;
         }
-        let (point, part) = grid.place(time);
+        let (point, part) = grid.place(log);
         self.within[point] + part * (self.within[point + 1] - self.within[point])
     }
 

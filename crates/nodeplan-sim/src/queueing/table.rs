@@ -5,6 +5,7 @@
 //! be kept: [`Merged`].
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 use super::backlog::Wait;
 use super::gamma::GammaTable;
@@ -25,8 +26,17 @@ pub struct ShapeId(u32);
 #[derive(Clone, Copy, Debug)]
 pub struct Place {
     shape: ShapeId,
+    table: u32,
     first: u32,
     weight: f64,
+}
+
+impl Place {
+    /// How many of some requests belong to the second neighbour.
+    fn second(&self, micro_requests: u64) -> u64 {
+        let second = libm::round(self.weight * micro_requests as f64) as u64;
+        second.min(micro_requests)
+    }
 }
 
 /// Figures at one load, in units of the shape.
@@ -49,8 +59,9 @@ struct Point {
     middle: [f64; MIDDLES],
 }
 
-/// The table of a shape.
+/// The table of a law.
 struct Table {
+    /// A shape that has it.
     shape: Shape,
     grid: Grid,
     points: Vec<Option<Box<Point>>>,
@@ -77,12 +88,21 @@ impl Percentile {
     }
 }
 
-/// Tables of every shape a run meets.
+/// The gamma law is the same for all.
+static GAMMA: LazyLock<GammaTable> = LazyLock::new(GammaTable::new);
+
+/// The loads of a table.
+static EDGES: LazyLock<[f64; LOADS]> = LazyLock::new(|| std::array::from_fn(load_of));
+
+/// Tables of every shape a run meets. Shapes that differ in nothing but their unit of time, pods
+/// of less than what one thread uses, share one.
 #[derive(Default)]
 pub struct Tables {
-    gamma: GammaTable,
     steps: BTreeMap<u32, Steps>,
     ids: BTreeMap<Shape, ShapeId>,
+    /// Each shape, and its table.
+    shapes: Vec<(Shape, u32)>,
+    by_law: BTreeMap<Shape, u32>,
     tables: Vec<Table>,
 }
 
@@ -102,32 +122,46 @@ impl Tables {
         if let Some(&id) = self.ids.get(shape) {
             return id;
         }
-        let id = ShapeId(self.tables.len() as u32);
-        let grid = Grid::of(shape.law());
-        self.steps.entry(grid.fine).or_insert_with(|| Steps::new(grid));
-        let points = (0..LOADS).map(|_| None).collect();
-        self.tables.push(Table { shape: *shape, grid, points });
+        let id = ShapeId(self.shapes.len() as u32);
+        let law = Shape { cores_milli: shape.cores_milli.max(shape.threads_milli), ..*shape };
+        let table = self.table(&law);
+        self.shapes.push((*shape, table));
         self.ids.insert(*shape, id);
         id
+    }
+
+    /// The table of a law, empty where it is new.
+    fn table(&mut self, law: &Shape) -> u32 {
+        if let Some(&table) = self.by_law.get(law) {
+            return table;
+        }
+        let table = self.tables.len() as u32;
+        let grid = Grid::of(law.law());
+        self.steps.entry(grid.fine).or_insert_with(|| Steps::new(grid));
+        let points = (0..LOADS).map(|_| None).collect();
+        self.tables.push(Table { shape: *law, grid, points });
+        self.by_law.insert(*law, table);
+        table
     }
 
     /// Where a load lies; loads above the last of the table are held to it. Fills what is missing.
     pub fn place(&mut self, shape: ShapeId, load: f64) -> Place {
         let place = (-libm::log1p(-load.clamp(0.0, 0.9999)) * FINE).min((LOADS - 1) as f64);
         let first = (place as usize).min(LOADS - 2);
-        self.fill(shape, first);
-        self.fill(shape, first + 1);
-        Place { shape, first: first as u32, weight: self.weight(load, first) }
+        let table = self.shapes[shape.0 as usize].1;
+        self.fill(table, first);
+        self.fill(table, first + 1);
+        Place { shape, table, first: first as u32, weight: self.weight(load, first) }
     }
 
     /// Weight of the second neighbour: linear in the load.
     fn weight(&self, load: f64, first: usize) -> f64 {
-        let (low, high) = (load_of(first), load_of(first + 1));
+        let (low, high) = (EDGES[first], EDGES[first + 1]);
         ((load - low) / (high - low)).clamp(0.0, 1.0)
     }
 
-    fn fill(&mut self, shape: ShapeId, point: usize) {
-        let table = &mut self.tables[shape.0 as usize];
+    fn fill(&mut self, table: u32, point: usize) {
+        let table = &mut self.tables[table as usize];
         if table.points[point].is_some() {
             return;
         }
@@ -135,7 +169,7 @@ impl Tables {
         let steps = &self.steps[&grid.fine];
         // An empty pod is the limit of a load that is as good as none.
         let load = load_of(point).max(1e-6);
-        let response = Response::of(&table.shape, load, steps, &self.gamma);
+        let response = Response::of(&table.shape, load, steps, &GAMMA);
         let quantiles = Percentile::ALL.map(|p| response.quantile(grid, law, p.level()));
         let figures = Figures { mean: response.mean, quantiles };
         let middle = std::array::from_fn(|part| {
@@ -144,16 +178,16 @@ impl Tables {
         table.points[point] = Some(Box::new(Point { figures, response, middle }));
     }
 
-    fn point(&self, shape: ShapeId, point: u32) -> &Point {
-        self.tables[shape.0 as usize].points[point as usize]
+    fn point(&self, table: u32, point: u32) -> &Point {
+        self.tables[table as usize].points[point as usize]
             .as_ref()
             .expect("`place` fills the points that it names")
     }
 
     /// A figure of both neighbours, mixed.
     fn mixed(&self, place: Place, figure: impl Fn(&Point) -> f64) -> f64 {
-        let low = figure(self.point(place.shape, place.first));
-        let high = figure(self.point(place.shape, place.first + 1));
+        let low = figure(self.point(place.table, place.first));
+        let high = figure(self.point(place.table, place.first + 1));
         low + place.weight * (high - low)
     }
 
@@ -169,9 +203,14 @@ impl Tables {
 
     /// Share of requests answered within a time, in units.
     pub fn share(&self, place: Place, time: f64) -> f64 {
-        let table = &self.tables[place.shape.0 as usize];
+        self.share_of_log(place, libm::log(time))
+    }
+
+    /// Share of requests answered within a time, given as the logarithm of it in units.
+    pub fn share_of_log(&self, place: Place, log: f64) -> f64 {
+        let table = &self.tables[place.table as usize];
         let law = table.shape.law();
-        self.mixed(place, |point| point.response.share(table.grid, law, time))
+        self.mixed(place, |point| point.response.share(table.grid, law, log))
     }
 
     /// Adds requests that a backlog delays to a histogram, times in seconds. In line a request is
@@ -185,10 +224,10 @@ impl Tables {
         offset_seconds: f64,
         into: &mut Histogram,
     ) {
-        let table = &self.tables[place.shape.0 as usize];
-        let (unit, in_line) = (table.shape.unit(cpu_seconds), table.shape.workers > 0);
+        let (shape, _) = &self.shapes[place.shape.0 as usize];
+        let (unit, in_line) = (shape.unit(cpu_seconds), shape.workers > 0);
         let mean = self.mean(place) * unit;
-        let point = self.point(place.shape, place.first + u32::from(place.weight >= 0.5));
+        let point = self.point(place.table, place.first + u32::from(place.weight >= 0.5));
         let mut left = wait.micro_requests;
         for part in 0..DELAYS {
             let along = (part as f64 + 0.5) / DELAYS as f64;
@@ -204,18 +243,38 @@ impl Tables {
         }
     }
 
+    /// Adds `micro_requests` that met one load to a histogram: `cpu_seconds` per request,
+    /// `offset_seconds` of latency that is not the pod's.
+    pub fn tell(
+        &self,
+        place: Place,
+        micro_requests: u64,
+        cpu_seconds: f64,
+        offset_seconds: f64,
+        into: &mut Histogram,
+    ) {
+        let unit = self.shapes[place.shape.0 as usize].0.unit(cpu_seconds);
+        let second = place.second(micro_requests);
+        for (point, part) in [(place.first, micro_requests - second), (place.first + 1, second)] {
+            if part > 0 {
+                self.expand(place.table, point, part, unit, offset_seconds, into);
+            }
+        }
+    }
+
     /// Adds requests at one point to a histogram: `unit` in seconds, `offset` what is not CPU.
     fn expand(
         &self,
-        shape: ShapeId,
+        table: u32,
         point: u32,
         requests: u64,
         unit: f64,
         offset: f64,
         into: &mut Histogram,
     ) {
-        let (grid, within) =
-            (self.tables[shape.0 as usize].grid, &self.point(shape, point).response.within);
+        let grid = self.tables[table as usize].grid;
+        let (times, within) =
+            (&self.steps[&grid.fine].times, &self.point(table, point).response.within);
         let mut given = 0;
         for (i, &share) in within.iter().enumerate() {
             let upto = if i + 1 == within.len() {
@@ -227,9 +286,12 @@ impl Tables {
             if part > 0 {
                 // A step of the grid is wider than a bin: its requests are spread over the bins.
                 let jump = i == 0 || (given == 0 && grid.fine >= 50);
-                let low = if jump { grid.time(i) } else { grid.time(i - 1) };
-                into.spread(offset + low * unit, offset + grid.time(i) * unit, part);
+                let low = if jump { times[i] } else { times[i - 1] };
+                into.spread(offset + low * unit, offset + times[i] * unit, part);
                 given += part;
+                if given == requests {
+                    break;
+                }
             }
         }
     }
@@ -252,8 +314,7 @@ impl Merged {
         if self.0.len() < at + 2 {
             self.0.resize((place.shape.0 as usize + 1) * LOADS, 0);
         }
-        let second = libm::round(place.weight * micro_requests as f64) as u64;
-        let second = second.min(micro_requests);
+        let second = place.second(micro_requests);
         self.0[at] = self.0[at].saturating_add(micro_requests - second);
         self.0[at + 1] = self.0[at + 1].saturating_add(second);
     }
@@ -278,9 +339,9 @@ impl Merged {
         into: &mut Histogram,
     ) {
         for (at, &requests) in self.0.iter().enumerate().filter(|(_, requests)| **requests > 0) {
-            let (shape, point) = (ShapeId((at / LOADS) as u32), (at % LOADS) as u32);
-            let unit = tables.tables[at / LOADS].shape.unit(cpu_seconds);
-            tables.expand(shape, point, requests, unit, offset_seconds, into);
+            let (shape, table) = &tables.shapes[at / LOADS];
+            let (unit, point) = (shape.unit(cpu_seconds), (at % LOADS) as u32);
+            tables.expand(*table, point, requests, unit, offset_seconds, into);
         }
     }
 }

@@ -23,6 +23,8 @@ pub struct App {
     pub live: Vec<u32>,
     /// How many of them are Ready.
     pub ready: u32,
+    /// When a pod of it was last bound to a node.
+    pub last_bound: u64,
     /// Pods of it on a node, by node; ending ones do not count.
     pub on_node: Vec<u16>,
     /// Arrivals.
@@ -60,6 +62,7 @@ impl App {
             wanted: 0,
             live: Vec::new(),
             ready: 0,
+            last_bound: 0,
             on_node: Vec::new(),
             arrivals: Stream::new(scenario.seed, "arrivals", &workload.full_name()),
             scaler: scenario.scaling[index].as_ref().map(Scaler::new),

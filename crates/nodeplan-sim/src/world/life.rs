@@ -239,7 +239,7 @@ impl World<'_> {
         pod.phase = Phase::Starting;
         pod.bound = now;
         pod.turned = now;
-        pod.memory = self.scenario.loads[app as usize].memory.0;
+        self.apps[app as usize].last_bound = now;
         self.record.waited(app, now - pod.created);
         self.record.totals[app as usize].started += 1;
         self.provisioner.changed();

@@ -14,7 +14,7 @@ use crate::kubelet::{CpuClaim, share_cpu};
 use crate::queueing::backlog::{self, Backlog, GivingUp};
 use crate::queueing::law::Law;
 use crate::queueing::shape::{Arrivals, Shape, dispersion_at_pod};
-use crate::queueing::table::{Place, Tables};
+use crate::queueing::table::{Place, ShapeId, Tables};
 use crate::queueing::workers::Line;
 
 use super::nodes::NodePhase;
@@ -48,6 +48,8 @@ pub struct Flow {
     shown: (u64, u64),
     /// Arrivals that metrics show, likewise.
     shown_offered: u64,
+    /// Pods it had, looked up.
+    known: Vec<Known>,
     /// Intervals alike whose response times are still to be told.
     stretch: Stretch,
 }
@@ -65,9 +67,39 @@ struct Stretch {
 /// Load of a pod before which a backlog waits, as its response times see it.
 const BEHIND_BACKLOG: f64 = 0.9;
 
+/// What a pod of a workload needs in this interval, close together for all workloads.
+#[derive(Clone, Copy, Debug)]
+struct Need {
+    /// CPU it wants when Ready, milli-cores.
+    wants: u64,
+    /// CPU while starting, milli-cores.
+    starting: u64,
+    /// CPU limit, milli-cores.
+    limit: u64,
+    /// Memory, bytes.
+    memory: u64,
+}
+
+impl Need {
+    /// CPU wanted in a phase.
+    fn cpu(&self, phase: Phase) -> u64 {
+        match phase {
+            Phase::Ready => self.wants,
+            Phase::Starting => self.starting,
+            _ => 0,
+        }
+    }
+
+    /// Memory used in a phase.
+    fn memory(&self, phase: Phase) -> u64 {
+        if matches!(phase, Phase::Ready | Phase::Starting) { self.memory } else { 0 }
+    }
+}
+
 /// Work space of settling.
 pub struct Settling {
     flows: Vec<Flow>,
+    needs: Vec<Need>,
     /// Response times by shape of pod and load.
     pub tables: Tables,
     claims: Vec<CpuClaim>,
@@ -89,6 +121,7 @@ impl Settling {
         }
         Self {
             flows,
+            needs: Vec::new(),
             tables: Tables::new(),
             claims: Vec::new(),
             memory: Vec::new(),
@@ -116,9 +149,50 @@ impl Settling {
     }
 }
 
+/// Pods with so many milli-cores and such arrivals, looked up before.
+#[derive(Clone, Copy, Debug)]
+struct Known {
+    may: u64,
+    dispersion: u32,
+    shape: ShapeId,
+    /// Load of a pod at one request a second.
+    load: f64,
+    /// Unit of response times, seconds, and its logarithm.
+    unit: (f64, f64),
+}
+
+/// Most kinds of pods of a workload kept at hand.
+const MOST_KNOWN: usize = 32;
+
 /// The load that requests meet in a pod with so many milli-cores, and the unit of its times in
 /// seconds.
-fn met(load: &Load, may: u64, ready: u32, rate: f64, tables: &mut Tables) -> (Place, f64) {
+fn met(
+    load: &Load,
+    (may, ready): (u64, u32),
+    rate: f64,
+    tables: &mut Tables,
+    known: &mut Vec<Known>,
+) -> (Place, (f64, f64)) {
+    let dispersion = match load.burstiness_milli {
+        0..=1000 => 1000,
+        milli => dispersion_at_pod(milli, ready),
+    };
+    let found = known.iter().find(|one| one.may == may && one.dispersion == dispersion);
+    let one = match found {
+        Some(one) => *one,
+        None => {
+            let one = look_up(load, may, dispersion, tables);
+            if known.len() == MOST_KNOWN {
+                known.clear();
+            }
+            known.push(one);
+            one
+        }
+    };
+    (tables.place(one.shape, rate * one.load), one.unit)
+}
+
+fn look_up(load: &Load, may: u64, dispersion: u32, tables: &mut Tables) -> Known {
     let Service::Requests { cpu_micros, cv2_milli, workers, balancing, .. } = load.service else {
         unreachable!("only requests have response times")
     };
@@ -129,17 +203,21 @@ fn met(load: &Load, may: u64, ready: u32, rate: f64, tables: &mut Tables) -> (Pl
         threads_milli: 1000,
         workers: workers.unwrap_or(0),
         spread_milli: cv2_milli,
-        arrivals: match balancing {
-            Balancing::LeastRequest => Arrivals::LeastRequest,
-            Balancing::Random => match dispersion_at_pod(load.burstiness_milli.max(1000), ready) {
-                1000 => Arrivals::Random,
-                dispersion => Arrivals::Bursty(dispersion),
-            },
+        arrivals: match (balancing, dispersion) {
+            (Balancing::LeastRequest, _) => Arrivals::LeastRequest,
+            (Balancing::Random, 1000) => Arrivals::Random,
+            (Balancing::Random, dispersion) => Arrivals::Bursty(dispersion),
         },
     }
     .rounded();
-    let id = tables.shape(&shape);
-    (tables.place(id, shape.load(rate, cost)), shape.unit(cost))
+    let unit = shape.unit(cost);
+    Known {
+        may,
+        dispersion,
+        shape: tables.shape(&shape),
+        load: shape.load(1.0, cost),
+        unit: (unit, libm::log(unit)),
+    }
 }
 
 /// Tells the response times of `told` millionths of requests, each after a delay, in pods that
@@ -149,7 +227,7 @@ fn respond(
     cores: &[(u64, u32)],
     (told, served, intervals): (u64, u64, u32),
     delay: f64,
-    tables: &mut Tables,
+    (tables, known): (&mut Tables, &mut Vec<Known>),
     tally: &mut Tally,
 ) {
     let Service::Requests { cpu_micros, latency_micros, .. } = load.service else { return };
@@ -161,16 +239,17 @@ fn respond(
     let rate = per_second / f64::from(ready.max(1));
     let (mut left, mut pods) = (told, ready);
     for &(may, count) in cores {
-        let (place, unit) = met(load, may, ready, rate, tables);
+        let (place, unit) = met(load, (may, ready), rate, tables, known);
         let part = u128::from(left) * u128::from(count) / u128::from(pods.max(1));
         let micro_requests = u64::try_from(part).unwrap_or(left);
         (left, pods) = (left - micro_requests, pods - count);
         tally.parts.push(Part { place, unit, micro_requests, cost, fixed, delay });
         let share = within.map_or(1.0, |within| {
             let left = within - fixed - delay;
-            if left <= 0.0 { 0.0 } else { tables.share(place, left / unit) }
+            if left <= 0.0 { 0.0 } else { tables.share(place, left / unit.0) }
         });
-        tally.good_micro += libm::round(micro_requests as f64 * share.clamp(0.0, 1.0)) as u64;
+        let good = libm::round(micro_requests as f64 * share.clamp(0.0, 1.0)) as u64;
+        tally.good_micro = tally.good_micro.saturating_add(good);
     }
 }
 
@@ -179,7 +258,7 @@ fn end_stretch(load: &Load, flow: &mut Flow, tables: &mut Tables, tally: &mut Ta
     if flow.stretch.intervals > 0 {
         let served = flow.stretch.micro_requests;
         let told = (served, served, flow.stretch.intervals);
-        respond(load, &flow.stretch.cores, told, 0.0, tables, tally);
+        respond(load, &flow.stretch.cores, told, 0.0, (tables, &mut flow.known), tally);
     }
     flow.stretch.intervals = 0;
     flow.stretch.micro_requests = 0;
@@ -203,12 +282,12 @@ fn serving(flow: &Flow, idle: u64) -> (u32, f64) {
 }
 
 /// Mean number of requests inside all pods.
-fn inside(load: &Load, flow: &Flow, (ready, served): (u32, u64), tables: &mut Tables) -> f64 {
+fn inside(load: &Load, flow: &mut Flow, (ready, served): (u32, u64), tables: &mut Tables) -> f64 {
     let rate = served as f64 / MILLION as f64 / SECONDS / f64::from(ready.max(1));
     let mut inside = 0.0;
     for &(may, count) in &flow.cores {
-        let (place, unit) = met(load, may, ready, rate, tables);
-        inside += rate * tables.mean(place) * unit * f64::from(count);
+        let (place, unit) = met(load, (may, ready), rate, tables, &mut flow.known);
+        inside += rate * tables.mean(place) * unit.0 * f64::from(count);
     }
     inside
 }
@@ -252,24 +331,17 @@ impl World<'_> {
     }
 
     /// Where pods use more memory than a node has for them, the kubelet evicts one a look.
-    fn press(&mut self, pool: usize, id: u32) {
+    fn press(&mut self, id: u32) {
         let node = &self.nodes.all[id as usize];
-        let Settling { flows, memory, order, evicted, .. } = &mut self.load;
+        let Settling { needs, memory, order, evicted, .. } = &mut self.load;
         memory.clear();
-        let mut used = 0_u64;
-        for &pod in &node.pods {
+        memory.extend(node.pods.iter().map(|&pod| {
             let row = &self.pods[pod];
-            let uses = match row.phase {
-                Phase::Ready | Phase::Starting => flows[row.app as usize].memory,
-                _ => 0,
-            };
-            used = used.saturating_add(uses);
+            let uses = needs[row.app as usize].memory(row.phase);
             let request = self.apps[row.app as usize].ask.memory;
-            memory.push(EvictionClaim { priority: 0, request, used: Some(uses) });
-        }
-        if used > self.nodes.pools[pool].memory
-            && let Some(index) = evict(memory, order)
-        {
+            EvictionClaim { priority: 0, request, used: Some(uses) }
+        }));
+        if let Some(index) = evict(memory, order) {
             evicted.push(node.pods[index]);
         }
     }
@@ -326,13 +398,21 @@ impl World<'_> {
     /// Settles every node: how many cores each serving pod may use.
     fn contend(&mut self) {
         self.record.used.fill(0);
+        self.load.needs.clear();
+        for (app, flow) in self.apps.iter().zip(&self.load.flows) {
+            self.load.needs.push(Need {
+                wants: flow.wants,
+                starting: self.scenario.loads[app.ask.app as usize].startup_cpu.0,
+                limit: app.cpu_limit.unwrap_or(u64::MAX),
+                memory: flow.memory,
+            });
+        }
         for pool in 0..self.nodes.pools.len() {
             for place in 0..self.nodes.pools[pool].live.len() {
                 let id = self.nodes.pools[pool].live[place];
                 let phase = self.nodes.all[id as usize].phase;
                 if matches!(phase, NodePhase::Ready | NodePhase::Draining) {
                     self.contend_on(pool, id);
-                    self.press(pool, id);
                 }
             }
         }
@@ -342,46 +422,47 @@ impl World<'_> {
     fn contend_on(&mut self, pool: usize, id: u32) {
         let room = self.room(pool, id);
         let node = &self.nodes.all[id as usize];
-        let Settling { flows, claims, granted, .. } = &mut self.load;
-        claims.clear();
-        let mut sum = 0;
+        let Settling { flows, needs, claims, granted, .. } = &mut self.load;
+        let (mut sum, mut memory) = (0_u64, 0_u64);
         for &pod in &node.pods {
             let row = &self.pods[pod];
-            let app = row.app as usize;
-            let wants = match row.phase {
-                Phase::Ready => flows[app].wants,
-                Phase::Starting => self.scenario.loads[app].startup_cpu.0,
-                _ => 0,
-            };
-            sum += wants;
-            let limit = self.apps[app].cpu_limit.unwrap_or(u64::MAX);
-            claims.push(CpuClaim { wants, request: self.apps[app].ask.cpu, limit });
+            let need = &needs[row.app as usize];
+            sum = sum.saturating_add(need.cpu(row.phase));
+            memory = memory.saturating_add(need.memory(row.phase));
         }
         // Add-ons use a fifth of their request, where nothing better is known.
         let used = sum.min(room) + self.nodes.pools[pool].addon_cpu / 5;
         self.record.used[pool] += used;
-        let contended = sum > room;
-        if contended {
+        granted.clear();
+        if sum > room {
+            claims.clear();
+            claims.extend(node.pods.iter().map(|&pod| {
+                let row = &self.pods[pod];
+                let need = &needs[row.app as usize];
+                let request = self.apps[row.app as usize].ask.cpu;
+                CpuClaim { wants: need.cpu(row.phase), request, limit: need.limit }
+            }));
             share_cpu(claims, room, granted);
         }
+        let free = room.saturating_sub(sum);
         for (place, &pod) in node.pods.iter().enumerate() {
-            let row = &mut self.pods[pod];
+            let row = &self.pods[pod];
             if row.phase != Phase::Ready {
                 continue;
             }
-            let app = row.app as usize;
-            let claim = claims[place];
-            let may = if contended && granted[place] < claim.wants {
-                granted[place]
-            } else {
-                claim.limit.min(rung(room.saturating_sub(sum).saturating_add(claim.wants)))
+            let need = &needs[row.app as usize];
+            let may = match granted.get(place) {
+                Some(&granted) if granted < need.wants => granted,
+                _ => need.limit.min(rung(free.saturating_add(need.wants))),
             };
-            row.cpu = claim.wants.min(may) as u32;
-            let cores = &mut flows[app].cores;
+            let cores = &mut flows[row.app as usize].cores;
             match cores.iter_mut().find(|(other, _)| *other == may) {
                 Some((_, count)) => *count += 1,
                 None => cores.push((may, 1)),
             }
+        }
+        if memory > self.nodes.pools[pool].memory {
+            self.press(id);
         }
         self.bank(pool, id, used);
     }
@@ -449,14 +530,15 @@ impl World<'_> {
             flow.backlog.micro_requests == 0 && brought.arrivals_micro <= brought.capacity_micro;
         let out = backlog::step(flow.backlog, &brought, giving_up);
         flow.backlog = out.backlog;
-        tally.served_micro += out.served_micro;
-        tally.lost_micro += out.lost_micro;
+        tally.served_micro = tally.served_micro.saturating_add(out.served_micro);
+        tally.lost_micro = tally.lost_micro.saturating_add(out.lost_micro);
         if !(calm && flow.stretch.intervals > 0 && flow.stretch.cores == flow.cores) {
             end_stretch(load, flow, tables, tally);
         }
         if calm && ready > 0 {
             flow.stretch.cores.clone_from(&flow.cores);
-            flow.stretch.micro_requests += out.served_micro;
+            let sum = flow.stretch.micro_requests.saturating_add(out.served_micro);
+            flow.stretch.micro_requests = sum;
             flow.stretch.intervals += 1;
         } else {
             for wait in out.waits.iter().filter(|wait| wait.micro_requests > 0) {
@@ -464,7 +546,8 @@ impl World<'_> {
                 // Those who wait before a pod are not in it: inside it is as full as at the edge.
                 let most = (capacity * BEHIND_BACKLOG) as u64;
                 let busy = out.served_micro.min(most);
-                respond(load, &flow.cores, (wait.micro_requests, busy, 1), delay, tables, tally);
+                let told = (wait.micro_requests, busy, 1);
+                respond(load, &flow.cores, told, delay, (tables, &mut flow.known), tally);
             }
         }
         flow.used = 0;
@@ -492,7 +575,7 @@ impl World<'_> {
         let before = flow.oldest + if flow.line.micro_messages() > 0 { INTERVAL_MILLIS } else { 0 };
         let done = flow.line.step(arrivals, capacity as u64, INTERVAL_MILLIS, self.clock.now());
         flow.oldest = done.oldest_millis;
-        tally.served_micro += done.served_micro;
+        tally.served_micro = tally.served_micro.saturating_add(done.served_micro);
         if done.served_micro > 0 {
             // Those served waited from the age of the oldest before to that of the oldest now.
             let (from, to) = (before.min(done.oldest_millis), before.max(done.oldest_millis));
@@ -503,7 +586,7 @@ impl World<'_> {
                 }
                 _ => done.served_micro,
             };
-            tally.good_micro += good;
+            tally.good_micro = tally.good_micro.saturating_add(good);
             tally.waits.push((from, to, done.served_micro));
         }
         flow.used = load.idle.0;
@@ -521,7 +604,8 @@ impl World<'_> {
         let flow = &self.load.flows[app];
         let ready = u64::from(self.apps[app].ready);
         let tally = &mut self.record.tallies[app];
-        tally.cpu += flow.used.saturating_mul(ready).saturating_mul(INTERVAL_MILLIS);
+        let cpu = flow.used.saturating_mul(ready).saturating_mul(INTERVAL_MILLIS);
+        tally.cpu = tally.cpu.saturating_add(cpu);
         tally.memory += u128::from(flow.memory) * u128::from(ready);
     }
 
@@ -539,7 +623,8 @@ impl World<'_> {
         }
         // What they held is lost with them.
         let flow = &mut self.load.flows[app];
-        self.record.tallies[app].lost_micro += flow.backlog.micro_requests;
+        let lost = &mut self.record.tallies[app].lost_micro;
+        *lost = lost.saturating_add(flow.backlog.micro_requests);
         flow.backlog = Backlog::default();
         flow.memory = self.scenario.loads[app].memory.0;
     }

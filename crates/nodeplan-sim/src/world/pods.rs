@@ -42,10 +42,6 @@ pub struct Pod {
     pub turned: u64,
     /// What the kubelet remembers of its container's ends.
     pub back_off: BackOff,
-    /// CPU used in the last interval, milli-cores.
-    pub cpu: u32,
-    /// Memory in use, bytes.
-    pub memory: u64,
 }
 
 /// All pods.
@@ -66,8 +62,6 @@ impl Pods {
             bound: now,
             turned: now,
             back_off: BackOff::default(),
-            cpu: 0,
-            memory: 0,
         });
         (self.rows.len() - 1) as u32
     }

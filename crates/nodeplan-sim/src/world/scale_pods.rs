@@ -234,6 +234,14 @@ impl World<'_> {
     /// Pods whose sample counts, must not count, and is missing (`groupPods`).
     fn classes(&self, app: usize, now: u64, cpu: bool) -> (i64, i64, i64) {
         let settings = &Settings::DEFAULT;
+        let row = &self.apps[app];
+        let grown = row.last_bound + settings.cpu_initialization_millis.cast_unsigned();
+        if row.ready as usize == row.live.len()
+            && now >= grown.max(row.last_bound + INTERVAL_MILLIS)
+        {
+            // All are Ready and none is young.
+            return (i64::from(row.ready), 0, 0);
+        }
         let (mut ready, mut unready, mut missing) = (0, 0, 0);
         // The sample covers the interval that ended one interval ago.
         let sampled = now.saturating_sub(INTERVAL_MILLIS);
