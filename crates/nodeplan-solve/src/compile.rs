@@ -315,10 +315,12 @@ impl Compiled {
         self.sizes[class * self.dims + dim]
     }
 
-    /// Whether one pod of `class` may and can run on a node of `kind`.
+    /// Whether one pod of `class` may and can run on a node of `kind`; none may where a node takes
+    /// at most no pod of it.
     pub fn fits(&self, kind: usize, class: usize) -> bool {
-        let signature = self.classes[class].signature;
-        self.kinds[kind].admits[signature / 64] >> (signature % 64) & 1 == 1
+        let Class { signature, per_node, .. } = self.classes[class];
+        per_node > 0
+            && self.kinds[kind].admits[signature / 64] >> (signature % 64) & 1 == 1
             && (0..self.dims)
                 .all(|dim| self.size(kind, class, dim) <= self.kinds[kind].capacity[dim])
     }
