@@ -271,6 +271,12 @@ fn rung(milli: u64) -> u64 {
     milli / step * step
 }
 
+/// No more cores than can matter: four, or eight times what a pod wants. At an eighth of its load a
+/// pod's queue is as good as empty, and its cores stay the same while its neighbours' use moves.
+fn enough(free: u64, wants: u64) -> u64 {
+    free.min(wants.saturating_mul(8).clamp(4096, 1 << 40).next_power_of_two())
+}
+
 /// Pods that serve, and the cores that they may use for requests.
 fn serving(flow: &Flow, idle: u64) -> (u32, f64) {
     let (mut ready, mut milli) = (0, 0_u128);
@@ -281,8 +287,11 @@ fn serving(flow: &Flow, idle: u64) -> (u32, f64) {
     (ready, milli as f64 / 1000.0)
 }
 
-/// Mean number of requests inside all pods.
+/// Mean number of requests inside all pods; told only where they cost memory.
 fn inside(load: &Load, flow: &mut Flow, (ready, served): (u32, u64), tables: &mut Tables) -> f64 {
+    if load.memory_each.0 == 0 {
+        return 0.0;
+    }
     let rate = served as f64 / MILLION as f64 / SECONDS / f64::from(ready.max(1));
     let mut inside = 0.0;
     for &(may, count) in &flow.cores {
@@ -453,7 +462,7 @@ impl World<'_> {
             let need = &needs[row.app as usize];
             let may = match granted.get(place) {
                 Some(&granted) if granted < need.wants => granted,
-                _ => need.limit.min(rung(free.saturating_add(need.wants))),
+                _ => need.limit.min(enough(rung(free.saturating_add(need.wants)), need.wants)),
             };
             let cores = &mut flows[row.app as usize].cores;
             match cores.iter_mut().find(|(other, _)| *other == may) {
