@@ -15,7 +15,6 @@ pub mod estimator;
 pub mod expander;
 mod movable;
 pub mod options;
-pub mod pattern_sort;
 mod pending;
 mod placement;
 pub mod price;

@@ -15,7 +15,6 @@
 pub mod consolidation;
 pub mod disruption;
 pub mod nouns;
-mod order;
 pub mod provision;
 pub mod requirement;
 mod stage;

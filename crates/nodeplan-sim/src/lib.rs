@@ -9,6 +9,7 @@ pub mod demand;
 pub mod hpa;
 pub mod karpenter;
 pub mod kubelet;
+pub mod pattern_sort;
 pub mod queueing;
 pub mod random;
 pub mod scheduler;

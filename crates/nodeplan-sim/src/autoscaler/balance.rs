@@ -1,7 +1,7 @@
 //! Balancing a scale-up over similar node groups, and which groups are similar
 //! (`processors/nodegroupset/balancing_processor.go`, `compare_nodegroups.go`).
 
-use crate::autoscaler::pattern_sort;
+use crate::pattern_sort;
 
 /// A node group that may take a share of a scale-up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

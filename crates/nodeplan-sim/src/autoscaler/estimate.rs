@@ -1,10 +1,10 @@
 //! How many new nodes of a group pending pods need, inside a loop
 //! (`estimator/binpacking_estimator.go`).
 
-use super::pattern_sort;
 use super::placement::{Room, admits};
 use super::template::Template;
 use super::view::{ClusterView, PodClass};
+use crate::pattern_sort;
 
 /// How many nodes an estimation may add (`thresholdBasedEstimationLimiter`).
 #[derive(Clone, Copy, Debug, Default)]

@@ -1,10 +1,10 @@
 //! How many nodes of a group pending pods need (`estimator/binpacking_estimator.go`,
 //! `decreasing_pod_orderer.go`, `threshold_based_limiter.go`).
 
-use crate::autoscaler::pattern_sort;
 use crate::autoscaler::snapshot::{
     Amounts, HOSTNAME, Misfit, PlacedPod, PodShape, Snapshot, SnapshotNode,
 };
+use crate::pattern_sort;
 
 /// Pending pods that are alike: upstream's `PodEquivalenceGroup`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

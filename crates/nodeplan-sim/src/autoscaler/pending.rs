@@ -2,9 +2,9 @@
 
 use super::deletions::Deletions;
 use super::options::Options;
-use super::pattern_sort;
 use super::placement::{Hints, Snapshot, schedule_pods};
 use super::view::{ClusterView, Owner};
+use crate::pattern_sort;
 
 /// Pods younger than this make the loop wait for more of them.
 const BUFFER_MS: i64 = 2_000;

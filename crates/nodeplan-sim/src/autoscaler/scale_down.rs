@@ -8,11 +8,11 @@ use super::deletions::Deletions;
 use super::drain::Blocking;
 use super::movable::{is_empty, pods_to_move};
 use super::options::Options;
-use super::pattern_sort;
 use super::placement::{Hints, Snapshot, schedule_pods};
 use super::removal;
 use super::utilization::{self, Ignored, UtilizationNode, UtilizationPod};
 use super::view::{ClusterView, NodeKey, Owner};
+use crate::pattern_sort;
 
 /// A node counts as being deleted for this long after its taint was put.
 const BEING_DELETED_MS: i64 = 5 * 60_000;

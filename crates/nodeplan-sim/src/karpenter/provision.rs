@@ -9,10 +9,10 @@ use std::cmp::Reverse;
 use std::collections::VecDeque;
 
 use super::nouns::{Amounts, Cluster, Effect, Limits, Settings, tolerates};
-use super::order::sort_slice;
 use super::requirement::{Key, Requirement, Requirements, Undefined, Value};
 use super::stage::{Stage, stages};
 use super::topology::{Owned, Pick, Topology};
+use crate::pattern_sort;
 
 /// How many instance types a claim names at most (`MaxInstanceTypes`).
 pub const MAX_INSTANCE_TYPES: usize = 600;
@@ -211,7 +211,7 @@ impl<'a> Scheduler<'a> {
                 return true;
             }
         }
-        sort_slice(&mut self.open, |a, b| a.pods.len() < b.pods.len());
+        pattern_sort::sort(&mut self.open, |a, b| a.pods.len() < b.pods.len());
         for at in 0..self.open.len() {
             let fit = self.fit(&self.open[at], pod, stage, owned, false, pick);
             if let Some((requirements, types)) = fit {
@@ -448,6 +448,6 @@ pub(crate) fn order_by_price(
 ) {
     let price = |at: usize| cluster.types[at].cheapest(requirements);
     let mut priced: Vec<(f64, usize)> = types.iter().map(|at| (price(*at), *at)).collect();
-    sort_slice(&mut priced, |a, b| a.0 < b.0);
+    pattern_sort::sort(&mut priced, |a, b| a.0 < b.0);
     *types = priced.into_iter().map(|(_, at)| at).collect();
 }

@@ -1,6 +1,7 @@
-//! The order that Go's `sort.Slice` (`sort/zsortfunc.go`, pattern-defeating quicksort) leaves
-//! behind. It is not stable above 12 elements, and Karpenter sorts claims by a key with many ties
-//! before every placement, so the packing depends on it.
+//! Go's unstable sort (`sort.Sort`, `sort.Slice`), so that equal elements end up where upstream has
+//! them: pattern-defeating quicksort (Peters, 2021) as in Go's `sort/zsortfunc.go`, with insertion
+//! sort up to twelve elements and a fixed pseudo-random number generator. The cluster autoscaler and
+//! Karpenter both sort by keys with many ties, and what they do next depends on it.
 
 /// How sorted a slice seems to be.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -10,8 +11,8 @@ enum Hint {
     Decreasing,
 }
 
-/// Sorts as `sort.Slice(items, less)` does, ties included.
-pub fn sort_slice<T>(items: &mut [T], less: impl Fn(&T, &T) -> bool) {
+/// Sorts as Go does, by a strict order, ties included.
+pub fn sort<T>(items: &mut [T], less: impl Fn(&T, &T) -> bool) {
     let length = items.len();
     Sorter { items, less }.pdqsort(0, length, usize::BITS - length.leading_zeros());
 }
@@ -246,15 +247,29 @@ impl<T, L: Fn(&T, &T) -> bool> Sorter<'_, T, L> {
 
 #[cfg(test)]
 mod tests {
-    use super::sort_slice;
+    use super::sort;
     use proptest::prelude::*;
 
     proptest! {
         #[test]
-        fn the_slice_ends_sorted(mut items in proptest::collection::vec(0u8..20, 0..400)) {
+        fn sorts_and_keeps_short_lists_stable(keys in prop::collection::vec(0_u8..6, 0..200)) {
+            let mut items: Vec<(u8, usize)> = keys.iter().copied().zip(0..).collect();
+            let mut stable = items.clone();
+            sort(&mut items, |one, other| one.0 < other.0);
+            stable.sort();
+            if keys.len() <= 12 || keys.is_sorted() {
+                prop_assert_eq!(&items, &stable);
+            }
+            prop_assert!(items.is_sorted_by_key(|item| item.0));
+            items.sort();
+            prop_assert_eq!(items, stable);
+        }
+
+        #[test]
+        fn the_slice_ends_sorted(mut items in prop::collection::vec(0_u8..20, 0..400)) {
             let mut expected = items.clone();
             expected.sort_unstable();
-            sort_slice(&mut items, |a, b| a < b);
+            sort(&mut items, |a, b| a < b);
             prop_assert_eq!(items, expected);
         }
     }
@@ -264,7 +279,7 @@ mod tests {
         let mut items: Vec<(u8, u8)> = (0..12).map(|n| (n % 3, n)).collect();
         let mut expected = items.clone();
         expected.sort_by_key(|item| item.0);
-        sort_slice(&mut items, |a, b| a.0 < b.0);
+        sort(&mut items, |a, b| a.0 < b.0);
         assert_eq!(items, expected);
     }
 }
