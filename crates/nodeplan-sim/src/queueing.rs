@@ -16,4 +16,5 @@ pub mod law;
 pub mod response;
 pub mod shape;
 pub mod table;
+pub mod waits;
 pub mod workers;

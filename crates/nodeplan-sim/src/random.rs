@@ -25,12 +25,17 @@ impl Stream {
         for byte in purpose.bytes().chain([0xff]).chain(name.bytes()) {
             hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
         }
-        let mut state = seed ^ hash;
-        let mut words = [0; 4];
-        for word in &mut words {
-            *word = split_mix(&mut state);
+        Self::of(seed ^ hash)
+    }
+
+    /// The stream of a seed alone.
+    #[must_use]
+    pub fn of(mut seed: u64) -> Self {
+        let mut state = [0; 4];
+        for word in &mut state {
+            *word = split_mix(&mut seed);
         }
-        Self { state: words }
+        Self { state }
     }
 
     /// 64 random bits.
@@ -56,6 +61,11 @@ impl Stream {
     /// off by less than 2^-32 for the bounds used here).
     pub fn below(&mut self, bound: u32) -> u32 {
         (((self.bits() >> 32) * u64::from(bound)) >> 32) as u32
+    }
+
+    /// Exponential with mean 1.
+    pub fn exponential(&mut self) -> f64 {
+        -libm::log(self.unit())
     }
 
     /// Standard normal (Box, Muller 1958; one of the pair).

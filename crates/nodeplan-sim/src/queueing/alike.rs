@@ -8,7 +8,8 @@
 //! most others at a time; each class gets the beta law with these moments between no delay and
 //! that by L throughout, the rest the gamma law that keeps mean and variance of all.
 
-use super::crowd::Crowd;
+use super::crowd::{Crowd, Slows};
+use super::law::Law;
 
 /// Steps of the clock.
 const STEPS: usize = 64;
@@ -181,7 +182,7 @@ impl Delays {
             below = upto;
         }
         let weight = (1.0 - below[0]).max(0.0);
-        let (mean, variance) = crowd.delay(super::law::Law::Deterministic, 1.0);
+        let Slows { mean, variance, .. } = crowd.slows(Law::Deterministic, 1.0);
         let rest_mean = ((mean - below[1]) / weight.max(1e-9)).max(1e-3);
         let square = (variance + mean * mean - below[2]) / weight.max(1e-9);
         let deviation =

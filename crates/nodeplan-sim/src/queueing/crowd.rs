@@ -10,6 +10,7 @@
 
 use super::law::Law;
 use super::shape::{Arrivals, Shape};
+use super::waits;
 
 /// What a request meets, in units of [`Shape::unit`].
 #[derive(Clone, Copy, Debug, Default)]
@@ -29,10 +30,6 @@ pub struct Crowd {
     pub waits: f64,
     /// Mean wait of all requests.
     pub wait_mean: f64,
-    /// Variance of the wait of all requests.
-    pub wait_variance: f64,
-    /// Squared coefficient of variation of what is left of the first to finish.
-    pub rest_spread: f64,
     /// Slowdown minus 1 of those who waited.
     pub slow_after_wait: f64,
 }
@@ -195,23 +192,6 @@ fn two_exponentials(slope: f64, birth: f64, integral: f64) -> [(f64, f64); 2] {
     [(weight, fast), (1.0 - weight, slow)]
 }
 
-/// Cosmetatos' (1975) factor from M/M/s to M/D/s waits, against one half; held above 0.98 of load
-/// to where it is known to be good.
-pub(super) fn alike_factor(servers: f64, load: f64) -> f64 {
-    let root = libm::sqrt(4.0 + 5.0 * servers) - 2.0;
-    let rise = (1.0 - load) * (servers - 1.0) * root / (16.0 * load.max(1e-6) * servers);
-    (1.0 + rise.min(1.0)) / 2.0
-}
-
-/// Mean wait for CPU time of spread c² over that for c² = 1: Page's (1982) line between
-/// M/D/s and M/M/s where a worker has a core; Allen and Cunneen's (1 + c²)/2 where it has not.
-fn wait_factor(shape: &Shape, load: f64, c2: f64, dispersion: f64) -> f64 {
-    let workers = f64::from(shape.workers);
-    let alike = if workers <= shape.servers() { alike_factor(workers, load) } else { 0.5 };
-    let service = c2 + (1.0 - c2) * alike;
-    service * (dispersion + c2) / (1.0 + c2) * 2.0 / (1.0 + dispersion)
-}
-
 impl Crowd {
     /// What a request meets in a pod at a load below 1.
     pub fn of(shape: &Shape, load: f64) -> Self {
@@ -295,19 +275,18 @@ impl Crowd {
         if self.waits <= 0.0 {
             return;
         }
-        let law = shape.law();
-        let dispersion = match shape.arrivals {
-            Arrivals::Bursty(milli) => f64::from(milli.max(1000)) / 1000.0,
+        ahead /= self.waits;
+        self.waits = (self.waits * waits::more_wait(shape, load)).min(1.0);
+        // Page's (1982) factor for bursts.
+        let bursts = match shape.arrivals {
+            Arrivals::Bursty(milli) => {
+                let (dispersion, c2) = (f64::from(milli.max(1000)) / 1000.0, shape.law().spread());
+                (dispersion + c2) / (1.0 + c2) * 2.0 / (1.0 + dispersion)
+            }
             Arrivals::Random | Arrivals::LeastRequest | Arrivals::LeastRequestOf(_) => 1.0,
         };
-        let factor = wait_factor(shape, load, law.spread(), dispersion);
-        self.wait_mean = ahead / shape.capacity() * factor;
-        // A wait is a geometric sum of what is left of the first to finish (exact for one worker).
-        let rest = 1.0 + (law.spread_of_rest() - 1.0) * 3.0 / (f64::from(shape.workers) + 2.0);
-        self.rest_spread = rest;
-        let conditional = self.wait_mean / self.waits;
-        let square = conditional * conditional * (1.0 + load + (1.0 - load) * rest);
-        self.wait_variance = self.waits * square - self.wait_mean * self.wait_mean;
+        let random = ahead / shape.capacity() * bursts;
+        self.wait_mean = self.waits * random * waits::stretch(shape, load);
     }
 
     /// Probability that a request of this size is delayed by nobody.
@@ -318,20 +297,37 @@ impl Crowd {
         free.min(1.0 - self.waits)
     }
 
-    /// Mean and variance of the delay of a request of this size.
-    pub fn delay(&self, law: Law, size: f64) -> (f64, f64) {
-        if self.slow_variance <= 0.0 {
-            return (size * self.slow_mean + self.wait_mean, self.wait_variance);
+    /// What others in service do to a request of this size.
+    pub fn slows(&self, law: Law, size: f64) -> Slows {
+        let smoothing = law.smoothing(size / self.slow_memory.max(1e-9));
+        let variance = size * size * self.slow_variance * smoothing;
+        if self.waits <= 0.0 || self.slow_variance <= 0.0 {
+            let mean = size * self.slow_mean;
+            return Slows { undelayed: self.undelayed(size), mean, variance, waited: mean };
         }
-        let smoothing = law.smoothing(size / self.slow_memory);
-        let slow = size * size * self.slow_variance * smoothing;
-        let together = if self.wait_mean > 0.0 {
-            self.wait_mean * size * (self.slow_after_wait - self.slow_mean) * smoothing
-        } else {
-            0.0
-        };
-        (size * self.slow_mean + self.wait_mean, slow + self.wait_variance + 2.0 * together)
+        // Who has waited starts among as many as are served at a time; that is forgotten.
+        let forgotten = size / self.slow_memory;
+        let kept = -libm::expm1(-forgotten) / forgotten;
+        let free = (1.0 - self.waits).max(1e-9);
+        let waited = size * (self.slow_mean + (self.slow_after_wait - self.slow_mean) * kept);
+        let mean = ((size * self.slow_mean - self.waits * waited) / free).max(0.0);
+        let apart = waited - mean;
+        let variance = (variance - self.waits * free * apart * apart).max(0.0) / free;
+        Slows { undelayed: (self.undelayed(size) / free).min(1.0), mean, variance, waited }
     }
+}
+
+/// Delays in service of requests of one size.
+#[derive(Clone, Copy, Debug)]
+pub struct Slows {
+    /// Share of those who did not wait that is delayed by nobody.
+    pub undelayed: f64,
+    /// Mean delay of those who did not wait.
+    pub mean: f64,
+    /// Its variance.
+    pub variance: f64,
+    /// Mean delay of those who waited.
+    pub waited: f64,
 }
 
 #[cfg(test)]
@@ -358,10 +354,7 @@ mod tests {
             let (law, load) = (shape.law(), 0.7);
             let crowd = Crowd::of(&shape, load);
             let mean = load * (1.0 + law.spread()) / 2.0 / (1.0 - load);
-            let square = 2.0 * mean * mean + load * law.third_moment() / 3.0 / (1.0 - load);
             assert!((crowd.wait_mean - mean).abs() < 1e-6 * mean, "{spread}");
-            let variance = square - mean * mean;
-            assert!((crowd.wait_variance - variance).abs() < 1e-6 * variance, "{spread}");
             assert!((crowd.waits - load).abs() < 1e-9);
         }
     }

@@ -52,10 +52,9 @@ impl Law {
         }
     }
 
-    /// Squared coefficient of variation of what is left of a request found in service.
-    pub fn spread_of_rest(self) -> f64 {
-        let mean = (1.0 + self.spread()) / 2.0;
-        self.third_moment() / (3.0 * mean * mean) - 1.0
+    /// Second moment.
+    pub fn second_moment(self) -> f64 {
+        1.0 + self.spread()
     }
 
     /// Share of requests of at most `size`.

@@ -5,10 +5,11 @@
 //! equal steps of the logarithm, on which times and sizes share their points.
 
 use super::alike::Delays;
-use super::crowd::Crowd;
+use super::crowd::{Crowd, Slows};
 use super::gamma::GammaTable;
 use super::law::Law;
 use super::shape::{Arrivals, Shape};
+use super::waits::Waits;
 
 /// Logarithm of the least time, in units.
 const LEAST: f64 = -5.0;
@@ -20,6 +21,9 @@ const MOST_ALIKE: f64 = 0.96;
 
 /// Cores up to which that is done; its cost grows with their cube.
 const MOST_SERVERS: f64 = 12.0;
+
+/// Share of requests that wait below which none does.
+const RARELY: f64 = 1e-7;
 
 /// A grid over logarithms of times.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -102,8 +106,8 @@ impl Response {
         let (crowd, seen) = Crowd::with_seen(shape, load);
         let grid = steps.grid;
         let mut within = vec![0.0; grid.len()];
-        let waits = (crowd.waits > 0.0 && crowd.slow_mean <= 0.0)
-            .then(|| Waits::of(&crowd, shape, load, gamma));
+        let waits = (crowd.waits > RARELY).then(|| Waits::of(&crowd, shape, load));
+        let inside = Inside { crowd, law, waits, gamma, times: &steps.times };
         let poisson = !matches!(
             shape.arrivals,
             Arrivals::LeastRequest | Arrivals::LeastRequestOf(_) | Arrivals::Bursty(1001..)
@@ -115,16 +119,12 @@ impl Response {
             && shape.servers() <= MOST_SERVERS
         {
             let at = grid.place(0.0).0;
-            let delays = Delays::of(&crowd, &seen, load * shape.capacity(), shape.servers());
+            let delays = Delays::of(&inside.crowd, &seen, load * shape.capacity(), shape.servers());
             for (point, share) in within.iter_mut().enumerate().skip(at) {
                 *share = delays.share((grid.time(point) - 1.0).max(0.0));
             }
         } else if law == Law::Deterministic {
-            let at = grid.place(0.0).0;
-            match &waits {
-                Some(waits) => waits.mix(&mut within[at..], 1.0, 1.0, &steps.whole),
-                None => mix(&mut within[at..], 1.0, 1.0, &crowd, law, &steps.whole, gamma),
-            }
+            inside.mix(&mut within, grid.place(0.0).0, (1.0, 1.0), &steps.whole);
         } else {
             let mut below = 0.0;
             for point in 0..grid.len() {
@@ -132,17 +132,12 @@ impl Response {
                 let size = libm::exp(LEAST + (point as f64 - 0.5) / f64::from(grid.fine));
                 if upto - below > 1e-7 {
                     let share = upto - below;
-                    match &waits {
-                        Some(waits) => waits.mix(&mut within[point..], size, share, &steps.half),
-                        None => {
-                            mix(&mut within[point..], size, share, &crowd, law, &steps.half, gamma)
-                        }
-                    }
+                    inside.mix(&mut within, point, (size, share), &steps.half);
                     below = upto;
                 }
             }
         }
-        Self { mean: 1.0 + crowd.slow_mean + crowd.wait_mean, within }
+        Self { mean: 1.0 + inside.crowd.slow_mean + inside.crowd.wait_mean, within }
     }
 
     /// Share of requests within a time, given its logarithm.
@@ -169,123 +164,52 @@ impl Response {
     }
 }
 
-/// Distribution function of a sum of n parts with probability (1 − load) loadⁿ, at half steps of a
-/// lattice; `one` is that of a part.
-fn geometric_sums(load: f64, steps: usize, one: impl Fn(usize) -> f64) -> Vec<f64> {
-    let mut parts = Vec::with_capacity(steps);
-    let mut below = 0.0;
-    for i in 0..steps {
-        let upto = one(i);
-        parts.push(upto - below);
-        below = upto;
-    }
-    let factor = load / (1.0 - load * parts[0]);
-    let mut masses = vec![(1.0 - load) / (1.0 - load * parts[0])];
-    for n in 1..steps {
-        let sum: f64 = parts[1..=n].iter().zip(masses.iter().rev()).map(|(p, m)| p * m).sum();
-        masses.push(factor * sum);
-    }
-    let mut sum = 0.0;
-    masses
-        .iter()
-        .map(|mass| {
-            sum += mass;
-            sum
-        })
-        .collect()
+/// What requests meet in a pod, ready to be mixed over their sizes.
+struct Inside<'a> {
+    crowd: Crowd,
+    law: Law,
+    waits: Option<Waits>,
+    gamma: &'a GammaTable,
+    times: &'a [f64],
 }
 
-/// Law of the wait for a worker that has a core of its own: a geometric sum of what is left of
-/// requests found in service (for one worker: exactly, Pollaczek and Khinchine; else of a gamma
-/// law), summed on a lattice by Panjer's (1981) recursion.
-struct Waits {
-    none: f64,
-    /// Distribution function of a wait over its logarithm.
-    within: Vec<f64>,
-}
-
-impl Waits {
-    /// Least logarithm.
-    const LEAST: f64 = -9.0;
-    /// Steps per unit.
-    const FINE: f64 = 20.0;
-    /// Points.
-    const POINTS: usize = 400;
-    /// Lattice steps in the mean wait of those who wait.
-    const PER_MEAN: f64 = 80.0;
-    /// Lattice steps.
-    const STEPS: usize = 800;
-
-    fn of(crowd: &Crowd, shape: &Shape, load: f64, gamma: &GammaTable) -> Self {
-        let law = shape.law();
-        let mean = crowd.wait_mean / crowd.waits;
-        let single = mean * (1.0 - load);
-        let rest = gamma.curve(1.0 / crowd.rest_spread);
-        let one = |wait: f64| match shape.workers {
-            1 => law.mean_up_to(wait),
-            _ => rest.at(libm::log(wait / single)),
-        };
-        let step = mean / Self::PER_MEAN;
-        let sums = geometric_sums(load, Self::STEPS, |i| one((i as f64 + 0.5) * step));
-        let last = 1.0 - sums[Self::STEPS - 1];
-        let within = (0..Self::POINTS).map(|point| {
-            let wait = libm::exp(Self::LEAST + point as f64 / Self::FINE);
-            let place = wait / step - 0.5;
-            let share = if place <= 0.0 {
-                (1.0 - load) + (sums[0] - 1.0 + load) * (place + 0.5) / 0.5
-            } else if place < (Self::STEPS - 1) as f64 {
-                let at = place as usize;
-                sums[at] + (place - at as f64) * (sums[at + 1] - sums[at])
-            } else {
-                // Beyond, an exponential tail.
-                1.0 - last
-                    * libm::exp(
-                        -(place + 0.5) / Self::PER_MEAN + Self::STEPS as f64 / Self::PER_MEAN,
-                    )
-            };
-            ((share - 1.0 + load) / load).clamp(0.0, 1.0)
-        });
-        Self { none: 1.0 - crowd.waits, within: within.collect() }
-    }
-
-    /// Adds requests of one size to the distribution function, as [`mix`] does.
-    fn mix(&self, within: &mut [f64], size: f64, share: f64, logs: &[f64]) {
-        let shift = libm::log(size) - Self::LEAST;
-        let (sure, maybe) = (share * self.none, share * (1.0 - self.none));
-        for (sum, log) in within.iter_mut().zip(logs) {
-            let place = ((log + shift) * Self::FINE).max(0.0);
-            let point = (place as usize).min(Self::POINTS - 2);
-            let part = (place - point as f64).min(1.0);
-            let (low, high) = (self.within[point], self.within[point + 1]);
-            *sum += sure + maybe * (low + part * (high - low));
+impl Inside<'_> {
+    /// Adds requests of one size and their share to the distribution function, from the point of
+    /// that size on; `logs` are those of delay over size there and after.
+    fn mix(&self, within: &mut [f64], from: usize, (size, share): (f64, f64), logs: &[f64]) {
+        let slows = self.crowd.slows(self.law, size);
+        let waiting = share * if self.waits.is_some() { self.crowd.waits } else { 0.0 };
+        self.mix_slowed(&mut within[from..], size, share - waiting, &slows, logs);
+        let Some(waits) = &self.waits else { return };
+        if slows.waited <= 0.0 {
+            let shift = libm::log(size);
+            for (sum, log) in within[from..].iter_mut().zip(logs) {
+                *sum += waiting * waits.share(log + shift);
+            }
+            return;
+        }
+        let served = size + slows.waited;
+        for (sum, time) in within.iter_mut().zip(self.times).skip(from) {
+            if *time > served {
+                *sum += waiting * waits.share(libm::log(time - served));
+            }
         }
     }
-}
 
-/// Adds requests of one size to the distribution function from their size on; `logs` are those
-/// of delay over size.
-fn mix(
-    within: &mut [f64],
-    size: f64,
-    share: f64,
-    crowd: &Crowd,
-    law: Law,
-    logs: &[f64],
-    gamma: &GammaTable,
-) {
-    let undelayed = crowd.undelayed(size);
-    let delayed = 1.0 - undelayed;
-    let (mean, variance) = crowd.delay(law, size);
-    if delayed < 1e-9 || mean <= 0.0 {
-        within.iter_mut().for_each(|sum| *sum += share);
-        return;
-    }
-    let mean_if = mean / delayed;
-    let variance_if = (variance + mean * mean) / delayed - mean_if * mean_if;
-    let (sure, maybe) = (share * undelayed, share * delayed);
-    let curve = gamma.curve(mean_if * mean_if / variance_if.max(mean_if * mean_if * 1e-3));
-    let shift = libm::log(size / mean_if);
-    for (sum, log) in within.iter_mut().zip(logs) {
-        *sum += sure + maybe * curve.at(log + shift);
+    /// The same for those who do not wait.
+    fn mix_slowed(&self, within: &mut [f64], size: f64, share: f64, slows: &Slows, logs: &[f64]) {
+        let delayed = 1.0 - slows.undelayed;
+        if delayed < 1e-9 || slows.mean <= 0.0 {
+            within.iter_mut().for_each(|sum| *sum += share);
+            return;
+        }
+        let mean = slows.mean / delayed;
+        let variance = (slows.variance + slows.mean * slows.mean) / delayed - mean * mean;
+        let (sure, maybe) = (share * slows.undelayed, share * delayed);
+        let curve = self.gamma.curve(mean * mean / variance.max(mean * mean * 1e-3));
+        let shift = libm::log(size / mean);
+        for (sum, log) in within.iter_mut().zip(logs) {
+            *sum += sure + maybe * curve.at(log + shift);
+        }
     }
 }

@@ -38,13 +38,13 @@ pub struct Shape {
 pub enum Doubt {
     /// Load above 0.99: the stationary law is not reached within any interval in use.
     NearSaturation,
-    /// Bursty arrivals with c² other than 1: mean within 10 %, share within an SLO within 0.1.
+    /// Bursty arrivals with c² other than 1: mean within 12 %, share within an SLO within 0.1; with
+    /// workers: not validated.
     Bursts,
     /// The choice between two pods is stated for ten pods and more. For c² below ¼ the share
     /// within an SLO must not be used.
     LeastRequest,
-    /// More workers than cores, or several workers with c² other than 1: the share within an SLO
-    /// is within 0.1.
+    /// More workers than cores and equal requests: the share within an SLO is within 0.11.
     Workers,
     /// c² above 4 was not validated, nor equal requests on more than 12 cores.
     Spread,
@@ -101,15 +101,13 @@ impl Shape {
 
     /// Why the figures at this load are less sure than those of the validated grid, if they are.
     pub fn doubt(&self, load: f64) -> Option<Doubt> {
-        let workers = f64::from(self.workers);
-        let queued = self.workers > 1 && (self.spread_milli != 1000 || workers > self.servers());
+        let crowded = f64::from(self.workers) > self.servers();
+        let plain = self.spread_milli == 1000 && self.workers == 0;
         match self.arrivals {
             _ if load > 0.99 => Some(Doubt::NearSaturation),
-            Arrivals::Bursty(dispersion) if dispersion > 1000 && self.spread_milli != 1000 => {
-                Some(Doubt::Bursts)
-            }
+            Arrivals::Bursty(dispersion) if dispersion > 1000 && !plain => Some(Doubt::Bursts),
             Arrivals::LeastRequest | Arrivals::LeastRequestOf(_) => Some(Doubt::LeastRequest),
-            _ if queued => Some(Doubt::Workers),
+            _ if crowded && self.law() == Law::Deterministic => Some(Doubt::Workers),
             _ if self.spread_milli > 4000 => Some(Doubt::Spread),
             _ if self.law() == Law::Deterministic && self.servers() > 12.0 => Some(Doubt::Spread),
             _ => None,

@@ -1,58 +1,9 @@
 //! Queue workers: all pods take messages from one queue, in order of arrival.
 //!
-//! Below capacity the queue is M/G/s with s workers in all: Erlang's C, Page's (1982) line
-//! between equal and exponential service for the mean wait, an exponential tail. Above, a fluid
-//! that remembers when what waits has come.
+//! A fluid that remembers when what waits has come: below capacity a message waits for less than
+//! the interval in which it came.
 
 use std::collections::VecDeque;
-
-use super::crowd;
-
-/// Wait of messages below capacity.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Steady {
-    /// Probability to wait.
-    pub waits: f64,
-    /// Mean wait of those who do, in service times.
-    pub mean_if: f64,
-}
-
-/// Most workers that are counted one by one; more wait as rarely as makes no difference.
-const MOST_WORKERS: u32 = 4096;
-
-impl Steady {
-    /// M/G/s at a load below 1; `c2` of the service time.
-    pub fn of(workers: u32, load: f64, c2: f64) -> Self {
-        let workers = workers.clamp(1, MOST_WORKERS);
-        let load = load.clamp(0.0, 0.999);
-        let servers = f64::from(workers);
-        let offered = load * servers;
-        let mut blocked = 1.0;
-        for s in 1..=workers {
-            blocked = offered * blocked / (f64::from(s) + offered * blocked);
-        }
-        let waits = blocked / (1.0 - load * (1.0 - blocked));
-        let alike = crowd::alike_factor(servers, load);
-        let factor = c2 + (1.0 - c2) * alike;
-        Self { waits, mean_if: factor / (servers * (1.0 - load)) }
-    }
-
-    /// Mean wait, in service times.
-    pub fn mean(&self) -> f64 {
-        self.waits * self.mean_if
-    }
-
-    /// Share of messages taken up within so many service times.
-    pub fn share(&self, time: f64) -> f64 {
-        1.0 - self.waits * libm::exp(-time / self.mean_if.max(1e-300))
-    }
-
-    /// Wait that this share of messages does not exceed, in service times.
-    pub fn quantile(&self, level: f64) -> f64 {
-        let beyond = 1.0 - level;
-        if self.waits <= beyond { 0.0 } else { self.mean_if * libm::log(self.waits / beyond) }
-    }
-}
 
 /// Messages that came evenly between two instants and still wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -139,18 +90,6 @@ impl Line {
 mod tests {
     use super::*;
     use proptest::prelude::*;
-
-    #[test]
-    fn waits_of_few_workers_are_known() {
-        // M/M/2 at load 0.8: C = 2 · 0.64 / 1.8, wait if any 1/(2 · 0.2).
-        let two = Steady::of(2, 0.8, 1.0);
-        assert!((two.waits - 1.28 / 1.8).abs() < 1e-12 && (two.mean_if - 2.5).abs() < 1e-12);
-        // M/D/1: half of M/M/1.
-        assert!((Steady::of(1, 0.8, 0.0).mean() - 2.0).abs() < 1e-12);
-        assert!((two.share(two.quantile(0.95)) - 0.95).abs() < 1e-12);
-        // More than are counted: still a probability.
-        assert!((0.0..=1.0).contains(&Steady::of(u32::MAX, 0.999, 1.0).waits));
-    }
 
     #[test]
     fn the_oldest_message_grows_old_and_young_again() {

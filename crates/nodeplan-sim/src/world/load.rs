@@ -13,7 +13,7 @@ use crate::kubelet::eviction::{EvictionClaim, evict};
 use crate::kubelet::{CpuClaim, share_cpu};
 use crate::queueing::backlog::{self, Backlog, GivingUp};
 use crate::queueing::law::Law;
-use crate::queueing::shape::{Arrivals, Shape, dispersion_at_pod};
+use crate::queueing::shape::{Arrivals, Shape, dispersion_at_pod, rounded_pods};
 use crate::queueing::table::{Place, ShapeId, Tables};
 use crate::queueing::workers::Line;
 
@@ -154,6 +154,8 @@ impl Settling {
 struct Known {
     may: u64,
     dispersion: u32,
+    /// Pods that requests choose between; 0 where they do not.
+    among: u32,
     shape: ShapeId,
     /// Load of a pod at one request a second.
     load: f64,
@@ -177,11 +179,17 @@ fn met(
         0..=1000 => 1000,
         milli => dispersion_at_pod(milli, ready),
     };
-    let found = known.iter().find(|one| one.may == may && one.dispersion == dispersion);
+    let among = match load.service {
+        Service::Requests { balancing: Balancing::LeastRequest, .. } => rounded_pods(ready),
+        _ => 0,
+    };
+    let found = known
+        .iter()
+        .find(|one| one.may == may && one.dispersion == dispersion && one.among == among);
     let one = match found {
         Some(one) => *one,
         None => {
-            let one = look_up(load, may, dispersion, tables);
+            let one = look_up(load, (may, dispersion, among), tables);
             if known.len() == MOST_KNOWN {
                 known.clear();
             }
@@ -192,7 +200,7 @@ fn met(
     (tables.place(one.shape, rate * one.load), one.unit)
 }
 
-fn look_up(load: &Load, may: u64, dispersion: u32, tables: &mut Tables) -> Known {
+fn look_up(load: &Load, (may, dispersion, among): (u64, u32, u32), tables: &mut Tables) -> Known {
     let Service::Requests { cpu_micros, cv2_milli, workers, balancing, .. } = load.service else {
         unreachable!("only requests have response times")
     };
@@ -204,7 +212,7 @@ fn look_up(load: &Load, may: u64, dispersion: u32, tables: &mut Tables) -> Known
         workers: workers.unwrap_or(0),
         spread_milli: cv2_milli,
         arrivals: match (balancing, dispersion) {
-            (Balancing::LeastRequest, _) => Arrivals::LeastRequest,
+            (Balancing::LeastRequest, _) => Arrivals::LeastRequestOf(among),
             (Balancing::Random, 1000) => Arrivals::Random,
             (Balancing::Random, dispersion) => Arrivals::Bursty(dispersion),
         },
@@ -214,6 +222,7 @@ fn look_up(load: &Load, may: u64, dispersion: u32, tables: &mut Tables) -> Known
     Known {
         may,
         dispersion,
+        among,
         shape: tables.shape(&shape),
         load: shape.load(1.0, cost),
         unit: (unit, libm::log(unit)),

@@ -3,8 +3,9 @@
 use nodeplan_sim::queueing::shape::{Arrivals, Shape, dispersion_at_pod};
 use nodeplan_sim::queueing::table::{Percentile, Tables};
 
-use super::pods::{Cell, run, tagged};
-use super::random::Law;
+use super::law::Law;
+use super::pods::{Cell, in_line, run, tagged};
+use super::sample::Sample;
 
 /// Errors of the model in one cell, each with the standard error of the truth.
 pub struct Row {
@@ -47,13 +48,31 @@ fn least_noise(cell: &Cell, requests: u64) -> f64 {
     if independent(cell) {
         return 0.0;
     }
-    let spread = match cell.law {
-        Law::Deterministic => 0.0,
-        Law::Exponential => 1.0,
-        Law::LogNormal(c2) => c2,
-    };
     let idle = 1.0 - cell.load;
+    let spread = cell.law.spread();
     libm::sqrt(4.0 * (1.0 + spread) * cell.dispersion / (idle * idle * requests as f64))
+}
+
+/// Whether each worker has a core.
+fn own_cores(cell: &Cell) -> bool {
+    cell.pods == 1
+        && cell.workers.is_some_and(|workers| workers as f64 * cell.threads <= cell.cores)
+}
+
+/// The truth of a cell. A run of one pod converges slowly: where it can be, every request is drawn
+/// from the stationary state; where requests wait in line, the run is longer the more they depend on
+/// each other, by up to so many times.
+fn truth(cell: &Cell, requests: u64, seed: u64) -> Sample {
+    if independent(cell) {
+        return tagged(cell, requests, seed);
+    }
+    let idle = 1.0 - cell.load;
+    let times = (0.2 * (1.0 + cell.law.spread()) / (idle * idle)).max(1.0);
+    match cell.workers {
+        Some(_) if own_cores(cell) => in_line(cell, requests * times.min(200.0) as u64, seed),
+        Some(_) => run(cell, requests * times.min(40.0) as u64, seed),
+        None => run(cell, requests, seed),
+    }
 }
 
 fn milli(value: f64) -> u32 {
@@ -61,11 +80,6 @@ fn milli(value: f64) -> u32 {
 }
 
 fn shape(cell: &Cell) -> Shape {
-    let spread = match cell.law {
-        Law::Deterministic => 0.0,
-        Law::Exponential => 1.0,
-        Law::LogNormal(c2) => c2,
-    };
     let arrivals = if cell.least_request {
         Arrivals::LeastRequestOf(cell.pods as u32)
     } else if cell.dispersion > 1.0 {
@@ -77,24 +91,22 @@ fn shape(cell: &Cell) -> Shape {
         cores_milli: milli(cell.cores),
         threads_milli: milli(cell.threads),
         workers: cell.workers.unwrap_or(0) as u32,
-        spread_milli: milli(spread),
+        spread_milli: milli(cell.law.spread()),
         arrivals,
     }
 }
 
-/// Model and truth of one cell. A run of one pod converges slowly, so where it can be, every request
-/// is drawn from the stationary state.
+/// Model and truth of one cell.
 pub fn measure(cell: &Cell, requests: u64) -> Row {
     let seed = 0x5eed ^ (cell.load * 1000.0) as u64 ^ ((cell.cores * 64.0) as u64) << 20;
-    let sample =
-        if independent(cell) { tagged(cell, requests, seed) } else { run(cell, requests, seed) };
+    let sample = truth(cell, requests, seed);
     let mut tables = Tables::new();
     let shape = shape(cell);
     let id = tables.shape(&shape);
     let place = tables.place(id, cell.load);
     let unit = shape.unit(1.0);
     let (mean, error) = sample.mean();
-    let noise = least_noise(cell, requests);
+    let noise = least_noise(cell, sample.count());
     let mean = (tables.mean(place) * unit / mean - 1.0, noise.max(error / mean));
     let quantiles = Percentile::ALL.map(|percentile| {
         let (truth, error) = sample.quantile(percentile.level());

@@ -6,7 +6,9 @@
 use std::cmp::Ordering;
 use std::collections::{BinaryHeap, VecDeque};
 
-use super::random::{Law, Random};
+use nodeplan_sim::random::Stream;
+
+use super::law::Law;
 use super::sample::Sample;
 
 /// One point of the grid. The unit of time is the mean CPU time of a request.
@@ -143,12 +145,12 @@ impl Pod {
 }
 
 /// Time between arrivals with mean 1.
-fn gap(dispersion: f64, random: &mut Random) -> f64 {
+fn gap(dispersion: f64, random: &mut Stream) -> f64 {
     if dispersion <= 1.0 {
         return random.exponential();
     }
     let p = 0.5 * (1.0 + libm::sqrt((dispersion - 1.0) / (dispersion + 1.0)));
-    let p = if random.uniform() < p { p } else { 1.0 - p };
+    let p = if random.unit() < p { p } else { 1.0 - p };
     random.exponential() / (2.0 * p)
 }
 
@@ -157,13 +159,13 @@ fn gap(dispersion: f64, random: &mut Random) -> f64 {
 /// birth-death chain has them, what is left of each from the equilibrium law (exact, since the
 /// discipline is symmetric).
 pub fn run(cell: &Cell, requests: u64, seed: u64) -> Sample {
-    let mut random = Random::new(seed);
+    let mut random = Stream::of(seed);
     let mut pods: Vec<Pod> = (0..cell.pods).map(|_| Pod::default()).collect();
     let stationary = cell.workers.is_none() && cell.dispersion <= 1.0 && !cell.least_request;
     let fill = if stationary { 0 } else { requests / 5 };
     if stationary {
         for pod in &mut pods {
-            for _ in 0..cell.inside(random.uniform()) {
+            for _ in 0..cell.inside(random.unit()) {
                 let rest = cell.law.rest(&mut random);
                 pod.enter(cell, rest, false);
             }
@@ -175,10 +177,10 @@ pub fn run(cell: &Cell, requests: u64, seed: u64) -> Sample {
     let mut came = 0u64;
     while sample.count() < requests {
         now += gap(cell.dispersion, &mut random) / rate;
-        let mut chosen = random.below(cell.pods);
+        let mut chosen = random.below(cell.pods as u32) as usize;
         pods[chosen].advance(cell, now, |time| sample.add(time));
         if cell.least_request {
-            let other = random.below(cell.pods);
+            let other = random.below(cell.pods as u32) as usize;
             pods[other].advance(cell, now, |time| sample.add(time));
             if pods[other].inside() < pods[chosen].inside() {
                 chosen = other;
@@ -194,19 +196,47 @@ pub fn run(cell: &Cell, requests: u64, seed: u64) -> Sample {
     sample
 }
 
+/// The same for one pod whose workers each have a core of their own: instead of events, the times at
+/// which workers are free again, the soonest first (Kiefer, Wolfowitz 1955).
+pub fn in_line(cell: &Cell, requests: u64, seed: u64) -> Sample {
+    let workers = cell.workers.expect("a cell with workers");
+    assert!(cell.pods == 1 && workers as f64 * cell.threads <= cell.cores);
+    let mut random = Stream::of(seed);
+    let mut sample = Sample::new(requests);
+    let rate = cell.load * cell.capacity();
+    let fill = requests / 20;
+    // Work in front of each worker, in ascending order.
+    let mut ahead = vec![0.0; workers];
+    for came in 0..fill + requests {
+        let passed = gap(cell.dispersion, &mut random) / rate;
+        ahead.iter_mut().for_each(|left| *left = f64::max(*left - passed, 0.0));
+        let done = ahead[0] + cell.law.size(&mut random) / cell.threads;
+        if came >= fill {
+            sample.add(done);
+        }
+        let mut place = 0;
+        while place + 1 < workers && ahead[place + 1] < done {
+            ahead[place] = ahead[place + 1];
+            place += 1;
+        }
+        ahead[place] = done;
+    }
+    sample
+}
+
 /// Response times of `requests` requests that each find a pod of its own in its stationary state
 /// (Poisson arrivals see time averages): independent, so near saturation a million of them
 /// converge where a run does not. Requests inside are stratified.
 pub fn tagged(cell: &Cell, requests: u64, seed: u64) -> Sample {
     assert!(cell.workers.is_none() && cell.dispersion <= 1.0 && !cell.least_request);
-    let mut random = Random::new(seed);
+    let mut random = Stream::of(seed);
     let mut sample = Sample::new(requests);
     let rate = cell.load * cell.capacity();
     // A stride prime to the count visits every stratum once, in an order without trend.
     let stride = (requests as f64 * 0.618) as u64 | 1;
     for i in 0..requests {
         let stratum = i.wrapping_mul(stride) % requests;
-        let level = (stratum as f64 + random.uniform()) / requests as f64;
+        let level = (stratum as f64 + random.unit()) / requests as f64;
         let mut pod = Pod::default();
         for _ in 0..cell.inside(level) {
             let rest = cell.law.rest(&mut random);
