@@ -14,6 +14,7 @@ mod estimate;
 pub mod estimator;
 pub mod expander;
 mod movable;
+mod node_order;
 pub mod options;
 mod pending;
 mod placement;

@@ -1,6 +1,7 @@
 //! How many new nodes of a group pending pods need, inside a loop
 //! (`estimator/binpacking_estimator.go`).
 
+use super::node_order::{NodeOrder, Search};
 use super::placement::{Room, admits};
 use super::template::Template;
 use super::view::{ClusterView, PodClass};
@@ -31,24 +32,24 @@ struct NewNode {
     apps: Vec<(u32, bool)>,
 }
 
-/// Nodes needed, and the pods that they hold. `next` is the place at which the snapshot's scan of
-/// its list goes on; the list has `listed` nodes before new ones are added.
+/// Nodes needed, and the pods that they hold. The snapshot lists `listed` nodes before new ones.
 pub(crate) fn estimate(
     view: &ClusterView<'_>,
     template: Template,
     listed: usize,
-    next: &mut usize,
+    search: &mut Search,
     groups: &[&[usize]],
     limit: Limit,
 ) -> (i64, Vec<usize>) {
     let shape = &view.shapes[template.shape];
     let class_of = |pod: usize| &view.classes[view.pods[pod].class];
-    let mut order: Vec<(f64, &[usize])> = groups
+    let mut by_size: Vec<(f64, &[usize])> = groups
         .iter()
         .map(|pods| (score(class_of(pods[0]), shape.cpu_milli, shape.memory_bytes), *pods))
         .collect();
-    pattern_sort::sort(&mut order, |one, other| one.0 > other.0);
+    pattern_sort::sort(&mut by_size, |one, other| one.0 > other.0);
     let mut nodes: Vec<NewNode> = Vec::new();
+    let mut order = NodeOrder::default();
     let mut scheduled = Vec::new();
     let fits = |node: &NewNode, class: &PodClass| {
         admits(class, shape)
@@ -63,16 +64,17 @@ pub(crate) fn estimate(
         node.apps.push((class.app, class.host_anti_affinity));
     };
     let mut denied = false;
-    for (_, pods) in order {
+    for (_, pods) in by_size {
         let mut left = pods.iter().copied().peekable();
         while let Some(&pod) = left.peek() {
-            let len = listed + nodes.len();
-            let at = (0..len)
-                .map(|step| (*next + step) % len)
-                .find(|&at| at >= listed && fits(&nodes[at - listed], class_of(pod)));
-            let Some(at) = at else { break };
-            *next = at + 1;
-            put(&mut nodes[at - listed], class_of(pod));
+            order.list(&mut search.chance);
+            let found = search.find(listed + nodes.len(), |position| {
+                let node = order.at(position.checked_sub(listed)?);
+                fits(&nodes[node], class_of(pod)).then_some(node)
+            });
+            let Some(node) = found else { break };
+            put(&mut nodes[node], class_of(pod));
+            order.disturb();
             scheduled.push(pod);
             left.next();
         }
@@ -90,6 +92,7 @@ pub(crate) fn estimate(
                     denied = true;
                     break;
                 }
+                order.push(nodes.len());
                 nodes.push(NewNode { room: template.room, apps: Vec::new() });
                 let Some(node) = nodes.last_mut().filter(|node| fits(node, class)) else { break };
                 put(node, class);

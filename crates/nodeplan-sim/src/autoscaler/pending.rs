@@ -1,6 +1,7 @@
 //! Which pods ask for new nodes (`core/podlistprocessor`, `core/static_autoscaler.go`).
 
 use super::deletions::Deletions;
+use super::node_order::Search;
 use super::options::Options;
 use super::placement::{Hints, Snapshot, schedule_pods};
 use super::view::{ClusterView, Owner};
@@ -16,7 +17,7 @@ pub(crate) fn unschedulable(
     view: &ClusterView<'_>,
     snapshot: &mut Snapshot<'_>,
     hints: &mut Hints,
-    next: &mut usize,
+    search: &mut Search,
     deletions: &Deletions,
 ) -> Vec<usize> {
     let waiting = (0..view.pods.len()).filter(|&pod| view.pods[pod].node.is_none());
@@ -34,7 +35,7 @@ pub(crate) fn unschedulable(
     pattern_sort::sort(&mut pods, |&one, &other| {
         view.pods[one].priority > view.pods[other].priority
     });
-    let placed = schedule_pods(snapshot, hints, next, &pods, false, |_| true);
+    let placed = schedule_pods(snapshot, hints, search, &pods, false, |_| true);
     hints.drop_old();
     let mut left = pods.iter().zip(placed).filter(|(_, placed)| !placed).map(|(&pod, _)| pod);
     left.by_ref()

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::node_order::{NodeOrder, Search};
 use super::view::{ClusterView, NodeKey, NodeShape, Owner, PodClass, PodKey, Toleration};
 
 /// A node of the snapshot.
@@ -50,13 +51,13 @@ impl Hints {
     }
 }
 
-/// All nodes, in list order, with an undo log.
+/// All nodes, with an undo log.
 #[derive(Clone, Debug)]
 pub(crate) struct Snapshot<'a> {
     view: &'a ClusterView<'a>,
     pub(crate) nodes: Vec<SnapshotNode>,
-    /// Indices of the nodes that are there, in list order.
-    pub(crate) order: Vec<usize>,
+    /// The nodes that are there.
+    pub(crate) order: NodeOrder,
     /// Registered nodes by identity, those taken out included.
     by_key: Vec<(NodeKey, usize)>,
     changes: Vec<Change>,
@@ -87,7 +88,8 @@ impl<'a> Snapshot<'a> {
         let mut by_key: Vec<(NodeKey, usize)> =
             view.nodes.iter().enumerate().map(|(at, node)| (node.key, at)).collect();
         by_key.sort_unstable();
-        let order = (0..nodes.len()).collect();
+        let mut order = NodeOrder::default();
+        (0..nodes.len()).for_each(|node| order.push(node));
         let mut snapshot = Snapshot { view, nodes, order, by_key, changes: Vec::new() };
         for (index, pod) in view.pods.iter().enumerate() {
             if let Some(node) = pod.node
@@ -129,11 +131,14 @@ impl<'a> Snapshot<'a> {
     pub(crate) fn remove_node(&mut self, key: NodeKey) {
         if let Some(node) = self.find(key) {
             self.nodes[node].gone = true;
-            // Nodes are numbered in list order.
-            if let Ok(at) = self.order.binary_search(&node) {
-                self.order.remove(at);
-            }
+            self.order.remove(node);
         }
+    }
+
+    /// Puts a pod on a node for the whole loop.
+    fn add_for_good(&mut self, node: usize, pod: usize) {
+        self.add(node, pod);
+        self.order.disturb();
     }
 
     fn add(&mut self, node: usize, pod: usize) {
@@ -252,7 +257,7 @@ pub(crate) fn admits(class: &PodClass, shape: &NodeShape) -> bool {
 pub(crate) fn schedule_pods(
     snapshot: &mut Snapshot<'_>,
     hints: &mut Hints,
-    next: &mut usize,
+    search: &mut Search,
     pods: &[usize],
     stop_at_failure: bool,
     acceptable: impl Fn(&SnapshotNode) -> bool,
@@ -270,20 +275,20 @@ pub(crate) fn schedule_pods(
             if kind.is_some_and(|kind| hopeless.contains(&kind)) {
                 return None;
             }
-            let len = snapshot.order.len();
-            let start = if len == 0 { 0 } else { *next % len };
-            let at = (0..len).map(|step| (start + step) % len).find(|&at| {
-                let node = snapshot.order[at];
-                acceptable(&snapshot.nodes[node]) && snapshot.fits(pod, node)
-            });
-            at.map(|at| {
-                *next = at + 1;
-                snapshot.order[at]
+            snapshot.order.list(&mut search.chance);
+            search.find(snapshot.order.len(), |position| {
+                let node = snapshot.order.at(position);
+                let fits = acceptable(&snapshot.nodes[node]) && snapshot.fits(pod, node);
+                fits.then_some(node)
             })
         });
         match node {
             Some(node) => {
-                snapshot.add(node, pod);
+                if stop_at_failure {
+                    snapshot.add(node, pod);
+                } else {
+                    snapshot.add_for_good(node, pod);
+                }
                 hints.current.insert(key, snapshot.nodes[node].key);
                 placed[slot] = true;
             }

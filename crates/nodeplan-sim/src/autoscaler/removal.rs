@@ -45,9 +45,10 @@ impl Hints {
     }
 }
 
-/// Places pods one after the other: by priority, those with a usable hint first, then the others
-/// around the list of nodes. With `all`, the first pod without a place ends it. The nodes found,
-/// per pod as given; placed pods stay in the snapshot. Upstream's `TrySchedulePods`.
+/// Places pods one after the other: where they were put last, else around the list of nodes. With
+/// `all`, the first pod without a place ends it. The nodes found, per pod as given; placed pods
+/// stay in the snapshot. Upstream's `TrySchedulePods`, as of the release that was recorded; later
+/// ones first place all pods of a priority that have a usable hint.
 pub fn place_pods(
     snapshot: &mut Snapshot<'_>,
     pods: &[PlacedPod],
@@ -56,34 +57,16 @@ pub fn place_pods(
     all: bool,
 ) -> Vec<Option<usize>> {
     let mut found = vec![None; pods.len()];
-    let shapes = snapshot.shapes();
-    let priority = |at: &usize| shapes.get(pods[*at].shape).priority;
-    let mut order: Vec<usize> = (0..pods.len()).collect();
-    order.sort_by_key(|at| std::cmp::Reverse(priority(at)));
-    for equals in order.chunk_by(|one, other| priority(one) == priority(other)) {
-        for at in equals {
-            let pod = pods[*at];
-            let hint = hints.get(pod.pod).filter(|node| snapshot.has_node(*node));
-            if let Some(node) = hint.filter(|node| acceptable(*node))
-                && snapshot.fits(pod.shape, node).is_ok()
-            {
-                snapshot.place(node, pod);
-                found[*at] = Some(node);
-            }
-        }
-        for at in equals {
-            let pod = pods[*at];
-            if found[*at].is_some() {
-                continue;
-            }
-            let node = snapshot.find(pod.shape, &acceptable);
-            if let Some(node) = node {
-                snapshot.place(node, pod);
-                hints.set(pod.pod, Some(node));
-            } else if all {
-                return found;
-            }
-            found[*at] = node;
+    for (found, pod) in found.iter_mut().zip(pods) {
+        let hinted = hints.get(pod.pod).filter(|node| {
+            snapshot.has_node(*node) && acceptable(*node) && snapshot.fits(pod.shape, *node).is_ok()
+        });
+        *found = hinted.or_else(|| snapshot.find(pod.shape, &acceptable));
+        if let Some(node) = *found {
+            snapshot.place(node, *pod);
+            hints.set(pod.pod, Some(node));
+        } else if all {
+            break;
         }
     }
     found
@@ -118,6 +101,7 @@ pub fn simulate_removal<'p>(
         return Err(Unremovable::NoPlaceToMovePods);
     };
     snapshot.remove_node(node);
+    snapshot.keep();
     let numbers = |positions: Vec<usize>| positions.iter().map(|at| pods[*at].pod).collect();
     Ok(Removable {
         to_move: numbers(to_move),

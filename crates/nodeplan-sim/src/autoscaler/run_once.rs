@@ -4,6 +4,7 @@ use super::cloud::{Action, Cloud};
 use super::cluster_state::ClusterState;
 use super::deletions::{Deletion, DeletionResult, Deletions};
 use super::movable::budgets_of_classes;
+use super::node_order::Search;
 use super::options::Options;
 use super::pending;
 use super::placement::{Hints, Snapshot};
@@ -11,6 +12,7 @@ use super::scale_down::{self, Planner};
 use super::scale_up::{self, ScaleUpResult, ScaleUpStatus};
 use super::template::{Template, TemplateCache, templates};
 use super::view::{ClusterView, Instance};
+use crate::random::Stream;
 
 /// Times of the last events are this long ago at the start.
 const LONG_AGO_MS: i64 = 3_600_000;
@@ -32,8 +34,7 @@ pub struct AutoscalerState {
     pub last_fail_ms: i64,
     templates: TemplateCache,
     hints: Hints,
-    /// Where the next search of the list starts: behind the last place found.
-    next: usize,
+    search: Search,
 }
 
 impl AutoscalerState {
@@ -50,8 +51,14 @@ impl AutoscalerState {
             last_fail_ms: long_ago,
             templates: vec![None; groups],
             hints: Hints::default(),
-            next: 1,
+            search: Search::new(Stream::new(0, "cluster autoscaler", "node order")),
         }
+    }
+
+    /// From now on the order in which nodes are looked at, which is chance upstream, comes from
+    /// this stream.
+    pub fn order_nodes_by(&mut self, chance: Stream) {
+        self.search.chance = chance;
     }
 
     /// The background refresh of the instance cache, due every two minutes.
@@ -243,7 +250,7 @@ fn act(
         view,
         &mut snapshot,
         &mut state.hints,
-        &mut state.next,
+        &mut state.search,
         &state.deletions,
     );
     let ready = view.nodes.iter().filter(|node| node.ready).count();
@@ -260,7 +267,7 @@ fn act(
     let wait = !full && pending::all_new(view, &pods);
     if !pods.is_empty() && !full && !wait {
         let status =
-            scale_up::for_pods(&context, &mut state.cluster, cloud, &mut state.next, &pods);
+            scale_up::for_pods(&context, &mut state.cluster, cloud, &mut state.search, &pods);
         if status.result == ScaleUpResult::Successful {
             state.last_scale_up_ms = view.now_ms;
         }
@@ -301,7 +308,7 @@ impl ScaleDown<'_> {
         };
         let planner = &mut state.planner;
         let candidates = planner.candidates(&context, &snapshot, cloud, self.nodes);
-        planner.update(&context, snapshot, &mut state.next, &candidates, self.nodes);
+        planner.update(&context, snapshot, &mut state.search, &candidates, self.nodes);
         let result = self.delete(state, cloud, &candidates);
         self.soft_taints(state, cloud);
         result

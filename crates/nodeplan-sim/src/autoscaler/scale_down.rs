@@ -7,6 +7,7 @@ use super::cloud::Cloud;
 use super::deletions::Deletions;
 use super::drain::Blocking;
 use super::movable::{is_empty, pods_to_move};
+use super::node_order::Search;
 use super::options::Options;
 use super::placement::{Hints, Snapshot, schedule_pods};
 use super::removal;
@@ -118,7 +119,7 @@ impl Planner {
         &mut self,
         context: &Context<'_>,
         mut snapshot: Snapshot<'_>,
-        next: &mut usize,
+        search: &mut Search,
         candidates: &[usize],
         destinations: &[usize],
     ) {
@@ -152,7 +153,7 @@ impl Planner {
                 break;
             }
             let key = view.nodes[node].key;
-            match self.simulate(context, &mut snapshot, next, node, &open, &allowed) {
+            match self.simulate(context, &mut snapshot, search, node, &open, &allowed) {
                 Err(reason) => {
                     self.unremovable.insert(key, reason);
                     self.recheck_ms.insert(key, now.saturating_add(options.recheck_ms));
@@ -230,7 +231,7 @@ impl Planner {
         &mut self,
         context: &Context<'_>,
         snapshot: &mut Snapshot<'_>,
-        next: &mut usize,
+        search: &mut Search,
         node: usize,
         open: &[bool],
         allowed: &[i64],
@@ -242,9 +243,10 @@ impl Planner {
         for &pod in &moved {
             snapshot.unschedule(node, pod);
         }
-        let placed = schedule_pods(snapshot, &mut self.hints, next, &moved, true, |destination| {
-            destination.index.is_some_and(|index| index != node && open[index])
-        });
+        let placed =
+            schedule_pods(snapshot, &mut self.hints, search, &moved, true, |destination| {
+                destination.index.is_some_and(|index| index != node && open[index])
+            });
         if placed.contains(&false) {
             snapshot.revert(mark);
             return Err(Unremovable::NoPlaceToMovePods);

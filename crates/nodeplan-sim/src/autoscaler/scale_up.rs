@@ -5,6 +5,7 @@ use super::cloud::Cloud;
 use super::cluster_state::ClusterState;
 use super::estimate::{Limit, estimate};
 use super::expander::{ScaleUpOption, Setting, best_options};
+use super::node_order::Search;
 use super::options::Options;
 use super::placement::{Room, admits};
 use super::template::Template;
@@ -126,7 +127,7 @@ pub(crate) fn for_pods(
     context: &Context<'_>,
     state: &mut ClusterState,
     cloud: &mut Cloud<'_>,
-    next: &mut usize,
+    search: &mut Search,
     pods: &[usize],
 ) -> ScaleUpStatus {
     let view = context.view;
@@ -144,7 +145,7 @@ pub(crate) fn for_pods(
     }
     let mut choices: Vec<(ScaleUpOption, Vec<usize>)> = Vec::new();
     for &group in &valid {
-        let (node_count, helped) = expand(context, state, cloud, next, &groups, group);
+        let (node_count, helped) = expand(context, state, cloud, search, &groups, group);
         if node_count > 0 && !helped.is_empty() {
             choices.push((option_of(context, group, node_count, &helped), helped));
         }
@@ -215,7 +216,7 @@ fn expand(
     context: &Context<'_>,
     state: &ClusterState,
     cloud: &Cloud<'_>,
-    next: &mut usize,
+    search: &mut Search,
     groups: &[PodGroup],
     group: usize,
 ) -> (i64, Vec<usize>) {
@@ -235,7 +236,7 @@ fn expand(
     if max != 0 {
         limit.at_most(if max <= context.nodes { -1 } else { max - context.nodes });
     }
-    estimate(view, context.templates[group], context.listed, next, &fitting, limit)
+    estimate(view, context.templates[group], context.listed, search, &fitting, limit)
 }
 
 fn option_of(

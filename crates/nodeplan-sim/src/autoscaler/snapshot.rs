@@ -4,6 +4,7 @@
 //! Pods of one kind are a *shape*; labels, node classes, topology values and ports are numbers.
 //! Filters and their order are those of the default scheduler without volumes and devices.
 
+use crate::autoscaler::node_order::{NodeOrder, Search};
 use crate::autoscaler::spread::{Reach, Seen};
 use crate::random::Stream;
 
@@ -220,6 +221,8 @@ pub(super) struct NodeState {
     pub tally: Vec<Seen>,
     /// Carries the taint of nodes about to be deleted.
     pub leaving: bool,
+    /// Taken out.
+    gone: bool,
 }
 
 impl NodeState {
@@ -247,7 +250,7 @@ enum Change {
     Added,
     Placed { node: usize },
     Vacated { node: usize, state: Box<NodeState> },
-    Removed { node: usize, position: usize },
+    Removed { node: usize, before: Box<NodeOrder> },
 }
 
 /// A place in the history of a snapshot, see [`Snapshot::rollback`].
@@ -259,13 +262,13 @@ pub struct Mark(usize);
 pub struct Snapshot<'s> {
     shapes: &'s Shapes,
     nodes: Vec<NodeState>,
-    /// Nodes that are there, in the order in which they are tried.
-    list: Vec<usize>,
-    /// Position in `list` at which the next search starts: behind the last one found, which
-    /// upstream takes to be the first node at the beginning.
-    next: usize,
-    /// Where searches start instead, see [`Snapshot::scatter`].
-    scatter: Option<Stream>,
+    /// Nodes that are there.
+    order: NodeOrder,
+    /// Of these, those added since the last mark: upstream lists them behind the others.
+    added: NodeOrder,
+    /// Changes are tried only, see [`Snapshot::mark`].
+    trying: bool,
+    search: Search,
     log: Vec<Change>,
     version: u64,
     /// What pods elsewhere mean for a shape, and the version of the snapshot it is true of.
@@ -278,9 +281,10 @@ impl<'s> Snapshot<'s> {
         Self {
             shapes,
             nodes: Vec::new(),
-            list: Vec::new(),
-            next: 1,
-            scatter: None,
+            order: NodeOrder::default(),
+            added: NodeOrder::default(),
+            trying: false,
+            search: Search::new(Stream::new(0, "cluster autoscaler", "node order")),
             log: Vec::new(),
             version: 0,
             reach: None,
@@ -292,18 +296,21 @@ impl<'s> Snapshot<'s> {
         self.shapes
     }
 
-    /// From now on searches start at nodes drawn from a stream. Upstream searches with several
-    /// threads over a list that is partly in the order of a Go map, so where a pod lands among
-    /// nodes that could take it is chance; by default the order is that of one thread.
-    pub fn scatter(&mut self, stream: Stream) {
-        self.scatter = Some(stream);
+    /// From now on the order in which nodes are looked at, which is chance upstream, comes from
+    /// this stream.
+    pub fn order_nodes_by(&mut self, chance: Stream) {
+        self.search.chance = chance;
     }
 
-    /// Adds an empty node behind the others; its number.
+    /// Adds an empty node; its number.
     pub fn add_node(&mut self, node: SnapshotNode) -> usize {
         let number = self.nodes.len();
         self.nodes.push(NodeState { node, ..NodeState::default() });
-        self.list.push(number);
+        if self.trying {
+            self.added.push(number)
+        } else {
+            self.order.push(number)
+        }
         self.changed(Change::Added);
         number
     }
@@ -315,6 +322,8 @@ impl<'s> Snapshot<'s> {
         state.used = state.used.plus(requests);
         state.pods.push(pod);
         state.count(pod);
+        let listed = if self.trying { &mut self.added } else { &mut self.order };
+        listed.disturb();
         self.changed(Change::Placed { node });
     }
 
@@ -332,9 +341,11 @@ impl<'s> Snapshot<'s> {
 
     /// Takes a node out, with what is on it.
     pub fn remove_node(&mut self, node: usize) {
-        if let Some(position) = self.list.iter().position(|listed| *listed == node) {
-            self.list.remove(position);
-            self.changed(Change::Removed { node, position });
+        if self.has_node(node) {
+            let before = Box::new(self.order.clone());
+            self.order.remove(node);
+            self.nodes[node].gone = true;
+            self.changed(Change::Removed { node, before });
         }
     }
 
@@ -353,9 +364,9 @@ impl<'s> Snapshot<'s> {
         &self.nodes[node].node
     }
 
-    /// Nodes that are there, in the order in which they are tried.
-    pub fn nodes(&self) -> &[usize] {
-        &self.list
+    /// Nodes that are there, in no order to rely on.
+    pub fn nodes(&self) -> impl Iterator<Item = usize> {
+        self.order.nodes().iter().chain(self.added.nodes()).copied()
     }
 
     /// Nodes ever added, those removed included: the next one gets this number.
@@ -365,22 +376,38 @@ impl<'s> Snapshot<'s> {
 
     /// Whether a node is there.
     pub fn has_node(&self, node: usize) -> bool {
-        self.list.contains(&node)
+        self.nodes.get(node).is_some_and(|state| !state.gone)
     }
 
-    /// Now, to come back to.
-    pub fn mark(&self) -> Mark {
+    /// Now, to come back to: what follows is only tried until [`Snapshot::rollback`] or
+    /// [`Snapshot::keep`]. Upstream's `Fork`.
+    pub fn mark(&mut self) -> Mark {
+        self.trying = true;
         Mark(self.log.len())
+    }
+
+    /// Keeps what was tried since the mark: upstream's `Commit`.
+    pub fn keep(&mut self) {
+        self.trying = false;
+        let added: Vec<usize> = self.added.nodes().to_vec();
+        for node in added {
+            self.added.forget(node);
+            self.order.push(node);
+        }
+        self.order.disturb();
     }
 
     /// Undoes what was done since; where the next search starts is kept, as upstream keeps it.
     pub fn rollback(&mut self, mark: Mark) {
+        self.trying = false;
         while self.log.len() > mark.0 {
             match self.log.pop() {
                 None => break,
                 Some(Change::Added) => {
                     self.nodes.pop();
-                    self.list.pop();
+                    let node = self.nodes.len();
+                    let tried = self.added.nodes().contains(&node);
+                    if tried { self.added.forget(node) } else { self.order.forget(node) }
                 }
                 Some(Change::Placed { node }) => {
                     let state = &mut self.nodes[node];
@@ -390,7 +417,10 @@ impl<'s> Snapshot<'s> {
                     }
                 }
                 Some(Change::Vacated { node, state }) => self.nodes[node] = *state,
-                Some(Change::Removed { node, position }) => self.list.insert(position, node),
+                Some(Change::Removed { node, before }) => {
+                    self.nodes[node].gone = false;
+                    self.order = *before;
+                }
             }
         }
         self.version += 1;
@@ -419,19 +449,19 @@ impl<'s> Snapshot<'s> {
     /// Tries the nodes that are acceptable, from behind the last one found and around the list:
     /// upstream's `SchedulePodOnAnyNodeMatching` without putting the pod there.
     pub fn find(&mut self, shape: usize, acceptable: impl Fn(usize) -> bool) -> Option<usize> {
-        let count = self.list.len();
-        if let (Some(stream), Ok(bound @ 1..)) = (&mut self.scatter, u32::try_from(count)) {
-            self.next = stream.below(bound) as usize;
-        }
-        for step in 0..count {
-            let position = (self.next + step) % count;
-            let node = self.list[position];
-            if acceptable(node) && self.fits(shape, node).is_ok() {
-                self.next = position + 1;
-                return Some(node);
-            }
-        }
-        None
+        self.order.list(&mut self.search.chance);
+        self.added.list(&mut self.search.chance);
+        let settled = self.order.len();
+        let mut search = self.search.clone();
+        let found = search.find(settled + self.added.len(), |position| {
+            let node = match position.checked_sub(settled) {
+                None => self.order.at(position),
+                Some(position) => self.added.at(position),
+            };
+            (acceptable(node) && self.fits(shape, node).is_ok()).then_some(node)
+        });
+        self.search = search;
+        found
     }
 
     /// The filters that look at the node only.
@@ -467,7 +497,7 @@ impl<'s> Snapshot<'s> {
         if self.reach.as_ref().is_some_and(|(of, at, _)| (*of, *at) == (shape, self.version)) {
             return;
         }
-        let nodes = self.list.iter().map(|node| (*node, &self.nodes[*node]));
+        let nodes = self.nodes().map(|node| (node, &self.nodes[node]));
         let reach = Reach::new(shape, self.shapes, nodes);
         self.reach = Some((shape, self.version, reach));
     }
@@ -517,8 +547,10 @@ mod tests {
 
     /// Everything that can be asked of a snapshot.
     fn seen(snapshot: &mut Snapshot<'_>) -> String {
-        let mut all = format!("{:?}", snapshot.nodes());
-        for number in snapshot.nodes().to_vec() {
+        let mut nodes: Vec<usize> = snapshot.nodes().collect();
+        nodes.sort_unstable();
+        let mut all = format!("{nodes:?}");
+        for number in nodes {
             all += &format!("{:?} {:?}", snapshot.pods(number), snapshot.used(number));
             for shape in 0..3 {
                 all += &format!("{:?}", snapshot.fits(shape, number));
@@ -551,8 +583,8 @@ mod tests {
             let mut snapshot = Snapshot::new(&shapes);
             let act = |snapshot: &mut Snapshot<'_>, acts: &[(u8, usize, usize)]| {
                 for (act, which, shape) in acts {
-                    let there = snapshot.nodes().get(which % snapshot.nodes().len().max(1));
-                    match (act, there.copied()) {
+                    let there = snapshot.nodes().nth(which % snapshot.nodes().count().max(1));
+                    match (act, there) {
                         (0, Some(node)) => snapshot.vacate(node),
                         (1, Some(node)) => snapshot.remove_node(node),
                         (2, Some(node)) => {

@@ -80,6 +80,7 @@ impl Scaler {
         };
         let mut state = AutoscalerState::new(nodes.pools.len(), 0);
         state.cluster.draw = Some(Stream::new(scenario.seed, "expander", ""));
+        state.order_nodes_by(Stream::new(scenario.seed, "node order", ""));
         let shapes: Vec<NodeShape> =
             (0..nodes.pools.len()).map(|pool| shape(nodes, pool)).collect();
         Self {

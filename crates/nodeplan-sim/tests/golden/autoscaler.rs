@@ -29,6 +29,16 @@ pub fn replay(set: &str) -> Option<Replay> {
     Some(replay)
 }
 
+/// What differs in a case, if anything does.
+fn difference<T: PartialEq + std::fmt::Debug>(
+    id: &str,
+    what: &str,
+    ours: &T,
+    recorded: &T,
+) -> Option<String> {
+    (ours != recorded).then(|| format!("{id}: {what} {ours:?}, recorded {recorded:?}"))
+}
+
 /// Equal, or what differs in a case.
 fn compare<T: PartialEq + std::fmt::Debug>(
     id: &str,
@@ -36,9 +46,5 @@ fn compare<T: PartialEq + std::fmt::Debug>(
     ours: &T,
     recorded: &T,
 ) -> Verdict {
-    if ours == recorded {
-        Verdict::Equal
-    } else {
-        Verdict::Different(format!("{id}: {what} {ours:?}, recorded {recorded:?}"))
-    }
+    difference(id, what, ours, recorded).map_or(Verdict::Equal, Verdict::Different)
 }

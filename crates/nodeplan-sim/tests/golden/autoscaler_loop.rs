@@ -16,6 +16,7 @@ use crate::sim::autoscaler::options::Options;
 use crate::sim::autoscaler::run_once::{AutoscalerState, LoopOutcome, ScaleDownResult, run_once};
 use crate::sim::autoscaler::scale_down::Unremovable;
 use crate::sim::autoscaler::scale_up::{ScaleUpResult, ScaleUpStatus, Skipped};
+use crate::sim::random::Stream;
 
 #[path = "autoscaler_loop/record.rs"]
 mod record;
@@ -34,9 +35,15 @@ const REFRESH_MS: i64 = 120_000;
 /// A line that is not of the set.
 pub fn line(line: &str) -> Result<Verdict, Error> {
     let sequence: Sequence = serde_json::from_str(line)?;
+    Ok(Verdict::of_draws(|seed| first_difference(&sequence, seed)))
+}
+
+/// What differs first, if anything does, with nodes looked at in an order that a seed draws.
+fn first_difference(sequence: &Sequence, seed: u64) -> Option<String> {
     let options = sequence.options.read();
-    let mut world = World::new(&sequence);
+    let mut world = World::new(sequence);
     let mut state = AutoscalerState::new(sequence.groups.len(), 0);
+    state.order_nodes_by(Stream::new(seed, "node order", "replay"));
     let mut refreshed = -1;
     for (index, step) in sequence.steps.iter().enumerate() {
         world.apply(&step.r#in);
@@ -47,12 +54,11 @@ pub fn line(line: &str) -> Result<Verdict, Error> {
         }
         let outcome = world.view(step.t_ms, |view| run_once(&options, &mut state, view));
         if let Some(what) = difference(&world, &options, &state, step, &outcome) {
-            let place = format!("{} step {index} t {}", sequence.id, step.t_ms);
-            return Ok(Verdict::Different(format!("{place}: {what}")));
+            return Some(format!("{} step {index} t {}: {what}", sequence.id, step.t_ms));
         }
         feed(&world, &mut state, step);
     }
-    Ok(Verdict::Equal)
+    None
 }
 
 /// Tells the state how deletions ended before the next step.

@@ -29,6 +29,25 @@ pub enum Verdict {
     Excluded(&'static str),
 }
 
+impl Verdict {
+    /// Of an answer that may hang on chance: upstream's order of nodes. Recorded are cases that
+    /// gave the same answer in each of several runs, so most draws of that order must give it; a
+    /// case that only fewer draws give is left out. `difference` tells what differs under a draw.
+    pub fn of_draws(difference: impl Fn(u64) -> Option<String>) -> Self {
+        /// Draws that show a case in which chance plays no part.
+        const FEW: u64 = 8;
+        /// Draws that show how often chance decides for the answer.
+        const MANY: u64 = 101;
+        let Some(first) = (0..FEW).find_map(&difference) else { return Self::Equal };
+        let equal = (0..MANY).filter(|seed| difference(*seed).is_none()).count();
+        match equal {
+            0 => Self::Different(first),
+            51.. => Self::Equal,
+            _ => Self::Excluded("fewer than half of the drawn node orders give the answer"),
+        }
+    }
+}
+
 /// Answers one line of a set; an error is a line that cannot be read.
 pub type Replay = fn(&str) -> Result<Verdict, serde_json::Error>;
 
