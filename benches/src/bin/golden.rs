@@ -6,7 +6,7 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use nodeplan::{io, sim};
+use nodeplan::{io, model, sim};
 
 #[path = "../../../crates/nodeplan-sim/tests/golden/replay.rs"]
 mod replay;
@@ -17,7 +17,7 @@ const SHOWN: usize = 20;
 fn main() -> ExitCode {
     let paths: Vec<String> = std::env::args().skip(1).collect();
     if paths.is_empty() {
-        eprintln!("usage: golden FILE... (.jsonl or .jsonl.gz, named after their set)");
+        eprintln!("usage: golden FILE... (.json, .jsonl or .jsonl.gz, named after their set)");
         return ExitCode::from(2);
     }
     let mut alike = true;

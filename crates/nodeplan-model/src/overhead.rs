@@ -68,8 +68,9 @@ fn bracket_memory(nominal: Bytes) -> Bytes {
     Bytes(u64::try_from(mib).unwrap_or(u64::MAX / MIB) * MIB)
 }
 
-/// Memory reserved and the hard eviction threshold.
-fn memory_bands(model: ReservationModel, nominal: Bytes, max_pods: u32) -> (Bytes, Bytes) {
+/// Memory reserved on a node of `nominal` memory, and the hard eviction threshold.
+#[must_use]
+pub fn memory_bands(model: ReservationModel, nominal: Bytes, max_pods: u32) -> (Bytes, Bytes) {
     match model {
         ReservationModel::Aks => {
             let wanted = (20 * u64::from(max_pods) + 50) * MIB;

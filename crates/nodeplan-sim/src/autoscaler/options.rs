@@ -37,6 +37,8 @@ pub struct Options {
     pub utilization_threshold: f64,
     /// `scale-down-unneeded-time`.
     pub unneeded_ms: i64,
+    /// `scale-down-unready-enabled`: nodes that are not ready may go too.
+    pub scale_down_unready: bool,
     /// `scale-down-unready-time`.
     pub unready_ms: i64,
     /// `scale-down-delay-after-add`.
@@ -106,6 +108,7 @@ impl Default for Options {
             ignore_mirror: false,
             utilization_threshold: 0.5,
             unneeded_ms: 10 * MINUTE,
+            scale_down_unready: true,
             unready_ms: 20 * MINUTE,
             delay_after_add_ms: 10 * MINUTE,
             delay_after_delete_ms: 10_000,

@@ -23,6 +23,8 @@ const BEING_DELETED_MS: i64 = 5 * 60_000;
 pub enum Unremovable {
     /// Annotated against it.
     ScaleDownDisabled,
+    /// Not ready, and such nodes are to stay.
+    ScaleDownUnreadyDisabled,
     /// In no group of the autoscaler.
     NotAutoscaled,
     /// Not unneeded for long enough.
@@ -219,6 +221,9 @@ impl Planner {
         }
         match utilization(context.options, view, buffer, node, &snapshot.nodes[node].pods) {
             None => Some(Unremovable::UnexpectedError),
+            Some(_) if !it.ready && !context.options.scale_down_unready => {
+                Some(Unremovable::ScaleDownUnreadyDisabled)
+            }
             Some(used) if used > context.options.utilization_threshold => {
                 Some(Unremovable::NotUnderutilized)
             }

@@ -1,6 +1,6 @@
 //! Sets of recorded answers: the stateless pieces of the cluster autoscaler.
 
-use super::{Replay, Verdict};
+use super::{Document, Replay, Verdict};
 
 #[path = "autoscaler_loop.rs"]
 mod autoscaler_loop;
@@ -12,8 +12,17 @@ mod binpacking;
 mod expander;
 #[path = "autoscaler/removal.rs"]
 mod removal;
+#[path = "autoscaler/scale_down_tables.rs"]
+mod scale_down_tables;
+#[path = "autoscaler/upstream_tables.rs"]
+mod upstream_tables;
 #[path = "autoscaler/utilization.rs"]
 mod utilization;
+
+/// The replay of a set of this part that is one document, if it is one.
+pub fn document(set: &str) -> Option<Document> {
+    (set == "ca_upstream_cases").then_some(upstream_tables::document)
+}
 
 /// The replay of a set of this part, if it is one.
 pub fn replay(set: &str) -> Option<Replay> {

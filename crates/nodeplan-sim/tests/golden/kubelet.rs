@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::{Replay, Verdict};
+use super::{Document, Replay, Verdict};
 use crate::sim::kubelet::{
     Amounts, Bytes, Container, ContainerKind, EvictionClaim, MilliCpu, PodResources,
     cpu_quota_micros, cpu_shares, rank_by_excess, rank_by_processes,
@@ -16,6 +16,11 @@ pub fn replay(set: &str) -> Option<Replay> {
         "cgroup_cpu" => Some(cgroup),
         _ => None,
     }
+}
+
+/// The replay of a set of this part that is one document, if it is one.
+pub fn document(set: &str) -> Option<Document> {
+    (set == "qos_mismatch").then_some(classes)
 }
 
 fn verdict(id: &str, got: &str, want: &str) -> Verdict {
@@ -102,6 +107,53 @@ fn requests(line: &str) -> Result<Verdict, serde_json::Error> {
         out.qos, out.pod_request_cpu_m, out.pod_request_mem, out.oom_score_adj
     );
     Ok(verdict(&case.id, &got, &want))
+}
+
+/// A container of [`classes`]; what else it states plays no part.
+#[derive(Deserialize)]
+struct PlainContainer {
+    req_cpu_m: Option<u64>,
+    req_mem: Option<u64>,
+    lim_cpu_m: Option<u64>,
+    lim_mem: Option<u64>,
+}
+
+impl PlainContainer {
+    /// As the API server stores it.
+    fn stored(&self, kind: ContainerKind) -> Container {
+        let amounts = |cpu: Option<u64>, memory: Option<u64>| Amounts {
+            cpu: cpu.map(MilliCpu),
+            memory: memory.map(Bytes),
+        };
+        let requests = amounts(self.req_cpu_m, self.req_mem);
+        Container::stored(kind, requests, amounts(self.lim_cpu_m, self.lim_mem))
+    }
+}
+
+#[derive(Deserialize)]
+struct ClassRow {
+    containers: Vec<PlainContainer>,
+    #[serde(default)]
+    init: Vec<PlainContainer>,
+    actual: String,
+    why: String,
+}
+
+fn classes(text: &str) -> Result<Vec<Verdict>, serde_json::Error> {
+    let rows: Vec<ClassRow> = serde_json::from_str(text)?;
+    let one = |row: &ClassRow| {
+        let init = row.init.iter().map(|one| one.stored(ContainerKind::Init));
+        let app = row.containers.iter().map(|one| one.stored(ContainerKind::App));
+        let containers: Vec<Container> = init.chain(app).collect();
+        let pod = PodResources {
+            containers: &containers,
+            whole: None,
+            overhead: Amounts { cpu: None, memory: None },
+            node_critical: false,
+        };
+        verdict(&row.why, pod.class().name(), &row.actual)
+    };
+    Ok(rows.iter().map(one).collect())
 }
 
 #[derive(Deserialize)]

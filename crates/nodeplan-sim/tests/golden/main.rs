@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use nodeplan_io as io;
+use nodeplan_model as model;
 use nodeplan_sim as sim;
 
 mod replay;
@@ -13,7 +14,7 @@ fn recorded(folder: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(folder).expect("the folder of recorded answers can be read");
     let mut paths: Vec<PathBuf> = entries
         .map(|entry| entry.expect("an entry can be read").path())
-        .filter(|path| path.to_str().is_some_and(|path| path.contains(".jsonl")))
+        .filter(|path| path.to_str().is_some_and(|path| path.contains(".json")))
         .collect();
     paths.sort();
     paths

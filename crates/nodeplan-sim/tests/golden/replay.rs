@@ -1,5 +1,5 @@
-//! Replays recorded answers of the real controllers: one JSON object per line, the set named by
-//! the file's name. Shared with the command that replays whole files.
+//! Replays recorded answers of the real controllers: one JSON object per line, or one document of
+//! tables; the set is named by the file's name. Shared with the command that replays whole files.
 
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, Read};
@@ -15,6 +15,8 @@ mod hpa;
 mod karpenter;
 #[path = "kubelet.rs"]
 mod kubelet;
+#[path = "reservations.rs"]
+mod reservations;
 #[path = "scheduler.rs"]
 mod scheduler;
 
@@ -51,6 +53,9 @@ impl Verdict {
 /// Answers one line of a set; an error is a line that cannot be read.
 pub type Replay = fn(&str) -> Result<Verdict, serde_json::Error>;
 
+/// Answers a set that is one document; an error is a document that cannot be read.
+pub type Document = fn(&str) -> Result<Vec<Verdict>, serde_json::Error>;
+
 /// What replaying a file showed.
 #[derive(Debug, Default)]
 pub struct Tally {
@@ -62,37 +67,57 @@ pub struct Tally {
     pub excluded: Vec<&'static str>,
 }
 
-/// The replay of the set that a file's name begins with, as in `hpa_replicas.public.jsonl.gz`.
-pub fn of_name(path: &Path) -> Option<Replay> {
-    let name = path.file_name()?.to_str()?;
-    let set = name.split('.').next()?;
+impl Tally {
+    fn count(&mut self, verdict: Verdict) {
+        match verdict {
+            Verdict::Equal => self.equal += 1,
+            Verdict::Different(difference) => self.different.push(difference),
+            Verdict::Excluded(rule) => self.excluded.push(rule),
+        }
+    }
+}
+
+/// The replay of a set of lines.
+fn of_lines(set: &str) -> Option<Replay> {
     [hpa::replay, scheduler::replay, autoscaler::replay, kubelet::replay, karpenter::replay]
         .iter()
         .find_map(|of_set| of_set(set))
 }
 
-/// Replays every line of a file, plain or gzipped.
+/// The replay of a set that is one document.
+fn of_document(set: &str) -> Option<Document> {
+    [autoscaler::document, kubelet::document, reservations::document]
+        .iter()
+        .find_map(|of_set| of_set(set))
+}
+
+/// Replays a file, plain or gzipped: every line, or the whole document. The set is what its name
+/// begins with, as in `hpa_replicas.public.jsonl.gz`.
 ///
 /// # Errors
-/// A file that cannot be read, a set that nothing here replays, or a line that is not of the set.
+/// A file that cannot be read, a set that nothing here replays, or text that is not of the set.
 pub fn file(path: &Path) -> Result<Tally, String> {
     let place = path.display();
-    let replay = of_name(path).ok_or_else(|| format!("{place}: no set of this name is known"))?;
+    let set = path.file_name().and_then(|name| name.to_str()?.split('.').next()).unwrap_or("");
     let file = File::open(path).map_err(|error| format!("{place}: {error}"))?;
     let gzipped = path.extension().is_some_and(|extension| extension == "gz");
-    let reader: Box<dyn Read> =
+    let mut reader: Box<dyn Read> =
         if gzipped { Box::new(GzDecoder::new(file)) } else { Box::new(file) };
     let mut tally = Tally::default();
+    if let Some(document) = of_document(set) {
+        let mut text = String::new();
+        reader.read_to_string(&mut text).map_err(|error| format!("{place}: {error}"))?;
+        let verdicts = document(&text).map_err(|error| format!("{place}: {error}"))?;
+        verdicts.into_iter().for_each(|verdict| tally.count(verdict));
+        return Ok(tally);
+    }
+    let replay = of_lines(set).ok_or_else(|| format!("{place}: no set of this name is known"))?;
     for (index, line) in BufReader::new(reader).lines().enumerate() {
         let line = line.map_err(|error| format!("{place}:{}: {error}", index + 1))?;
         if line.trim().is_empty() {
             continue;
         }
-        match replay(&line).map_err(|error| format!("{place}:{}: {error}", index + 1))? {
-            Verdict::Equal => tally.equal += 1,
-            Verdict::Different(difference) => tally.different.push(difference),
-            Verdict::Excluded(rule) => tally.excluded.push(rule),
-        }
+        tally.count(replay(&line).map_err(|error| format!("{place}:{}: {error}", index + 1))?);
     }
     Ok(tally)
 }

@@ -1,30 +1,52 @@
-//! The cluster autoscaler's own test tables (facts of kubernetes/autoscaler, Apache-2.0), as far
-//! as they concern its stateless pieces: `data/golden/ca_upstream_cases.json`.
+//! `ca_upstream_cases.json`: the cluster autoscaler's own test tables (facts of
+//! kubernetes/autoscaler, Apache-2.0).
 
-use nodeplan_sim::autoscaler::estimator::{NodeTemplate, PodGroup, estimate, fast_path_group};
-use nodeplan_sim::autoscaler::expander::{Filter, ScaleUpOption, Setting, apply};
-use nodeplan_sim::autoscaler::price::{self, Pricing};
-use nodeplan_sim::autoscaler::snapshot::{
+use serde_json::{Error, Value};
+
+use super::{compare, scale_down_tables};
+use crate::replay::Verdict;
+use crate::sim::autoscaler::estimator::{NodeTemplate, PodGroup, estimate, fast_path_group};
+use crate::sim::autoscaler::expander::{Filter, ScaleUpOption, Setting, apply};
+use crate::sim::autoscaler::price::{self, Pricing};
+use crate::sim::autoscaler::snapshot::{
     Amounts, HOSTNAME, PodShape, Shapes, Snapshot, SnapshotNode, Spread,
 };
-use nodeplan_sim::autoscaler::utilization::{
-    Ignored, UtilizationNode, UtilizationPod, utilization,
-};
-use serde_json::Value;
+use crate::sim::autoscaler::utilization::{Ignored, UtilizationNode, UtilizationPod, utilization};
 
 const MIB: i64 = 1 << 20;
 
-fn facts(part: &str) -> Value {
-    let text = include_str!("../../../data/golden/ca_upstream_cases.json");
-    let all: Value = serde_json::from_str(text).expect("the file is JSON");
-    all[part].clone()
+/// Answers one table.
+type Table = fn(&Value) -> Vec<Verdict>;
+
+/// Answers all tables of the file.
+pub fn document(text: &str) -> Result<Vec<Verdict>, Error> {
+    let all: Value = serde_json::from_str(text)?;
+    let tables: [(&str, Table); 8] = [
+        ("binpacking", estimates),
+        ("fastpath_group_choice", fast_path_groups),
+        ("least_waste", least_waste),
+        ("most_pods", most_pods),
+        ("price", prices),
+        ("utilization", utilizations),
+        ("eligibility", scale_down_tables::eligibility),
+        ("unneeded_since", scale_down_tables::unneeded_since),
+    ];
+    let known = |name: &String| name == "source" || tables.iter().any(|(table, _)| table == name);
+    let unknown: Vec<&String> =
+        all.as_object().into_iter().flat_map(|all| all.keys()).filter(|it| !known(it)).collect();
+    let mut verdicts: Vec<Verdict> =
+        tables.iter().flat_map(|(name, table)| table(&all[*name])).collect();
+    if !unknown.is_empty() {
+        verdicts.push(Verdict::Different(format!("no table of these names is known: {unknown:?}")));
+    }
+    Ok(verdicts)
 }
 
-fn list(value: &Value) -> &[Value] {
+pub fn list(value: &Value) -> &[Value] {
     value.as_array().map_or(&[], Vec::as_slice)
 }
 
-fn int(value: &Value) -> i64 {
+pub fn int(value: &Value) -> i64 {
     value.as_i64().unwrap_or(0)
 }
 
@@ -32,7 +54,7 @@ fn count(value: &Value) -> usize {
     usize::try_from(int(value)).expect("a count")
 }
 
-fn text(value: &Value) -> &str {
+pub fn text(value: &Value) -> &str {
     value.as_str().expect("a text")
 }
 
@@ -88,10 +110,8 @@ fn pod_groups(groups: &[Value]) -> Vec<PodGroup> {
     groups.iter().enumerate().map(one).collect()
 }
 
-#[test]
-fn estimates_are_upstreams() {
-    let facts = facts("binpacking");
-    for case in list(&facts["cases"]) {
+fn estimates(facts: &Value) -> Vec<Verdict> {
+    let one = |case: &Value| {
         let groups = list(&case["groups"]);
         let shapes = Shapes::new(groups.iter().map(shape).collect());
         let mut snapshot = Snapshot::new(&shapes);
@@ -100,29 +120,30 @@ fn estimates_are_upstreams() {
         let template = NodeTemplate { capacity: node.allocatable, node, pods: Vec::new() };
         let groups = pod_groups(groups);
         let ours = estimate(&mut snapshot, &template, &groups, int(&case["max_nodes"]), false);
-        let name = text(&case["name"]);
-        assert_eq!(ours.nodes, count(&case["nodes"]), "{name}");
-        assert_eq!(ours.scheduled.iter().sum::<usize>(), count(&case["scheduled"]), "{name}");
-        if let Some(per_group) = case.get("scheduled_per_group") {
-            let per_group: Vec<usize> = list(per_group).iter().map(count).collect();
-            assert_eq!(ours.scheduled, per_group, "{name}");
-        }
-    }
+        let per_group = case.get("scheduled_per_group").map(|all| list(all).iter().map(count));
+        let recorded = (
+            count(&case["nodes"]),
+            count(&case["scheduled"]),
+            per_group.map_or(ours.scheduled.clone(), Iterator::collect),
+        );
+        let all = ours.scheduled.iter().sum::<usize>();
+        compare(text(&case["name"]), "estimate", &(ours.nodes, all, ours.scheduled), &recorded)
+    };
+    list(&facts["cases"]).iter().map(one).collect()
 }
 
-#[test]
-fn the_fast_path_takes_upstreams_group() {
-    let facts = facts("fastpath_group_choice");
+fn fast_path_groups(facts: &Value) -> Vec<Verdict> {
     let template = &facts["template"];
     let capacity = Amounts::new(int(&template["cpu_m"]), int(&template["mem_bytes"]));
-    for case in list(&facts["cases"]) {
+    let one = |case: &Value| {
         let groups = list(&case["groups"]);
         let shapes: Vec<PodShape> = groups.iter().map(shape).collect();
         let groups = pod_groups(groups);
         let ours = fast_path_group(&groups, |group| &shapes[group.shape], capacity);
         let recorded = usize::try_from(int(&case["index"])).ok();
-        assert_eq!(ours, recorded, "{}", text(&case["name"]));
-    }
+        compare(text(&case["name"]), "group of the fast path", &ours, &recorded)
+    };
+    list(&facts["cases"]).iter().map(one).collect()
 }
 
 fn option(group: usize) -> ScaleUpOption {
@@ -152,9 +173,8 @@ fn kept<'n>(
     apply(filter, options, setting).iter().map(|option| names[option.group]).collect()
 }
 
-#[test]
-fn waste_and_pod_counts_decide_as_upstream() {
-    for case in list(&facts("least_waste")) {
+fn least_waste(facts: &Value) -> Vec<Verdict> {
+    let one = |case: &Value| {
         let given = list(&case["options"]);
         let names: Vec<&str> = given.iter().map(|given| text(&given["id"])).collect();
         let one = |(group, given): (usize, &Value)| ScaleUpOption {
@@ -167,9 +187,14 @@ fn waste_and_pod_counts_decide_as_upstream() {
         };
         let options: Vec<ScaleUpOption> = given.iter().enumerate().map(one).collect();
         let best: Vec<&str> = list(&case["best"]).iter().map(text).collect();
-        assert_eq!(kept(Filter::LeastWaste, &options, &names, &Setting::default()), best);
-    }
-    for case in list(&facts("most_pods")) {
+        let ours = kept(Filter::LeastWaste, &options, &names, &Setting::default());
+        compare("least waste", "best", &ours, &best)
+    };
+    list(facts).iter().map(one).collect()
+}
+
+fn most_pods(facts: &Value) -> Vec<Verdict> {
+    let one = |case: &Value| {
         let given = list(&case["options"]);
         let names: Vec<&str> = given.iter().map(|given| text(&given[0])).collect();
         let one = |(group, given): (usize, &Value)| ScaleUpOption {
@@ -178,39 +203,51 @@ fn waste_and_pod_counts_decide_as_upstream() {
         };
         let options: Vec<ScaleUpOption> = given.iter().enumerate().map(one).collect();
         let best: Vec<&str> = list(&case["best"]).iter().map(text).collect();
-        assert_eq!(kept(Filter::MostPods, &options, &names, &Setting::default()), best);
-    }
+        let ours = kept(Filter::MostPods, &options, &names, &Setting::default());
+        compare("most pods", "best", &ours, &best)
+    };
+    list(facts).iter().map(one).collect()
 }
 
-#[test]
-fn prices_score_as_upstream() {
-    for case in list(&facts("price")) {
-        let prices = &case["pod_price"];
-        let given = list(&case["options"]);
-        let names: Vec<&str> = given.iter().map(|given| text(&given["id"])).collect();
-        let one = |(group, given): (usize, &Value)| ScaleUpOption {
-            node_count: int(&given["node_count"]),
-            node_cpu_milli: int(&given["node_cpu_m"]),
-            node_price: given["node_price"].as_f64(),
-            pods_price: list(&given["pods"]).iter().map(|pod| prices[text(pod)].as_f64()).sum(),
-            exists: given["exists"].as_bool().expect("a truth value"),
-            ..option(group)
-        };
-        let options: Vec<ScaleUpOption> = given.iter().enumerate().map(one).collect();
-        let pricing = Pricing {
-            preferred_cpu_milli: int(&case["preferred_cpu_m"]),
-            stabilization_price: prices["stabilize"].as_f64(),
-        };
-        for option in &options {
-            let ours = price::score(option, &pricing, pricing.stabilization_price.unwrap_or(0.0));
-            let recorded = case["scores"][names[option.group]].as_f64();
-            assert_eq!(ours.is_some(), recorded.is_some());
-            let apart = ours.zip(recorded).map_or(0.0, |(ours, recorded)| (ours - recorded).abs());
-            assert!(apart <= 1e-13, "{ours:?} {recorded:?}");
+fn prices(facts: &Value) -> Vec<Verdict> {
+    list(facts).iter().map(price_case).collect()
+}
+
+fn price_case(case: &Value) -> Verdict {
+    let prices = &case["pod_price"];
+    let given = list(&case["options"]);
+    let names: Vec<&str> = given.iter().map(|given| text(&given["id"])).collect();
+    let one = |(group, given): (usize, &Value)| ScaleUpOption {
+        node_count: int(&given["node_count"]),
+        node_cpu_milli: int(&given["node_cpu_m"]),
+        node_price: given["node_price"].as_f64(),
+        pods_price: list(&given["pods"]).iter().map(|pod| prices[text(pod)].as_f64()).sum(),
+        exists: given["exists"].as_bool().expect("a truth value"),
+        ..option(group)
+    };
+    let options: Vec<ScaleUpOption> = given.iter().enumerate().map(one).collect();
+    let pricing = Pricing {
+        preferred_cpu_milli: int(&case["preferred_cpu_m"]),
+        stabilization_price: prices["stabilize"].as_f64(),
+    };
+    for option in &options {
+        let ours = price::score(option, &pricing, pricing.stabilization_price.unwrap_or(0.0));
+        let recorded = case["scores"][names[option.group]].as_f64();
+        if !near(ours, recorded, 1e-13) {
+            let name = names[option.group];
+            return Verdict::Different(format!("price of {name}: {ours:?}, recorded {recorded:?}"));
         }
-        let setting = Setting { pricing, has_priorities: false };
-        let best: Vec<&str> = list(&case["best"]).iter().map(text).collect();
-        assert_eq!(kept(Filter::Price, &options, &names, &setting), best);
+    }
+    let setting = Setting { pricing, has_priorities: false };
+    let best: Vec<&str> = list(&case["best"]).iter().map(text).collect();
+    compare("price", "best", &kept(Filter::Price, &options, &names, &setting), &best)
+}
+
+/// Whether both are there and no further apart than that, or both are not.
+fn near(ours: Option<f64>, recorded: Option<f64>, apart: f64) -> bool {
+    match (ours, recorded) {
+        (Some(ours), Some(recorded)) => (ours - recorded).abs() <= apart,
+        (ours, recorded) => ours.is_none() && recorded.is_none(),
     }
 }
 
@@ -234,10 +271,8 @@ fn described(pod: &str) -> UtilizationPod {
     }
 }
 
-#[test]
-fn nodes_are_as_full_as_upstream_says() {
-    let facts = facts("utilization");
-    for case in list(&facts["cases"]) {
+fn utilizations(facts: &Value) -> Vec<Verdict> {
+    let one = |case: &Value| {
         let memory = case.get("node_mem").unwrap_or(&facts["node"]["mem"]);
         let without_plugin = case.get("gpu_label_but_no_gpu_allocatable").map(|_| 0);
         let node = UtilizationNode {
@@ -253,9 +288,12 @@ fn nodes_are_as_full_as_upstream_says() {
             list(&case["pods"]).iter().map(|pod| described(text(pod))).collect();
         let ours = utilization(&node, &pods, ignored).map(|ours| ours.value);
         let recorded = case["util"].as_f64();
-        assert_eq!(ours.is_some(), recorded.is_some(), "{case}");
-        let apart = ours.zip(recorded).map_or(0.0, |(ours, recorded)| (ours - recorded).abs());
         // Upstream's table holds to one percent.
-        assert!(apart <= 0.01 * recorded.unwrap_or(0.0), "{case}: {ours:?}");
-    }
+        if near(ours, recorded, 0.01 * recorded.unwrap_or(0.0)) {
+            Verdict::Equal
+        } else {
+            Verdict::Different(format!("{case}: {ours:?}"))
+        }
+    };
+    list(&facts["cases"]).iter().map(one).collect()
 }
