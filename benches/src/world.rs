@@ -206,6 +206,7 @@ fn load(workload: &Workload, at: u32, size: WorldSize) -> Load {
     Load {
         sources: vec![Source::Series { series: at as usize % TRACES, factor: peak }],
         burstiness_milli: 1000,
+        retries: None,
         service: Service::Requests {
             cpu_micros,
             cv2_milli: 1000,

@@ -11,7 +11,7 @@ use nodeplan::model::problem::{LoadPoint, PoolKind, Problem};
 use nodeplan::model::scenario::{
     AutoProvisioning, AutoscalerProfile, Autoscaling, Balancing, Behavior, ConsolidationPolicy,
     Event, Expander, Happening, Load, MILLION, Metric, NodeTimes, Objective, PoolBounds,
-    Provisioning, RatePolicy, Rules, Scenario, Schedule, Select, Series, Service, Source,
+    Provisioning, RatePolicy, Retries, Rules, Scenario, Schedule, Select, Series, Service, Source,
 };
 use nodeplan::model::units::{Bytes, DAY_MILLIS, MIB, MilliCpu};
 use nodeplan::model::workload::Workload;
@@ -150,6 +150,12 @@ fn load(tape: &mut Tape<'_>, at: u8, workloads: u8, series: usize) -> Load {
         sources,
         burstiness_milli: tape.pick(&[1000, 1000, 4000, 0, u32::MAX]),
         service,
+        retries: tape.pick(&[
+            None,
+            None,
+            Some(Retries { attempts: 1, backoff_millis: 0 }),
+            Some(Retries { attempts: 100, backoff_millis: u64::MAX }),
+        ]),
         idle: MilliCpu(u64::from(tape.byte())),
         memory: Bytes(16 * MIB * u64::from(tape.byte())),
         memory_each: Bytes(tape.pick(&[0, MIB, 64 * MIB, u64::MAX])),

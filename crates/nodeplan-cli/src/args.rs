@@ -323,6 +323,10 @@ pub struct SimulateArgs {
     /// Factor on traffic, or peak-to-max: so much that the peak needs the most replicas
     #[arg(long, env = "NODEPLAN_SCALE", value_name = "FACTOR|peak-to-max")]
     pub scale: Option<String>,
+    /// How much later traffic of files comes, 3h, or -3h for earlier; what leaves at one end comes in at
+    /// the other. One column only: WORKLOAD=COLUMN@3h
+    #[arg(long, env = "NODEPLAN_OFFSET", value_name = "TIME", allow_hyphen_values = true)]
+    pub offset: Option<String>,
     /// What a request costs, where it comes from, objectives, YAML
     #[arg(short, long, env = "NODEPLAN_LOAD", value_name = "FILE")]
     pub load: Option<PathBuf>,

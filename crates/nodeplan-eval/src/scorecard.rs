@@ -82,11 +82,12 @@ fn service(
     let objective = scenario.loads[index].objective;
     let asked = objective.within_millis.map(|_| objective.share);
     let (mut offered, mut served, mut lost, mut good_milli) = (0_u64, 0_u64, 0_u64, 0_u128);
-    let (mut miss_millis, mut oldest) = (0_u64, 0_u64);
+    let (mut miss_millis, mut oldest, mut retried) = (0_u64, 0_u64, 0_u64);
     for row in column(timeline, index) {
         offered = offered.saturating_add(row.offered);
         served = served.saturating_add(row.served);
         lost = lost.saturating_add(row.lost);
+        retried = retried.saturating_add(row.retried);
         good_milli += u128::from(row.good_milli);
         oldest = oldest.max(row.oldest_millis);
         // Work that waits over the end of a sample counts when it is done: no sample shows more
@@ -114,6 +115,7 @@ fn service(
         offered,
         served,
         lost,
+        retried,
         good,
         objective: asked,
         miss_minutes: miss_millis.div_ceil(60_000),

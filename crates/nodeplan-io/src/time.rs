@@ -15,6 +15,21 @@ const UNITS: &[(&str, u64)] = &[
     ("d", 86_400_000_000),
 ];
 
+/// Reads an offset in milliseconds, finer ones rounded up in size: `3h`, `+90m`, `-1h30m`.
+///
+/// # Errors
+/// Where what follows the sign is no length of time, or too long.
+pub fn offset_millis(text: &str) -> Result<i64, QuantityError> {
+    let text = text.trim();
+    let (sign, length) = match text.strip_prefix('-') {
+        Some(length) => (-1, length),
+        None => (1, text.strip_prefix('+').unwrap_or(text)),
+    };
+    let millis =
+        i64::try_from(micros(length)?.div_ceil(1000)).map_err(|_| QuantityError::TooLarge)?;
+    Ok(sign * millis)
+}
+
 /// Reads a length of time in microseconds, finer ones rounded up: `40ms`, `1.5s`, `1h30m`.
 ///
 /// # Errors
@@ -189,6 +204,21 @@ fn days(year: i64, month: i64, day: i64) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn offsets_have_a_sign() {
+        for (text, want) in [
+            ("3h", Some(10_800_000)),
+            (" +90m ", Some(5_400_000)),
+            ("-1h30m", Some(-5_400_000)),
+            ("0", Some(0)),
+            ("--1h", None),
+            ("3", None),
+            ("-", None),
+        ] {
+            assert_eq!(offset_millis(text).ok(), want, "{text:?}");
+        }
+    }
 
     #[test]
     fn lengths_of_time_have_units() {

@@ -100,6 +100,16 @@ pub struct Objective {
     pub percentile: u64,
 }
 
+/// Clients that try again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Retries {
+    /// How often a lost request is tried again, ≥ 1.
+    pub attempts: u32,
+    /// Time from the loss to the next attempt, milliseconds; rounded up to whole intervals, at
+    /// least one.
+    pub backoff_millis: u64,
+}
+
 /// Load of one workload.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Load {
@@ -109,6 +119,8 @@ pub struct Load {
     pub burstiness_milli: u32,
     /// Cost of one.
     pub service: Service,
+    /// Whether lost requests are tried again; none: they are not.
+    pub retries: Option<Retries>,
     /// CPU of an idle pod.
     pub idle: MilliCpu,
     /// Memory of an idle pod.

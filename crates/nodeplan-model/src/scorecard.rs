@@ -14,6 +14,9 @@ pub struct ServiceScore {
     pub served: u64,
     /// Lost.
     pub lost: u64,
+    /// Tried again; not part of those offered.
+    #[serde(default)]
+    pub retried: u64,
     /// Share within the objective, parts per million of those offered; none without objective.
     pub good: Option<u64>,
     /// Share that the objective asks for, parts per million.

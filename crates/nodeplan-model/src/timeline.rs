@@ -11,8 +11,11 @@ pub struct WorkloadSample {
     pub offered: u64,
     /// Answered.
     pub served: u64,
-    /// Given up or dropped.
+    /// Given up or dropped, and not tried again.
     pub lost: u64,
+    /// Tried again; not part of those offered.
+    #[serde(default)]
+    pub retried: u64,
     /// Answered within the objective, thousandths of a request.
     pub good_milli: u64,
     /// Replicas the controller wants at the end of the sample.

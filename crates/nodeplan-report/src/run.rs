@@ -93,7 +93,7 @@ fn facts(answer: &RunAnswer) -> Vec<Fact> {
 }
 
 fn services(answer: &RunAnswer, detail: Detail) -> Table {
-    let mut table = Table::new(&[
+    let mut titles = vec![
         "WORKLOAD",
         ">OFFERED",
         ">GOOD",
@@ -108,7 +108,13 @@ fn services(answer: &RunAnswer, detail: Detail) -> Table {
         ">EVICTED",
         ">OOM",
         ">LOST",
-    ]);
+    ];
+    // Only where clients do that.
+    let again = answer.scorecard.services.iter().any(|service| service.retried > 0);
+    if again {
+        titles.push(">RETRIED");
+    }
+    let mut table = Table::new(&titles);
     for (at, service) in answer.scorecard.services.iter().enumerate() {
         let own = answer.system.get(at).copied().unwrap_or(false);
         if own && !detail.verbose {
@@ -138,6 +144,9 @@ fn services(answer: &RunAnswer, detail: Detail) -> Table {
         row.push(number::grouped(u128::from(service.evictions)).into());
         row.push(number::grouped(u128::from(service.oom_kills)).into());
         row.push(number::grouped(u128::from(service.lost)).into());
+        if again {
+            row.push(number::grouped(u128::from(service.retried)).into());
+        }
         table.rows.push(row);
     }
     table

@@ -8,7 +8,7 @@ use std::fmt::Write;
 const HEADER: &str = "time_ms,kind,name,offered,served,lost,good_milli,replicas_wanted,\
                       replicas_ready,pods_pending,cpu_used_m,memory_used_bytes,backlog,\
                       oldest_ms,latency_p50_us,latency_p95_us,latency_p99_us,nodes,nodes_ready,\
-                      cpu_request_m,cpu_allocatable_m\n";
+                      cpu_request_m,cpu_allocatable_m,retried\n";
 
 /// Every sample of the run.
 #[must_use]
@@ -24,7 +24,7 @@ pub fn run_csv(answer: &RunAnswer) -> String {
             // Writing to a text cannot fail.
             let _ = writeln!(
                 text,
-                "{time},workload,{name},{},{},{},{},{},{},{},{},{},{},{},{p50},{p95},{p99},,,,",
+                "{time},workload,{name},{},{},{},{},{},{},{},{},{},{},{},{p50},{p95},{p99},,,,,{}",
                 row.offered,
                 row.served,
                 row.lost,
@@ -36,12 +36,13 @@ pub fn run_csv(answer: &RunAnswer) -> String {
                 row.memory,
                 row.backlog,
                 row.oldest_millis,
+                row.retried,
             );
         }
         for (name, row) in pools.iter().zip(timeline.pools_at(sample)) {
             let _ = writeln!(
                 text,
-                "{time},pool,{name},,,,,,,,{},,,,,,,{},{},{},{}",
+                "{time},pool,{name},,,,,,,,{},,,,,,,{},{},{},{},",
                 row.used_milli, row.nodes, row.ready, row.requested_milli, row.allocatable_milli,
             );
         }

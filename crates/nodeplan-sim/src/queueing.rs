@@ -14,6 +14,7 @@ pub mod gamma;
 pub mod histogram;
 pub mod law;
 pub mod response;
+pub mod retries;
 pub mod shape;
 pub mod table;
 pub mod waits;

@@ -157,6 +157,10 @@ const TRAFFIC: &[Row] = &[
     ("peak-to-max", 56_250.0, 1_190.0, |run| run.offered(WEB, 0)),
     // Half of it, three times as much: 67,500 × 1.5.
     ("growth-and-map", 101_250.0, 1_600.0, |run| run.offered(WEB, 0)),
+    // A minute later the trace is 3,000, 1,000, 2,000: 30 × 3,000 + 30 × 2,500. Two minutes later it
+    // is 2,000, 3,000, 1,000: 30 × 2,000 + 30 × 2,250.
+    ("offset", 165_000.0, 2_031.0, |run| run.offered(WEB, 0)),
+    ("offset", 127_500.0, 1_785.0, |run| run.offered(API, 0)),
     // 9 of 10 requests go to the old version, 1 of 10 to the new one.
     ("canary", 60_750.0, 1_240.0, |run| run.offered(WEB, 0)),
     ("canary", 6_750.0, 411.0, |run| run.offered(API, 0)),
@@ -202,6 +206,12 @@ const PODS: &[Row] = &[
         run.samples(WEB).map(|sample| sample.lost as f64).sum()
     }),
     ("lost-requests", 4_000.0, 0.0, |run| run.at(WEB, 9).backlog as f64),
+    // The same, but who gives up tries once more in the next interval, of 15 s. Of n = 60,000 that come
+    // and r that come again, and 4,000 that wait, all but 30,000 and 4,000 are lost; first tries
+    // among those present are n (64,000 + r)/(60,000 + r), so r = n (30,000 + r)/(60,000 + r): r² = 30,000
+    // n, 42,426. Four intervals; lost for good are the same 120,000 a minute as without retries.
+    ("retry-storm", 169_706.0, 2_600.0, |run| run.at(WEB, 9).retried as f64),
+    ("retry-storm", 120_000.0, 2_450.0, |run| run.at(WEB, 9).lost as f64),
     // Four pods that would use 1,000m and one that would use 500m on 3,860m. They share as 500 to
     // 250 requested: 3,860 × 500 / 2,250 = 857.8 each, 428.9 for the other. Whole milli-cores.
     ("contention", 3_431.0, 4.0, |run| run.at(WEB, 5).cpu_milli as f64),

@@ -6,8 +6,9 @@ use crate::{Done, output};
 use nodeplan::io::csv::{Gaps, TrafficOptions, Unit, traffic_csv};
 use nodeplan::io::diagnostic::{ImportError, Place};
 use nodeplan::io::document::{CatalogStamp, PlanDocument, Tool, input};
+use nodeplan::io::quantity::{self, QuantityError};
 use nodeplan::io::yaml::{self, Arrivals, Named};
-use nodeplan::io::{quantity, run as run_document, time};
+use nodeplan::io::{run as run_document, time};
 use nodeplan::model::answer::InputFile;
 use nodeplan::model::run::RunAnswer;
 use nodeplan::report;
@@ -137,6 +138,11 @@ fn inputs(args: &SimulateArgs, files: &mut Vec<InputFile>) -> Result<Inputs, Fai
         text.map(|text| millis(name, text)).transpose()
     };
     let scenario = &mut inputs.scenario;
+    if let Some(text) = &args.offset {
+        let offset =
+            time::offset_millis(text).map_err(|fault| no_length("--offset", text, fault))?;
+        scenario.offset_millis = Some(offset);
+    }
     scenario.seed = args.seed.or(scenario.seed);
     scenario.horizon_millis =
         length("--horizon", args.horizon.as_deref())?.or(scenario.horizon_millis);
@@ -167,11 +173,13 @@ fn scale(text: Option<&str>) -> Result<Scale, Failure> {
 }
 
 fn millis(name: &str, text: &str) -> Result<u64, Failure> {
-    let micros = time::micros(text).map_err(|fault| {
-        let help = fault.help().unwrap_or_else(|| "write 24h, 90m or 60s".to_owned());
-        Failure::usage(format!("{name} `{text}` is no length of time: {fault}")).help(help)
-    })?;
+    let micros = time::micros(text).map_err(|fault| no_length(name, text, fault))?;
     Ok(micros.div_ceil(1000))
+}
+
+fn no_length(name: &str, text: &str, fault: QuantityError) -> Failure {
+    let help = fault.help().unwrap_or_else(|| "write 24h, 90m or 60s".to_owned());
+    Failure::usage(format!("{name} `{text}` is no length of time: {fault}")).help(help)
 }
 
 /// `WORKLOAD@TIME`: a time of day or a length of time since the start.

@@ -6,8 +6,9 @@ use super::fields::{Fields, Reader};
 use super::tree::{Node, Value};
 use crate::diagnostic::{ImportError, Place};
 use crate::quantity;
-use nodeplan_model::scenario::{Balancing, MILLION, Objective, Service};
-use nodeplan_model::units::{Bytes, MilliCpu};
+use crate::time;
+use nodeplan_model::scenario::{Balancing, MILLION, Objective, Retries, Service};
+use nodeplan_model::units::{Bytes, DAY_MILLIS, MilliCpu};
 
 /// A load file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -25,6 +26,8 @@ pub struct LoadEntry {
     pub arrivals: Vec<Arrivals>,
     /// What one unit of it costs.
     pub service: Service,
+    /// Whether lost requests are tried again.
+    pub retries: Option<Retries>,
     /// Index of dispersion of arrivals, thousandths.
     pub burstiness_milli: u32,
     /// CPU of an idle pod.
@@ -52,6 +55,8 @@ pub enum Arrivals {
     Trace {
         /// Factor.
         factor: u64,
+        /// How much later it comes, milliseconds; earlier where negative.
+        offset_millis: i64,
         /// Where that is written.
         place: Place,
     },
@@ -61,6 +66,8 @@ pub enum Arrivals {
         series: Named,
         /// Factor.
         factor: u64,
+        /// How much later it comes, milliseconds; earlier where negative.
+        offset_millis: i64,
     },
     /// Another workload's requests.
     Calls {
@@ -76,14 +83,16 @@ const MOST_FACTOR: u64 = MILLION * MILLION;
 /// A client gives up after this where no objective says how patient it is.
 const TIMEOUT_MILLIS: u64 = 30_000;
 
-/// Reads arrivals: `trace`, `requests`, `requests * 2`, or `0.6 per web-app`.
+/// Reads arrivals: `trace`, `requests`, `requests * 2`, `requests @ 3h` (three hours later), or `0.6
+/// per web-app`.
 ///
 /// # Errors
 /// A factor that is no number, an empty name.
 pub fn arrivals(text: &str, place: &Place) -> Result<Arrivals, Box<ImportError>> {
     let fault = |message: String| {
         let fault = ImportError::new("NP1412", place.clone(), message);
-        let expected = "trace, a column such as requests, requests * 2, or 0.6 per web-app";
+        let expected =
+            "trace, a column such as requests, requests * 2, requests @ 3h, or 0.6 per web-app";
         Box::new(fault.expected(expected))
     };
     let factor = |number: &str| {
@@ -102,14 +111,19 @@ pub fn arrivals(text: &str, place: &Place) -> Result<Arrivals, Box<ImportError>>
     if let Some((number, caller)) = text.split_once(" per ") {
         return Ok(Arrivals::Calls { caller: named(caller)?, factor: factor(number)? });
     }
+    // A name may hold an `@`, so only what reads as a time is one.
+    let shifted = text.rsplit_once('@').and_then(|(before, offset)| {
+        time::offset_millis(offset).ok().map(|millis| (before, millis))
+    });
+    let (text, offset_millis) = shifted.unwrap_or((text, 0));
     let (name, factor) = match text.rsplit_once('*') {
         Some((name, number)) => (name, factor(number)?),
         None => (text, MILLION),
     };
     if name.trim() == "trace" {
-        return Ok(Arrivals::Trace { factor, place: place.clone() });
+        return Ok(Arrivals::Trace { factor, offset_millis, place: place.clone() });
     }
-    Ok(Arrivals::Column { series: named(name)?, factor })
+    Ok(Arrivals::Column { series: named(name)?, factor, offset_millis })
 }
 
 /// Reads the loads of a document.
@@ -133,6 +147,7 @@ const FIELDS: &[&str] = &[
     "workers",
     "timeout",
     "balancing",
+    "retries",
     "batch",
     "messages_per_job",
     "burstiness",
@@ -160,11 +175,13 @@ fn entry(reader: &mut Reader, workload: Named, node: &Node) -> Option<LoadEntry>
     let burst =
         fields.get("burstiness").and_then(|at| reader.scaled(at, "burstiness", 3, 1_000_000));
     let service = service(reader, &fields, &objective);
+    let retries = fields.get("retries").and_then(|node| retries(reader, node));
     let activation = fields.get("activation");
     Some(LoadEntry {
         workload,
         arrivals: fields.get("arrivals").map_or_else(Vec::new, |node| sources(reader, node)),
         service,
+        retries,
         burstiness_milli: u32::try_from(burst.unwrap_or(1000)).unwrap_or(u32::MAX),
         idle,
         memory,
@@ -193,7 +210,7 @@ fn sources(reader: &mut Reader, node: &Node) -> Vec<Arrivals> {
 const KINDS: [(&str, &[&str]); 3] = [
     (
         "cpu_per_request",
-        &["cv", "latency", "workers", "timeout", "balancing", "memory_per_request"],
+        &["cv", "latency", "workers", "timeout", "balancing", "retries", "memory_per_request"],
     ),
     ("cpu_per_message", &["batch"]),
     ("cpu_per_job", &["messages_per_job"]),
@@ -254,6 +271,23 @@ fn requests(
         timeout_millis: reader.millis_of(fields, "timeout").unwrap_or(patience),
         balancing: balancing.unwrap_or_default(),
     }
+}
+
+/// Most attempts after the first.
+const MOST_ATTEMPTS: u32 = 100;
+
+fn retries(reader: &mut Reader, node: &Node) -> Option<Retries> {
+    let fields = reader.fields(node, "retries", &["attempts", "backoff"])?;
+    let attempts = reader.required(&fields, "attempts", "retries");
+    let attempts = attempts.and_then(|at| reader.small(at, "attempts", 1, MOST_ATTEMPTS));
+    let backoff = fields.get("backoff");
+    let backoff_millis = backoff.and_then(|node| reader.millis(node, "backoff")).unwrap_or(0);
+    if let Some(node) = backoff
+        && backoff_millis > DAY_MILLIS
+    {
+        reader.wrong_value(node, "backoff is longer than a day".to_owned(), "at most 24h", None);
+    }
+    Some(Retries { attempts: attempts?, backoff_millis })
 }
 
 /// The percentiles an objective may name.

@@ -6,7 +6,7 @@ use super::fields::{Fields, Reader};
 use super::scaling::{self, PoolEntry, ScalingEntry};
 use super::synthetic::{self, Gateway, Synthetic};
 use super::tree::{Node, Value};
-use crate::time::{moment, second_of_day};
+use crate::time::{moment, offset_millis, second_of_day};
 use nodeplan_model::scenario::{AutoscalerProfile, Expander, MILLION, NodeTimes};
 
 /// A scenario file; `None` is left to a default.
@@ -22,6 +22,8 @@ pub struct ScenarioFile {
     pub sample_millis: Option<u64>,
     /// Factor on all traffic, parts per million.
     pub growth: Option<u64>,
+    /// How much later the traffic of files comes, milliseconds; earlier where negative.
+    pub offset_millis: Option<i64>,
     /// The cluster autoscaler.
     pub autoscaler: AutoscalerProfile,
     /// How long nodes take.
@@ -46,6 +48,7 @@ const FIELDS: &[&str] = &[
     "horizon",
     "sample",
     "growth",
+    "offset",
     "autoscaler",
     "node_boot",
     "node_delete",
@@ -70,6 +73,7 @@ pub(super) fn read(reader: &mut Reader, root: &Node) -> ScenarioFile {
     file.horizon_millis = reader.millis_of(&fields, "horizon");
     file.sample_millis = reader.millis_of(&fields, "sample");
     file.growth = reader.ppm_of(&fields, "growth", MILLION * MILLION);
+    file.offset_millis = fields.get("offset").and_then(|node| offset(reader, node));
     if let Some(node) = fields.get("autoscaler") {
         autoscaler(reader, node, &mut file.autoscaler);
     }
@@ -100,6 +104,17 @@ fn named<'n>(
     name: &str,
 ) -> Vec<(super::Named, &'n Node)> {
     fields.get(name).map_or_else(Vec::new, |node| reader.by_name(node, name))
+}
+
+/// `3h` later, `-90m` earlier.
+fn offset(reader: &mut Reader, node: &Node) -> Option<i64> {
+    let text = reader.text(node, "offset")?;
+    let found = offset_millis(text);
+    if let Err(fault) = &found {
+        let message = format!("offset {} is no length of time: {fault}", quoted(text));
+        reader.wrong_value(node, message, "a time such as 3h or -90m", fault.help());
+    }
+    found.ok()
 }
 
 /// RFC 3339, `08:00` (of a Monday), or `Tue 08:00`.

@@ -1,7 +1,9 @@
 //! Loads and scenarios read whole, and every fault at its place.
 
 use super::{Arrivals, Shape, What, load, scenario};
-use nodeplan_model::scenario::{Balancing, Expander, Metric, RatePolicy, Schedule, Service};
+use nodeplan_model::scenario::{
+    Balancing, Expander, Metric, RatePolicy, Retries, Schedule, Service,
+};
 use nodeplan_model::units::{Bytes, MilliCpu};
 use proptest::prelude::*;
 
@@ -138,6 +140,45 @@ fn a_scenario_reads_whole() {
     else {
         panic!("{:?}", file.events[2])
     };
+}
+
+#[test]
+fn arrivals_may_come_later_and_again() {
+    let text = "\
+workloads:
+  a: {arrivals: [trace * 2 @ 3h, x@-90m, mail@home], cpu_per_request: 1ms, retries: {attempts: 2}}
+  b: {cpu_per_request: 1ms, retries: {attempts: 100, backoff: 30s}}
+";
+    let file = load("f", text.as_bytes()).expect("reads");
+    let [trace, x, mail] = &file.workloads[0].arrivals[..] else { panic!("three") };
+    assert!(matches!(trace, Arrivals::Trace { factor: 2_000_000, offset_millis: 10_800_000, .. }));
+    let named = |one: &Arrivals| match one {
+        Arrivals::Column { series, offset_millis, .. } => (series.name.clone(), *offset_millis),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(named(x), ("x".to_owned(), -5_400_000));
+    assert_eq!(named(mail), ("mail@home".to_owned(), 0));
+    let retries: Vec<_> = file.workloads.iter().map(|one| one.retries).collect();
+    let [a, b] = [(2, 0), (100, 30_000)]
+        .map(|(attempts, backoff_millis)| Some(Retries { attempts, backoff_millis }));
+    assert_eq!(retries, [a, b]);
+    let text = "\
+workloads:
+  a: {cpu_per_message: 1ms, retries: {attempts: 2}}
+  b: {cpu_per_request: 1ms, retries: {backoff: 2d, attempts: 0}}
+  c: {cpu_per_request: 1ms, retries: 3}
+";
+    let want = [
+        "NP1413: f:2:38: retries has no meaning without cpu_per_request",
+        "NP1055: f:3:48: backoff is longer than a day",
+        "NP1055: f:3:62: attempts is 0",
+        "NP1052: f:4:38: retries is a single value",
+    ];
+    assert_eq!(faults(true, text).join("\n"), want.join("\n"));
+    assert_eq!(
+        faults(false, "offset: 3\n"),
+        ["NP1055: f:1:9: offset `3` is no length of time: it has no unit"]
+    );
 }
 
 /// Every fault of a text, one line each.

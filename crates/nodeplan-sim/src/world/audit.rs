@@ -2,6 +2,8 @@
 
 #![cfg(test)]
 
+use nodeplan_model::scenario::Service;
+
 use super::World;
 use super::nodes::NodePhase;
 use super::pods::{NOWHERE, Phase};
@@ -11,6 +13,17 @@ impl World<'_> {
     pub(super) fn audit(&self) {
         self.audit_nodes();
         self.audit_apps();
+        self.audit_load();
+    }
+
+    /// Offered = served + lost + waiting + to be tried again.
+    fn audit_load(&self) {
+        for (index, load) in self.scenario.loads.iter().enumerate() {
+            if load.service != Service::None {
+                let (offered, became) = self.load.ledger(index);
+                assert_eq!(offered, became, "requests of workload {index}");
+            }
+        }
     }
 
     /// What is free on a node is what its pods leave.

@@ -13,6 +13,7 @@ use crate::kubelet::eviction::{EvictionClaim, evict};
 use crate::kubelet::{CpuClaim, share_cpu};
 use crate::queueing::backlog::{self, Backlog, GivingUp};
 use crate::queueing::law::Law;
+use crate::queueing::retries::Again;
 use crate::queueing::shape::{Arrivals, Shape, dispersion_at_pod, rounded_pods};
 use crate::queueing::table::{Place, ShapeId, Tables};
 use crate::queueing::workers::Line;
@@ -30,6 +31,10 @@ const SECONDS: f64 = INTERVAL_MILLIS as f64 / 1000.0;
 pub struct Flow {
     /// Arrived in this interval.
     offered: u64,
+    /// Tried again in this interval, millionths.
+    again: u64,
+    /// What lost requests leave to be tried again.
+    retries: Option<Box<Again>>,
     /// Requests beyond what pods served so far.
     backlog: Backlog,
     /// Messages or jobs that wait.
@@ -50,8 +55,32 @@ pub struct Flow {
     shown_offered: u64,
     /// Pods it had, looked up.
     known: Vec<Known>,
+    /// All that was offered, served and lost since the start, millionths.
+    #[cfg(test)]
+    ledger: [u64; 3],
     /// Intervals alike whose response times are still to be told.
     stretch: Stretch,
+}
+
+impl Flow {
+    /// So many millionths of requests are lost, and so many still wait.
+    fn lose(&mut self, lost: u64, backlog: u64, tally: &mut Tally) {
+        let lost = match &mut self.retries {
+            Some(retries) => retries.settle(lost, backlog),
+            None => lost,
+        };
+        tally.lost_micro = tally.lost_micro.saturating_add(lost);
+        #[cfg(test)]
+        {
+            self.ledger[2] += lost;
+        }
+    }
+}
+
+/// How many of the requests that came in an interval were tried first how long ago, seconds.
+fn tries(retries: Option<&Again>, micro_requests: u64) -> Vec<(u64, f64)> {
+    retries
+        .map_or_else(|| vec![(micro_requests, 0.0)], |again| again.parts(micro_requests).collect())
 }
 
 /// Intervals in a row in which the same pods with the same cores served what arrived and nothing
@@ -118,6 +147,11 @@ impl Settling {
         for (flow, load) in flows.iter_mut().zip(&scenario.loads) {
             flow.memory = load.memory.0;
             flow.used = load.idle.0;
+            if let (Some(retries), Service::Requests { timeout_millis, .. }) =
+                (load.retries, load.service)
+            {
+                flow.retries = Some(Box::new(Again::new(retries, timeout_millis, INTERVAL_MILLIS)));
+            }
         }
         Self {
             flows,
@@ -136,6 +170,16 @@ impl Settling {
         let flow = &self.flows[app];
         let micro = flow.backlog.micro_requests.saturating_add(flow.line.micro_messages());
         (micro.div_ceil(MILLION), flow.oldest)
+    }
+
+    /// Of a workload, in millionths: what was offered so far, and what became of it.
+    #[cfg(test)]
+    pub fn ledger(&self, app: usize) -> (u64, u64) {
+        let flow = &self.flows[app];
+        let [offered, served, lost] = flow.ledger;
+        let waiting = flow.backlog.micro_requests + flow.line.micro_messages();
+        let later = flow.retries.as_ref().map_or(0, |again| again.pending());
+        (offered, served + lost + waiting + later)
     }
 
     /// CPU and memory that metrics show of a Ready pod, milli-cores and bytes.
@@ -387,11 +431,19 @@ impl World<'_> {
         let limit = self.apps[app].cpu_limit.unwrap_or(u64::MAX);
         let flow = &mut self.load.flows[app];
         flow.shown = (flow.used, flow.memory);
-        flow.shown_offered = flow.offered;
+        flow.shown_offered = flow.offered.saturating_add(flow.again / MILLION);
         flow.offered = offered;
+        #[cfg(test)]
+        {
+            flow.ledger[0] += offered * MILLION;
+        }
+        if let Some(retries) = &mut flow.retries {
+            flow.again = retries.come(offered.saturating_mul(MILLION));
+        }
         flow.cores.clear();
         flow.wants = load.idle.0;
         let waiting = flow.backlog.micro_requests.saturating_add(flow.line.micro_messages());
+        let waiting = waiting.saturating_add(flow.again);
         let present = offered as f64 + waiting as f64 / MILLION as f64;
         if let (Some(cost), true) = (cost(load.service), ready > 0) {
             let busy = present * cost / SECONDS / f64::from(ready);
@@ -405,7 +457,7 @@ impl World<'_> {
     fn reached(&self, caller: usize) -> f64 {
         let flow = &self.load.flows[caller];
         let load = &self.scenario.loads[caller];
-        let offered = flow.offered as f64;
+        let offered = flow.offered as f64 + flow.again as f64 / MILLION as f64;
         let Some(cost) = cost(load.service) else { return offered };
         let limit = self.apps[caller].cpu_limit.unwrap_or(u64::MAX / 4096);
         let cores = limit.saturating_sub(load.idle.0) as f64 / 1000.0;
@@ -539,17 +591,22 @@ impl World<'_> {
             None => GivingUp::Sharing(Law::of_spread(f64::from(cv2_milli) / 1000.0)),
         };
         let brought = backlog::Flow {
-            arrivals_micro: flow.offered.saturating_mul(MILLION),
+            arrivals_micro: flow.offered.saturating_mul(MILLION).saturating_add(flow.again),
             capacity_micro: capacity as u64,
             interval_millis: INTERVAL_MILLIS,
             timeout_millis,
         };
-        let calm =
-            flow.backlog.micro_requests == 0 && brought.arrivals_micro <= brought.capacity_micro;
+        let calm = flow.backlog.micro_requests == 0
+            && flow.again == 0
+            && brought.arrivals_micro <= brought.capacity_micro;
         let out = backlog::step(flow.backlog, &brought, giving_up);
         flow.backlog = out.backlog;
         tally.served_micro = tally.served_micro.saturating_add(out.served_micro);
-        tally.lost_micro = tally.lost_micro.saturating_add(out.lost_micro);
+        #[cfg(test)]
+        {
+            flow.ledger[1] += out.served_micro;
+        }
+        tally.retried_micro = tally.retried_micro.saturating_add(flow.again);
         if !(calm && flow.stretch.intervals > 0 && flow.stretch.cores == flow.cores) {
             end_stretch(load, flow, tables, tally);
         }
@@ -564,10 +621,14 @@ impl World<'_> {
                 // Those who wait before a pod are not in it: inside it is as full as at the edge.
                 let most = (capacity * BEHIND_BACKLOG) as u64;
                 let busy = out.served_micro.min(most);
-                let told = (wait.micro_requests, busy, 1);
-                respond(load, &flow.cores, told, delay, (tables, &mut flow.known), tally);
+                for (count, before) in tries(flow.retries.as_deref(), wait.micro_requests) {
+                    let told = (count, busy, 1);
+                    let delay = before + delay;
+                    respond(load, &flow.cores, told, delay, (tables, &mut flow.known), tally);
+                }
             }
         }
+        flow.lose(out.lost_micro, out.backlog.micro_requests, tally);
         flow.used = 0;
         if ready > 0 {
             flow.used =
@@ -593,6 +654,10 @@ impl World<'_> {
         let before = flow.oldest + if flow.line.micro_messages() > 0 { INTERVAL_MILLIS } else { 0 };
         let done = flow.line.step(arrivals, capacity as u64, INTERVAL_MILLIS, self.clock.now());
         flow.oldest = done.oldest_millis;
+        #[cfg(test)]
+        {
+            flow.ledger[1] += done.served_micro;
+        }
         tally.served_micro = tally.served_micro.saturating_add(done.served_micro);
         if done.served_micro > 0 {
             // Those served waited from the age of the oldest before to that of the oldest now.
@@ -641,9 +706,8 @@ impl World<'_> {
         }
         // What they held is lost with them.
         let flow = &mut self.load.flows[app];
-        let lost = &mut self.record.tallies[app].lost_micro;
-        *lost = lost.saturating_add(flow.backlog.micro_requests);
-        flow.backlog = Backlog::default();
+        let held = std::mem::take(&mut flow.backlog).micro_requests;
+        flow.lose(held, 0, &mut self.record.tallies[app]);
         flow.memory = self.scenario.loads[app].memory.0;
     }
 }

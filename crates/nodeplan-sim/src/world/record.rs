@@ -22,6 +22,8 @@ pub struct Tally {
     pub served_micro: u64,
     /// Given up, millionths.
     pub lost_micro: u64,
+    /// Tried again, millionths.
+    pub retried_micro: u64,
     /// Within the objective, millionths.
     pub good_micro: u64,
     /// CPU use × time, milli-core-milliseconds.
@@ -265,6 +267,7 @@ impl World<'_> {
             offered: tally.offered,
             served: tally.served_micro.saturating_add(MILLION / 2) / MILLION,
             lost: tally.lost_micro.saturating_add(MILLION / 2) / MILLION,
+            retried: tally.retried_micro.saturating_add(MILLION / 2) / MILLION,
             good_milli: tally.good_micro.saturating_add(500) / 1000,
             wanted: row.wanted,
             ready: row.ready,

@@ -425,6 +425,10 @@ fn random_load(scenario: &mut Scenario, app: usize, replicas: u32, draw: &mut St
         2 => Service::None,
         _ => requests(u64::from(1 + draw.below(100))),
     };
+    load.retries = (draw.below(3) == 0).then(|| Retries {
+        attempts: 1 + draw.below(3),
+        backoff_millis: u64::from(draw.below(60_000)),
+    });
     load.idle = MilliCpu(u64::from(draw.below(50)));
     load.memory = Bytes(u64::from(draw.below(600)) * MIB);
     load.memory_each = Bytes(u64::from(draw.below(10)) * MIB);
@@ -495,8 +499,12 @@ fn random_worlds_keep_every_law() {
         let timeline = simulate(&problem, &plan, &scenario).unwrap();
         let offered: u64 = timeline.workloads.iter().map(|row| row.offered).sum();
         let done: u64 = timeline.workloads.iter().map(|row| row.served + row.lost).sum();
-        let idle = scenario.loads.iter().any(|load| load.service == Service::None);
-        // What waits at the end was offered too; samples round to whole requests.
+        let idle = scenario
+            .loads
+            .iter()
+            .any(|load| load.service == Service::None || load.retries.is_some());
+        // What waits at the end was offered too, or to be tried again (the audit counts that);
+        // samples round to whole requests.
         let waiting: u64 =
             timeline.workloads_at(timeline.samples - 1).iter().map(|row| row.backlog).sum();
         let rounding = timeline.workloads.len() as u64;

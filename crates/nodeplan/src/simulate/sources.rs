@@ -12,6 +12,7 @@ use nodeplan_model::units::{Bytes, MilliCpu};
 use nodeplan_model::workload::Workload;
 use nodeplan_sim::demand::synthetic::{self, Shape as Form};
 use nodeplan_sim::demand::{peak, peak_to_max};
+use std::collections::BTreeMap;
 
 /// From scheduled to Ready where nothing is said.
 const STARTUP_MILLIS: u64 = 10_000;
@@ -54,9 +55,15 @@ pub(super) fn all(
             entries[at] = Some(entry);
         }
     }
-    let mut sources = arrivals(inputs, &entries, &series, names);
+    let (mut sources, mut offsets): (Vec<Vec<Source>>, Vec<Vec<i64>>) =
+        arrivals(inputs, &entries, &series, names)
+            .into_iter()
+            .map(|taken| taken.into_iter().unzip())
+            .unzip();
     unclaimed(problem, &entries, &series, &mut sources, names, assumptions);
     unused(&series, &sources, assumptions);
+    let files = inputs.traffic.iter().map(|traffic| traffic.series.len()).sum();
+    all_later(&sources, &mut offsets, file.offset_millis.unwrap_or(0), files);
     let startup = file.startup_millis.unwrap_or(STARTUP_MILLIS);
     let mut loads: Vec<Load> = problem
         .workloads()
@@ -70,6 +77,7 @@ pub(super) fn all(
     guess(problem, &entries, &series, scaling, &mut loads, assumptions);
     scale(problem, inputs, scaling, &series, &mut loads, assumptions);
     gateways(&file.gateways, &mut series, &mut loads, names);
+    shift(&offsets, &mut series, &mut loads);
     silent(problem, &entries, &loads, startup, assumptions);
     Traffic { series, loads }
 }
@@ -109,15 +117,65 @@ fn made_up(one: &Synthetic, horizon_millis: u64, seed: u64) -> Series {
     synthetic::series(&one.name.name, &form, one.step_seconds, steps, seed)
 }
 
+/// A source, and how much later it comes, milliseconds.
+type Taken = (Source, i64);
+
+/// Adds an offset to those of all traffic of files, which are so many series.
+fn all_later(sources: &[Vec<Source>], offsets: &mut [Vec<i64>], later: i64, files: usize) {
+    for (sources, offsets) in sources.iter().zip(offsets) {
+        offsets.resize(sources.len(), 0);
+        for (source, offset) in sources.iter().zip(offsets) {
+            if matches!(source, Source::Series { series, .. } if *series < files) {
+                *offset = offset.saturating_add(later);
+            }
+        }
+    }
+}
+
+/// Gives every source with an offset a series of its own that comes so much later. A series is
+/// repeated after its end, so what leaves at one end comes in at the other. An offset that is no
+/// whole number of steps divides each rate between two of them.
+fn shift(offsets: &[Vec<i64>], series: &mut Vec<Series>, loads: &mut [Load]) {
+    let mut made: BTreeMap<(usize, i64), usize> = BTreeMap::new();
+    for (load, offsets) in loads.iter_mut().zip(offsets) {
+        for (source, &offset) in load.sources.iter_mut().zip(offsets) {
+            let Source::Series { series: one, .. } = source else { continue };
+            if offset != 0 {
+                let at = *made.entry((*one, offset)).or_insert_with(|| {
+                    series.push(later(&series[*one], offset));
+                    series.len() - 1
+                });
+                *one = at;
+            }
+        }
+    }
+}
+
+/// A series that comes later.
+fn later(series: &Series, offset_millis: i64) -> Series {
+    let rates = &series.micro_per_second;
+    let step = i128::from(series.step_millis.max(1));
+    let span = step * rates.len().max(1) as i128;
+    let offset = i128::from(offset_millis).rem_euclid(span);
+    let (whole, part) = ((offset / step) as usize, offset % step);
+    let rate = |at: usize| i128::from(rates[at % rates.len()]);
+    let shifted = (0..rates.len()).map(|at| {
+        let at = at + rates.len() - whole;
+        let mixed = (rate(at) * (step - part) + rate(at + rates.len() - 1) * part) / step;
+        u64::try_from(mixed).unwrap_or(u64::MAX)
+    });
+    Series { micro_per_second: shifted.collect(), ..series.clone() }
+}
+
 /// Sources of each workload by load file and map.
 fn arrivals(
     inputs: &Inputs,
     entries: &[Option<&LoadEntry>],
     series: &[Series],
     names: &mut Names<'_>,
-) -> Vec<Vec<Source>> {
+) -> Vec<Vec<Taken>> {
     let files = inputs.traffic.iter().map(|traffic| traffic.series.len()).sum();
-    let mut mapped: Vec<Vec<Source>> = vec![Vec::new(); entries.len()];
+    let mut mapped: Vec<Vec<Taken>> = vec![Vec::new(); entries.len()];
     for (workload, arrivals) in &inputs.maps {
         let to = names.workload(workload);
         let source = source(arrivals, &[], (series, files), names);
@@ -128,7 +186,7 @@ fn arrivals(
     let mut all = Vec::with_capacity(entries.len());
     for (at, entry) in entries.iter().enumerate() {
         let own = entry.map_or(&[][..], |entry| &entry.arrivals[..]);
-        let mut sources: Vec<Source> = Vec::new();
+        let mut sources: Vec<Taken> = Vec::new();
         for one in own {
             sources.extend(source(one, &mapped[at], (series, files), names));
         }
@@ -143,39 +201,40 @@ fn arrivals(
 /// One kind of arrivals; `trace` stands for what is mapped, else for the only traffic.
 fn source(
     arrivals: &Arrivals,
-    mapped: &[Source],
+    mapped: &[Taken],
     (series, files): (&[Series], usize),
     names: &mut Names<'_>,
-) -> Vec<Source> {
+) -> Vec<Taken> {
     let times = |a: u64, b: u64| {
         u64::try_from(u128::from(a) * u128::from(b) / u128::from(MILLION)).unwrap_or(u64::MAX)
     };
     match arrivals {
-        Arrivals::Column { series: named, factor } => names
+        Arrivals::Column { series: named, factor, offset_millis } => names
             .series(named, series)
-            .map(|series| Source::Series { series, factor: *factor })
+            .map(|series| (Source::Series { series, factor: *factor }, *offset_millis))
             .into_iter()
             .collect(),
         Arrivals::Calls { caller, factor } => names
             .workload(caller)
-            .map(|caller| Source::Calls { caller, factor: *factor })
+            .map(|caller| (Source::Calls { caller, factor: *factor }, 0))
             .into_iter()
             .collect(),
-        Arrivals::Trace { factor, .. } if !mapped.is_empty() => mapped
+        Arrivals::Trace { factor, offset_millis, .. } if !mapped.is_empty() => mapped
             .iter()
-            .map(|one| match *one {
+            .map(|&(one, later)| match one {
                 Source::Series { series, factor: own } => {
-                    Source::Series { series, factor: times(own, *factor) }
+                    let source = Source::Series { series, factor: times(own, *factor) };
+                    (source, later.saturating_add(*offset_millis))
                 }
                 Source::Calls { caller, factor: own } => {
-                    Source::Calls { caller, factor: times(own, *factor) }
+                    (Source::Calls { caller, factor: times(own, *factor) }, 0)
                 }
             })
             .collect(),
-        Arrivals::Trace { factor, place } => {
+        Arrivals::Trace { factor, offset_millis, place } => {
             // What is made up is taken by name, where there are files.
             if files == 1 || series.len() == 1 {
-                return vec![Source::Series { series: 0, factor: *factor }];
+                return vec![(Source::Series { series: 0, factor: *factor }, *offset_millis)];
             }
             let message = format!("`trace` could be any of {} columns of traffic", series.len());
             let fault = ImportError::new("NP1423", place.clone(), message);
@@ -249,6 +308,7 @@ fn load(workload: &Workload, entry: Option<&LoadEntry>, startup: u64) -> Load {
         sources: Vec::new(),
         burstiness_milli: entry.map_or(1000, |entry| entry.burstiness_milli),
         service: entry.map_or(Service::None, |entry| entry.service),
+        retries: entry.and_then(|entry| entry.retries),
         idle,
         memory: entry.and_then(|entry| entry.memory).unwrap_or_else(|| usual_memory(workload)),
         memory_each: entry.map_or(Bytes(0), |entry| entry.memory_each),
@@ -418,5 +478,33 @@ fn silent(
         assumptions.push(format!(
             "pods whose load does not say are Ready {seconds} s after their image is there (`startup`)"
         ));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_comes_later_comes_round() {
+        let series = Series {
+            name: "x".to_owned(),
+            step_millis: 60_000,
+            micro_per_second: vec![10, 20, 40, 80],
+        };
+        for (offset, want) in [
+            (0, [10, 20, 40, 80]),
+            (60_000, [80, 10, 20, 40]),
+            (-60_000, [20, 40, 80, 10]),
+            (60_000 * 9, [80, 10, 20, 40]),
+            // Half a step: half of each neighbour.
+            (30_000, [45, 15, 30, 60]),
+            // A quarter earlier.
+            (-15_000, [12, 25, 50, 62]),
+        ] {
+            assert_eq!(later(&series, offset).micro_per_second, want, "{offset}");
+        }
+        let none = Series { micro_per_second: Vec::new(), ..series };
+        assert_eq!(later(&none, i64::MIN), none);
     }
 }
