@@ -44,7 +44,7 @@ fn independent(cell: &Cell) -> bool {
 
 /// Least relative noise of a run, whose requests depend on each other over about
 /// 4 (1 + c²) I / (1 − load)² of them; parts of a run that are shorter than that hide it.
-fn least_noise(cell: &Cell, requests: u64) -> f64 {
+pub fn least_noise(cell: &Cell, requests: u64) -> f64 {
     if independent(cell) {
         return 0.0;
     }

@@ -9,9 +9,9 @@ mod law;
 mod pods;
 mod sample;
 
-use compare::{Bounds, Row, judge, limits_text, measure, print_table, requests};
+use compare::{Bounds, Row, judge, least_noise, limits_text, measure, print_table, requests};
 use law::Law;
-use pods::Cell;
+use pods::{Cell, in_line, run, tagged};
 
 /// Loads of the grid.
 const LOADS: [f64; 8] = [0.1, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 0.99];
@@ -39,6 +39,32 @@ fn cell(load: f64, cores: f64, law: Law) -> Cell {
         law,
         dispersion: 1.0,
         least_request: false,
+    }
+}
+
+/// Every way to the truth against means that are known in closed form.
+#[test]
+fn the_truth_is_true() {
+    let requests = requests(100_000);
+    let spread = Law::LogNormal(4.0);
+    // Pollaczek and Khinchine: 1 + ρ (1 + c²)/2/(1 − ρ). Erlang: C = 2 · 0.64/1.8 wait 2.5.
+    let one = Cell { workers: Some(1), ..cell(0.5, 1.0, spread) };
+    let two = Cell { workers: Some(2), ..cell(0.8, 2.0, Law::Exponential) };
+    // Sharing: Erlang's mean for every law.
+    let shared = cell(0.8, 2.0, spread);
+    let erlang = 1.0 + 1.28 / 1.8 * 2.5;
+    let samples = [
+        (in_line(&one, requests, 1), 3.5, &one),
+        (run(&one, requests, 2), 3.5, &one),
+        (in_line(&two, requests, 3), erlang, &two),
+        (run(&two, requests, 4), erlang, &two),
+        (run(&shared, requests, 5), erlang, &shared),
+        (tagged(&shared, requests, 6), erlang, &shared),
+    ];
+    for (at, (sample, want, cell)) in samples.iter().enumerate() {
+        let (mean, error) = sample.mean();
+        let noise = least_noise(cell, requests).max(error / mean);
+        assert!((mean / want - 1.0).abs() < 4.0 * noise, "{at}: {mean} for {want}, ± {noise}");
     }
 }
 
