@@ -8,6 +8,7 @@
 mod apps;
 mod audit;
 mod clock;
+mod contend;
 mod disrupt_nodes;
 mod happenings;
 mod life;

@@ -17,6 +17,12 @@ pub struct Histogram {
     bins: Vec<u64>,
 }
 
+/// The nearest whole number; halves up, below zero zero.
+pub fn rounded(value: f64) -> u64 {
+    let whole = value as u64;
+    whole.saturating_add(u64::from(value - whole as f64 >= 0.5))
+}
+
 impl Default for Histogram {
     fn default() -> Self {
         Self::new()
@@ -30,7 +36,7 @@ impl Histogram {
     }
 
     /// Where a time lies, in bins.
-    fn place(seconds: f64) -> f64 {
+    pub fn place(seconds: f64) -> f64 {
         (libm::log(seconds.max(LEAST) / LEAST) * FINE).min((BINS - 1) as f64)
     }
 
@@ -42,16 +48,20 @@ impl Histogram {
 
     /// Adds requests spread evenly, on the logarithm, between two times.
     pub fn spread(&mut self, from: f64, to: f64, micro_requests: u64) {
-        let (low, high) = (Self::place(from), Self::place(to));
+        self.spread_between(Self::place(from), Self::place(to), micro_requests);
+    }
+
+    /// Adds requests spread evenly between two places in bins.
+    pub fn spread_between(&mut self, low: f64, high: f64, micro_requests: u64) {
         let (first, last) = (low as usize, high as usize);
         if first == last {
             self.bins[first] = self.bins[first].saturating_add(micro_requests);
             return;
         }
-        let mut given = 0;
+        let (mut given, count) = (0, micro_requests as f64);
         for bin in first..=last {
             let part = ((bin + 1) as f64).min(high) - low;
-            let upto = libm::round(part / (high - low) * micro_requests as f64) as u64;
+            let upto = rounded(part / (high - low) * count);
             let upto = if bin == last { micro_requests } else { upto.min(micro_requests) };
             self.bins[bin] = self.bins[bin].saturating_add(upto - given);
             given = upto;

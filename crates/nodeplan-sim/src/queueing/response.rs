@@ -45,7 +45,7 @@ impl Grid {
 
     /// Points.
     pub fn len(self) -> usize {
-        ((GREATEST - LEAST) * f64::from(self.fine)) as usize + 1
+        ((GREATEST - LEAST) as u32 * self.fine) as usize + 1
     }
 
     /// Never: a grid has points.
@@ -66,6 +66,19 @@ impl Grid {
         }
         let point = (place as usize).min(self.len() - 2);
         (point, (place - point as f64).min(1.0))
+    }
+
+    /// Time at which a level is reached: between a point at which `high` is above it and the one
+    /// before with `low`.
+    pub fn quantile(self, law: Law, point: usize, (low, high): (f64, f64), level: f64) -> f64 {
+        if point == 0 || high < level {
+            return self.time(point);
+        }
+        if law == Law::Deterministic && low <= 0.0 {
+            return 1.0;
+        }
+        let part = if high > low { (level - low) / (high - low) } else { 1.0 };
+        libm::exp(LEAST + (point as f64 - 1.0 + part) / f64::from(self.fine))
     }
 }
 
@@ -149,18 +162,17 @@ impl Response {
         self.within[point] + part * (self.within[point + 1] - self.within[point])
     }
 
+    /// The point of the grid at which this share of requests is reached, or the last.
+    pub fn reached(&self, level: f64) -> usize {
+        let point = self.within.partition_point(|&share| share < level);
+        point.min(self.within.len() - 1)
+    }
+
     /// Time within which this share of requests is answered.
     pub fn quantile(&self, grid: Grid, law: Law, level: f64) -> f64 {
-        let point = self.within.partition_point(|&share| share < level);
-        if point == 0 || point >= self.within.len() {
-            return grid.time(point.min(self.within.len() - 1));
-        }
-        if law == Law::Deterministic && self.within[point - 1] <= 0.0 {
-            return 1.0;
-        }
-        let (low, high) = (self.within[point - 1], self.within[point]);
-        let part = (level - low) / (high - low);
-        libm::exp(LEAST + (point as f64 - 1.0 + part) / f64::from(grid.fine))
+        let point = self.reached(level);
+        let below = if point == 0 { 0.0 } else { self.within[point - 1] };
+        grid.quantile(law, point, (below, self.within[point]), level)
     }
 }
 

@@ -9,7 +9,8 @@ use std::sync::LazyLock;
 
 use super::backlog::Wait;
 use super::gamma::GammaTable;
-use super::histogram::Histogram;
+use super::histogram::{Histogram, rounded};
+use super::law::Law;
 use super::response::{Grid, Response, Steps};
 use super::shape::Shape;
 
@@ -32,19 +33,42 @@ pub struct Place {
 }
 
 impl Place {
+    /// The load that is told of requests that met this one and others that met another, so many
+    /// each, where both lie between the same neighbours.
+    pub fn joined(self, requests: u64, other: Self, others: u64) -> Option<Self> {
+        if (self.shape, self.first) != (other.shape, other.first) {
+            return None;
+        }
+        let (own, more) = (requests as f64, others as f64);
+        let sum = (own + more).max(1.0);
+        Some(Self { weight: (self.weight * own + other.weight * more) / sum, ..self })
+    }
+
+    /// Of two figures, those of the neighbours of a load, that of the load.
+    pub fn between(self, low: f64, high: f64) -> f64 {
+        low + self.weight * (high - low)
+    }
+
+    /// The first of its two neighbours in a table of [`LOADS`].
+    pub fn first(self) -> usize {
+        self.first as usize
+    }
+
     /// How many of some requests belong to the second neighbour.
     fn second(&self, micro_requests: u64) -> u64 {
-        let second = libm::round(self.weight * micro_requests as f64) as u64;
+        let second = rounded(self.weight * micro_requests as f64);
         second.min(micro_requests)
     }
 }
 
-/// Figures at one load, in units of the shape.
+/// Figures at one load, in units of the shape; all zero until it is filled.
 #[derive(Clone, Copy, Debug, Default)]
 struct Figures {
     mean: f64,
     /// Medians, 95th and 99th percentiles.
     quantiles: [f64; 3],
+    /// The points of the grid at which they are reached.
+    reached: [u16; 3],
 }
 
 /// Parts into which the requests of a delayed interval are cut by response time, and by delay.
@@ -53,7 +77,6 @@ const DELAYS: usize = 8;
 
 /// One load of one table.
 struct Point {
-    figures: Figures,
     response: Response,
     /// Percentiles in the middles of equal shares of requests.
     middle: [f64; MIDDLES],
@@ -63,7 +86,9 @@ struct Point {
 struct Table {
     /// A shape that has it.
     shape: Shape,
+    law: Law,
     grid: Grid,
+    figures: Vec<Figures>,
     points: Vec<Option<Box<Point>>>,
 }
 
@@ -91,8 +116,37 @@ impl Percentile {
 /// The gamma law is the same for all.
 static GAMMA: LazyLock<GammaTable> = LazyLock::new(GammaTable::new);
 
-/// The loads of a table.
-static EDGES: LazyLock<[f64; LOADS]> = LazyLock::new(|| std::array::from_fn(load_of));
+/// Equal parts of the loads, to find one's place in a table.
+const PARTS: usize = 1024;
+
+/// The loads of a table, and where in it each part begins.
+struct Edges {
+    loads: [f64; LOADS],
+    first: [u8; PARTS],
+}
+
+impl Edges {
+    fn new() -> Self {
+        let loads: [f64; LOADS] = std::array::from_fn(load_of);
+        let first = std::array::from_fn(|part| {
+            let load = part as f64 / PARTS as f64;
+            loads.partition_point(|&edge| edge <= load).clamp(1, LOADS - 1) as u8 - 1
+        });
+        Self { loads, first }
+    }
+
+    /// The last load of the table, but for the very last, that is not above this one.
+    fn place(&self, load: f64) -> usize {
+        let part = ((load.max(0.0) * PARTS as f64) as usize).min(PARTS - 1);
+        let mut first = usize::from(self.first[part]);
+        while first < LOADS - 2 && self.loads[first + 1] <= load {
+            first += 1;
+        }
+        first
+    }
+}
+
+static EDGES: LazyLock<Edges> = LazyLock::new(Edges::new);
 
 /// Tables of every shape a run meets. Shapes that differ in nothing but their unit of time, pods
 /// of less than what one thread uses, share one.
@@ -109,6 +163,25 @@ pub struct Tables {
 /// Load of a point.
 fn load_of(point: usize) -> f64 {
     -libm::expm1(-(point as f64) / FINE)
+}
+
+impl Table {
+    /// Finds the law of response times at one load.
+    fn fill(&mut self, point: usize, steps: &Steps) {
+        // An empty pod is the limit of a load that is as good as none.
+        let load = load_of(point).max(1e-6);
+        let (law, grid) = (self.law, self.grid);
+        let response = Response::of(&self.shape, load, steps, &GAMMA);
+        self.figures[point] = Figures {
+            mean: response.mean,
+            quantiles: Percentile::ALL.map(|p| response.quantile(grid, law, p.level())),
+            reached: Percentile::ALL.map(|p| response.reached(p.level()) as u16),
+        };
+        let middle = std::array::from_fn(|part| {
+            response.quantile(grid, law, (part as f64 + 0.5) / MIDDLES as f64)
+        });
+        self.points[point] = Some(Box::new(Point { response, middle }));
+    }
 }
 
 impl Tables {
@@ -139,43 +212,30 @@ impl Tables {
         let grid = Grid::of(law.law());
         self.steps.entry(grid.fine).or_insert_with(|| Steps::new(grid));
         let points = (0..LOADS).map(|_| None).collect();
-        self.tables.push(Table { shape: *law, grid, points });
+        let figures = vec![Figures::default(); LOADS];
+        self.tables.push(Table { shape: *law, law: law.law(), grid, figures, points });
         self.by_law.insert(*law, table);
         table
     }
 
     /// Where a load lies; loads above the last of the table are held to it. Fills what is missing.
     pub fn place(&mut self, shape: ShapeId, load: f64) -> Place {
-        let place = (-libm::log1p(-load.clamp(0.0, 0.9999)) * FINE).min((LOADS - 1) as f64);
-        let first = (place as usize).min(LOADS - 2);
+        let edges = &*EDGES;
+        let first = edges.place(load);
         let table = self.shapes[shape.0 as usize].1;
         self.fill(table, first);
         self.fill(table, first + 1);
-        Place { shape, table, first: first as u32, weight: self.weight(load, first) }
-    }
-
-    /// Weight of the second neighbour: linear in the load.
-    fn weight(&self, load: f64, first: usize) -> f64 {
-        let (low, high) = (EDGES[first], EDGES[first + 1]);
-        ((load - low) / (high - low)).clamp(0.0, 1.0)
+        // Linear in the load.
+        let (low, high) = (edges.loads[first], edges.loads[first + 1]);
+        let weight = ((load - low) / (high - low)).clamp(0.0, 1.0);
+        Place { shape, table, first: first as u32, weight }
     }
 
     fn fill(&mut self, table: u32, point: usize) {
         let table = &mut self.tables[table as usize];
-        if table.points[point].is_some() {
-            return;
+        if table.figures[point].mean <= 0.0 {
+            table.fill(point, &self.steps[&table.grid.fine]);
         }
-        let (law, grid) = (table.shape.law(), table.grid);
-        let steps = &self.steps[&grid.fine];
-        // An empty pod is the limit of a load that is as good as none.
-        let load = load_of(point).max(1e-6);
-        let response = Response::of(&table.shape, load, steps, &GAMMA);
-        let quantiles = Percentile::ALL.map(|p| response.quantile(grid, law, p.level()));
-        let figures = Figures { mean: response.mean, quantiles };
-        let middle = std::array::from_fn(|part| {
-            response.quantile(grid, law, (part as f64 + 0.5) / MIDDLES as f64)
-        });
-        table.points[point] = Some(Box::new(Point { figures, response, middle }));
     }
 
     fn point(&self, table: u32, point: u32) -> &Point {
@@ -185,20 +245,21 @@ impl Tables {
     }
 
     /// A figure of both neighbours, mixed.
-    fn mixed(&self, place: Place, figure: impl Fn(&Point) -> f64) -> f64 {
-        let low = figure(self.point(place.table, place.first));
-        let high = figure(self.point(place.table, place.first + 1));
-        low + place.weight * (high - low)
+    fn mixed(&self, place: Place, figure: impl Fn(&Figures) -> f64) -> f64 {
+        let figures = &self.tables[place.table as usize].figures;
+        let low = figure(&figures[place.first as usize]);
+        let high = figure(&figures[place.first as usize + 1]);
+        place.between(low, high)
     }
 
     /// Mean response time, in units.
     pub fn mean(&self, place: Place) -> f64 {
-        self.mixed(place, |point| point.figures.mean)
+        self.mixed(place, |figures| figures.mean)
     }
 
     /// Percentile of response times, in units.
     pub fn quantile(&self, place: Place, percentile: Percentile) -> f64 {
-        self.mixed(place, |point| point.figures.quantiles[percentile as usize])
+        self.mixed(place, |figures| figures.quantiles[percentile as usize])
     }
 
     /// Share of requests answered within a time, in units.
@@ -208,9 +269,49 @@ impl Tables {
 
     /// Share of requests answered within a time, given as the logarithm of it in units.
     pub fn share_of_log(&self, place: Place, log: f64) -> f64 {
+        place.between(self.share_at(place, log, false), self.share_at(place, log, true))
+    }
+
+    /// Share of requests answered within a time at one of the two neighbours of a load.
+    pub fn share_at(&self, place: Place, log: f64, second: bool) -> f64 {
         let table = &self.tables[place.table as usize];
-        let law = table.shape.law();
-        self.mixed(place, |point| point.response.share(table.grid, law, log))
+        let point = self.point(place.table, place.first + u32::from(second));
+        point.response.share(table.grid, table.law, log)
+    }
+
+    /// A percentile of the response times, in units, of requests that met several loads, so many
+    /// each; all of one law.
+    pub fn quantile_of(&self, parts: &[(Place, f64)], percentile: Percentile) -> f64 {
+        let Some((one, _)) = parts.first() else { return 0.0 };
+        let Table { law, grid, .. } = &self.tables[one.table as usize];
+        let (mut total, mut low, mut high) = (0.0, u16::MAX, 0);
+        for (place, requests) in parts {
+            total += requests;
+            let figures = &self.tables[place.table as usize].figures;
+            for figures in &figures[place.first as usize..place.first as usize + 2] {
+                let reached = figures.reached[percentile as usize];
+                (low, high) = (low.min(reached), high.max(reached));
+            }
+        }
+        // What is above the level at a point of the grid, in requests.
+        let wanted = percentile.level() * total;
+        let within = |point: usize| -> f64 {
+            let requests = parts.iter().map(|(place, requests)| {
+                let at = |point: &Point, step: usize| point.response.within[step];
+                let low = at(self.point(place.table, place.first), point);
+                let high = at(self.point(place.table, place.first + 1), point);
+                requests * place.between(low, high)
+            });
+            requests.sum()
+        };
+        // No part reaches the level before `low`, and all reach it at `high`.
+        let (mut low, mut high) = (usize::from(low), usize::from(high));
+        while low < high {
+            let middle = usize::midpoint(low, high);
+            if within(middle) < wanted { low = middle + 1 } else { high = middle }
+        }
+        let below = if low == 0 { 0.0 } else { within(low - 1) };
+        grid.quantile(*law, low, (below, within(low)), wanted)
     }
 
     /// Adds requests that a backlog delays to a histogram, times in seconds. In line a request is
@@ -254,44 +355,47 @@ impl Tables {
         into: &mut Histogram,
     ) {
         let unit = self.shapes[place.shape.0 as usize].0.unit(cpu_seconds);
-        let second = place.second(micro_requests);
-        for (point, part) in [(place.first, micro_requests - second), (place.first + 1, second)] {
-            if part > 0 {
-                self.expand(place.table, point, part, unit, offset_seconds, into);
-            }
-        }
+        let [low, high] =
+            [0, 1].map(|second| &self.point(place.table, place.first + second).response.within);
+        let within = low.iter().zip(high).map(|(&low, &high)| place.between(low, high));
+        let fine = self.tables[place.table as usize].grid.fine;
+        self.expand(fine, within, micro_requests, (unit, offset_seconds), into);
     }
 
-    /// Adds requests at one point to a histogram: `unit` in seconds, `offset` what is not CPU.
+    /// Adds requests to a histogram of which such shares are within the points of a grid: `unit` in
+    /// seconds, `offset` what is not CPU.
     fn expand(
         &self,
-        table: u32,
-        point: u32,
+        fine: u32,
+        within: impl Iterator<Item = f64>,
         requests: u64,
-        unit: f64,
-        offset: f64,
+        (unit, offset): (f64, f64),
         into: &mut Histogram,
     ) {
-        let grid = self.tables[table as usize].grid;
-        let (times, within) =
-            (&self.steps[&grid.fine].times, &self.point(table, point).response.within);
-        let mut given = 0;
-        for (i, &share) in within.iter().enumerate() {
-            let upto = if i + 1 == within.len() {
-                requests
-            } else {
-                libm::round(share * requests as f64) as u64
-            };
+        let times = &self.steps[&fine].times;
+        let (mut given, count) = (0, requests as f64);
+        // The point after those told, and where in the histogram the last of them is.
+        let mut told = (0, 0.0);
+        for (i, share) in within.enumerate() {
+            let upto = if i + 1 == times.len() { requests } else { rounded(share * count) };
             let part = upto.min(requests).saturating_sub(given);
-            if part > 0 {
-                // A step of the grid is wider than a bin: its requests are spread over the bins.
-                let jump = i == 0 || (given == 0 && grid.fine >= 50);
-                let low = if jump { times[i] } else { times[i - 1] };
-                into.spread(offset + low * unit, offset + times[i] * unit, part);
-                given += part;
-                if given == requests {
-                    break;
-                }
+            if part == 0 {
+                continue;
+            }
+            let place = |point: usize| Histogram::place(offset + times[point] * unit);
+            // A step of the grid is wider than a bin: its requests are spread over the bins.
+            let jump = i == 0 || (given == 0 && fine >= 50);
+            let high = place(i);
+            let low = match told {
+                _ if jump => high,
+                (next, low) if next == i => low,
+                _ => place(i - 1),
+            };
+            into.spread_between(low, high, part);
+            told = (i + 1, high);
+            given += part;
+            if given == requests {
+                break;
             }
         }
     }
@@ -338,10 +442,23 @@ impl Merged {
         offset_seconds: f64,
         into: &mut Histogram,
     ) {
+        // Those of one unit are added up on their grid first.
+        let mut sums: BTreeMap<(u64, u32), (u64, Vec<f64>)> = BTreeMap::new();
         for (at, &requests) in self.0.iter().enumerate().filter(|(_, requests)| **requests > 0) {
             let (shape, table) = &tables.shapes[at / LOADS];
-            let (unit, point) = (shape.unit(cpu_seconds), (at % LOADS) as u32);
-            tables.expand(*table, point, requests, unit, offset_seconds, into);
+            let fine = tables.tables[*table as usize].grid.fine;
+            let within = &tables.point(*table, (at % LOADS) as u32).response.within;
+            let key = (shape.unit(cpu_seconds).to_bits(), fine);
+            let (all, sums) = sums.entry(key).or_insert_with(|| (0, vec![0.0; within.len()]));
+            *all = all.saturating_add(requests);
+            for (sum, share) in sums.iter_mut().zip(within) {
+                *sum += share * requests as f64;
+            }
+        }
+        for ((unit, fine), (requests, sums)) in sums {
+            let within = sums.iter().map(|sum| sum / requests as f64);
+            let scale = (f64::from_bits(unit), offset_seconds);
+            tables.expand(fine, within, requests, scale, into);
         }
     }
 }

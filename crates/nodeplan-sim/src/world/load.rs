@@ -2,23 +2,21 @@
 //! and memory that used.
 //!
 //! Three passes. First what every workload would need, callers before those they call. Then each
-//! node: where pods want more than it has, shares by request, capped by limits, decide
-//! ([`crate::kubelet`]). Last what was served with that, the response times and what waits.
+//! node ([`super::contend`]): how many cores each pod may use. Last what was served with that, the
+//! response times and what waits.
 
 use nodeplan_model::problem::Problem;
 use nodeplan_model::scenario::{Balancing, Load, MILLION, Scenario, Service, Source};
 
 use crate::demand::expected;
-use crate::kubelet::eviction::{EvictionClaim, evict};
-use crate::kubelet::{CpuClaim, share_cpu};
 use crate::queueing::backlog::{self, Backlog, GivingUp};
 use crate::queueing::law::Law;
 use crate::queueing::retries::Again;
 use crate::queueing::shape::{Arrivals, Shape, dispersion_at_pod, rounded_pods};
-use crate::queueing::table::{Place, ShapeId, Tables};
+use crate::queueing::table::{LOADS, Place, ShapeId, Tables};
 use crate::queueing::workers::Line;
 
-use super::nodes::NodePhase;
+use super::contend::Contention;
 use super::pods::Phase;
 use super::record::{Part, Tally};
 use super::{INTERVAL_MILLIS, World};
@@ -42,13 +40,13 @@ pub struct Flow {
     /// Age of the oldest of them, milliseconds.
     oldest: u64,
     /// CPU each Ready pod wants, milli-cores.
-    wants: u64,
+    pub(super) wants: u64,
     /// Pods that serve by the cores each may use, milli-cores: few different values.
-    cores: Vec<(u64, u32)>,
+    pub(super) cores: Vec<(u64, u32)>,
     /// CPU each serving pod used, milli-cores.
     used: u64,
     /// Memory each pod uses, bytes.
-    memory: u64,
+    pub(super) memory: u64,
     /// CPU and memory that metrics show: those of the interval before.
     shown: (u64, u64),
     /// Arrivals that metrics show, likewise.
@@ -96,47 +94,16 @@ struct Stretch {
 /// Load of a pod before which a backlog waits, as its response times see it.
 const BEHIND_BACKLOG: f64 = 0.9;
 
-/// What a pod of a workload needs in this interval, close together for all workloads.
-#[derive(Clone, Copy, Debug)]
-struct Need {
-    /// CPU it wants when Ready, milli-cores.
-    wants: u64,
-    /// CPU while starting, milli-cores.
-    starting: u64,
-    /// CPU limit, milli-cores.
-    limit: u64,
-    /// Memory, bytes.
-    memory: u64,
-}
-
-impl Need {
-    /// CPU wanted in a phase.
-    fn cpu(&self, phase: Phase) -> u64 {
-        match phase {
-            Phase::Ready => self.wants,
-            Phase::Starting => self.starting,
-            _ => 0,
-        }
-    }
-
-    /// Memory used in a phase.
-    fn memory(&self, phase: Phase) -> u64 {
-        if matches!(phase, Phase::Ready | Phase::Starting) { self.memory } else { 0 }
-    }
-}
-
 /// Work space of settling.
 pub struct Settling {
-    flows: Vec<Flow>,
-    needs: Vec<Need>,
+    /// By workload.
+    pub(super) flows: Vec<Flow>,
     /// Response times by shape of pod and load.
     pub tables: Tables,
-    claims: Vec<CpuClaim>,
-    memory: Vec<EvictionClaim>,
-    order: Vec<usize>,
-    /// Pods that the kubelet evicts for want of memory.
-    evicted: Vec<u32>,
-    granted: Vec<u64>,
+    /// Nodes and who is on them.
+    pub(super) contention: Contention,
+    /// Mean arrivals of each series in this interval, where they were asked for.
+    means: Vec<Option<f64>>,
 }
 
 impl Settling {
@@ -153,16 +120,7 @@ impl Settling {
                 flow.retries = Some(Box::new(Again::new(retries, timeout_millis, INTERVAL_MILLIS)));
             }
         }
-        Self {
-            flows,
-            needs: Vec::new(),
-            tables: Tables::new(),
-            claims: Vec::new(),
-            memory: Vec::new(),
-            order: Vec::new(),
-            evicted: Vec::new(),
-            granted: Vec::new(),
-        }
+        Self { flows, tables: Tables::new(), contention: Contention::default(), means: Vec::new() }
     }
 
     /// What waits for a workload, and the age of the oldest, milliseconds.
@@ -194,31 +152,44 @@ impl Settling {
 }
 
 /// Pods with so many milli-cores and such arrivals, looked up before.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct Known {
-    may: u64,
-    dispersion: u32,
-    /// Pods that requests choose between; 0 where they do not.
-    among: u32,
+    /// Milli-cores, index of dispersion, and pods that requests choose between: 0 where they do not.
+    key: (u64, u32, u32),
     shape: ShapeId,
     /// Load of a pod at one request a second.
     load: f64,
     /// Unit of response times, seconds, and its logarithm.
     unit: (f64, f64),
+    /// Logarithm of the objective, less what is not the pod's, in units.
+    within: f64,
+    /// Share of requests within the objective by load, where it was asked for.
+    good: Box<[Option<f64>; LOADS]>,
+}
+
+impl Known {
+    /// Share of requests within the objective at a load, where nothing waits.
+    fn good(&mut self, place: Place, tables: &Tables) -> f64 {
+        let within = self.within;
+        let [low, high] = [false, true].map(|second| {
+            *self.good[place.first() + usize::from(second)]
+                .get_or_insert_with(|| tables.share_at(place, within, second))
+        });
+        place.between(low, high)
+    }
 }
 
 /// Most kinds of pods of a workload kept at hand.
 const MOST_KNOWN: usize = 32;
 
-/// The load that requests meet in a pod with so many milli-cores, and the unit of its times in
-/// seconds.
-fn met(
+/// The load that requests meet in a pod with so many milli-cores, and what is known of such pods.
+fn met<'a>(
     load: &Load,
     (may, ready): (u64, u32),
     rate: f64,
     tables: &mut Tables,
-    known: &mut Vec<Known>,
-) -> (Place, (f64, f64)) {
+    known: &'a mut Vec<Known>,
+) -> (Place, &'a mut Known) {
     let dispersion = match load.burstiness_milli {
         0..=1000 => 1000,
         milli => dispersion_at_pod(milli, ready),
@@ -227,21 +198,17 @@ fn met(
         Service::Requests { balancing: Balancing::LeastRequest, .. } => rounded_pods(ready),
         _ => 0,
     };
-    let found = known
-        .iter()
-        .find(|one| one.may == may && one.dispersion == dispersion && one.among == among);
-    let one = match found {
-        Some(one) => *one,
-        None => {
-            let one = look_up(load, (may, dispersion, among), tables);
-            if known.len() == MOST_KNOWN {
-                known.clear();
-            }
-            known.push(one);
-            one
+    let key = (may, dispersion, among);
+    let found = known.iter().position(|one| one.key == key);
+    let at = found.unwrap_or_else(|| {
+        if known.len() == MOST_KNOWN {
+            known.clear();
         }
-    };
-    (tables.place(one.shape, rate * one.load), one.unit)
+        known.push(look_up(load, key, tables));
+        known.len() - 1
+    });
+    let one = &mut known[at];
+    (tables.place(one.shape, rate * one.load), one)
 }
 
 fn look_up(load: &Load, (may, dispersion, among): (u64, u32, u32), tables: &mut Tables) -> Known {
@@ -263,14 +230,22 @@ fn look_up(load: &Load, (may, dispersion, among): (u64, u32, u32), tables: &mut 
     }
     .rounded();
     let unit = shape.unit(cost);
+    let own = own_time(load, 0.0).unwrap_or(f64::INFINITY);
     Known {
-        may,
-        dispersion,
-        among,
+        key: (may, dispersion, among),
         shape: tables.shape(&shape),
         load: shape.load(1.0, cost),
         unit: (unit, libm::log(unit)),
+        within: libm::log(own / unit),
+        good: Box::new([None; LOADS]),
     }
+}
+
+/// What the objective leaves a pod to answer in after a delay, seconds; none without an objective.
+fn own_time(load: &Load, delay: f64) -> Option<f64> {
+    let Service::Requests { latency_micros, .. } = load.service else { return None };
+    let fixed = latency_micros as f64 / MILLION as f64;
+    load.objective.within_millis.map(|millis| millis as f64 / 1000.0 - fixed - delay)
 }
 
 /// Tells the response times of `told` millionths of requests, each after a delay, in pods that
@@ -286,21 +261,23 @@ fn respond(
     let Service::Requests { cpu_micros, latency_micros, .. } = load.service else { return };
     let cost = (cpu_micros as f64 / MILLION as f64).max(1e-9);
     let fixed = latency_micros as f64 / MILLION as f64;
-    let within = load.objective.within_millis.map(|millis| millis as f64 / 1000.0);
+    let own = own_time(load, delay);
     let ready: u32 = cores.iter().map(|(_, count)| count).sum();
     let per_second = served as f64 / MILLION as f64 / SECONDS / f64::from(intervals.max(1));
     let rate = per_second / f64::from(ready.max(1));
     let (mut left, mut pods) = (told, ready);
     for &(may, count) in cores {
-        let (place, unit) = met(load, (may, ready), rate, tables, known);
+        let (place, one) = met(load, (may, ready), rate, tables, known);
         let part = u128::from(left) * u128::from(count) / u128::from(pods.max(1));
         let micro_requests = u64::try_from(part).unwrap_or(left);
         (left, pods) = (left - micro_requests, pods - count);
-        tally.parts.push(Part { place, unit, micro_requests, cost, fixed, delay });
-        let share = within.map_or(1.0, |within| {
-            let left = within - fixed - delay;
-            if left <= 0.0 { 0.0 } else { tables.share(place, left / unit.0) }
-        });
+        let share = match own {
+            None => 1.0,
+            Some(own) if own <= 0.0 => 0.0,
+            Some(_) if delay <= 0.0 => one.good(place, tables),
+            Some(own) => tables.share(place, own / one.unit.0),
+        };
+        Part { place, unit: one.unit, micro_requests, cost, fixed, delay }.join(&mut tally.parts);
         let good = libm::round(micro_requests as f64 * share.clamp(0.0, 1.0)) as u64;
         tally.good_micro = tally.good_micro.saturating_add(good);
     }
@@ -315,19 +292,6 @@ fn end_stretch(load: &Load, flow: &mut Flow, tables: &mut Tables, tally: &mut Ta
     }
     flow.stretch.intervals = 0;
     flow.stretch.micro_requests = 0;
-}
-
-/// What a node leaves free, rounded down to an eighth of its binary order: so that the cores of a
-/// pod without a limit do not change with every arrival elsewhere.
-fn rung(milli: u64) -> u64 {
-    let step = (milli.next_power_of_two() / 16).max(1);
-    milli / step * step
-}
-
-/// No more cores than can matter: four, or eight times what a pod wants. At an eighth of its load a
-/// pod's queue is as good as empty, and its cores stay the same while its neighbours' use moves.
-fn enough(free: u64, wants: u64) -> u64 {
-    free.min(wants.saturating_mul(8).clamp(4096, 1 << 40).next_power_of_two())
 }
 
 /// Pods that serve, and the cores that they may use for requests.
@@ -348,8 +312,9 @@ fn inside(load: &Load, flow: &mut Flow, (ready, served): (u32, u64), tables: &mu
     let rate = served as f64 / MILLION as f64 / SECONDS / f64::from(ready.max(1));
     let mut inside = 0.0;
     for &(may, count) in &flow.cores {
-        let (place, unit) = met(load, (may, ready), rate, tables, &mut flow.known);
-        inside += rate * tables.mean(place) * unit.0 * f64::from(count);
+        let (place, one) = met(load, (may, ready), rate, tables, &mut flow.known);
+        let unit = one.unit.0;
+        inside += rate * tables.mean(place) * unit * f64::from(count);
     }
     inside
 }
@@ -377,6 +342,8 @@ impl World<'_> {
 
     /// Settles the interval that ends now.
     pub(super) fn settle(&mut self) {
+        self.load.means.clear();
+        self.load.means.resize(self.scenario.series.len(), None);
         for index in 0..self.call_order.len() {
             let app = self.call_order[index];
             self.arrive(app);
@@ -385,26 +352,8 @@ impl World<'_> {
         for app in 0..self.apps.len() {
             self.serve(app);
         }
-        let mut evicted = std::mem::take(&mut self.load.evicted);
-        for pod in evicted.drain(..) {
+        for pod in self.load.contention.evicted() {
             self.evict(pod, "the node is short of memory");
-        }
-        self.load.evicted = evicted;
-    }
-
-    /// Where pods use more memory than a node has for them, the kubelet evicts one a look.
-    fn press(&mut self, id: u32) {
-        let node = &self.nodes.all[id as usize];
-        let Settling { needs, memory, order, evicted, .. } = &mut self.load;
-        memory.clear();
-        memory.extend(node.pods.iter().map(|&pod| {
-            let row = &self.pods[pod];
-            let uses = needs[row.app as usize].memory(row.phase);
-            let request = self.apps[row.app as usize].ask.memory;
-            EvictionClaim { priority: 0, request, used: Some(uses) }
-        }));
-        if let Some(index) = evict(memory, order) {
-            evicted.push(node.pods[index]);
         }
     }
 
@@ -416,8 +365,10 @@ impl World<'_> {
         for source in &load.sources {
             mean += match *source {
                 Source::Series { series, factor } => {
-                    let series = &self.scenario.series[series];
-                    expected(series, now - INTERVAL_MILLIS, now) * factor as f64 / MILLION as f64
+                    let from = now - INTERVAL_MILLIS;
+                    let all = self.load.means[series]
+                        .get_or_insert_with(|| expected(&self.scenario.series[series], from, now));
+                    *all * factor as f64 / MILLION as f64
                 }
                 Source::Calls { caller, factor } => {
                     self.reached(caller.index()) * factor as f64 / MILLION as f64
@@ -463,101 +414,6 @@ impl World<'_> {
         let cores = limit.saturating_sub(load.idle.0) as f64 / 1000.0;
         let most = cores * f64::from(self.apps[caller].ready) * SECONDS / cost.max(1e-9);
         (offered + flow.backlog.micro_requests as f64 / MILLION as f64).min(most)
-    }
-
-    /// Settles every node: how many cores each serving pod may use.
-    fn contend(&mut self) {
-        self.record.used.fill(0);
-        self.load.needs.clear();
-        for (app, flow) in self.apps.iter().zip(&self.load.flows) {
-            self.load.needs.push(Need {
-                wants: flow.wants,
-                starting: self.scenario.loads[app.ask.app as usize].startup_cpu.0,
-                limit: app.cpu_limit.unwrap_or(u64::MAX),
-                memory: flow.memory,
-            });
-        }
-        for pool in 0..self.nodes.pools.len() {
-            for place in 0..self.nodes.pools[pool].live.len() {
-                let id = self.nodes.pools[pool].live[place];
-                let phase = self.nodes.all[id as usize].phase;
-                if matches!(phase, NodePhase::Ready | NodePhase::Draining) {
-                    self.contend_on(pool, id);
-                }
-            }
-        }
-    }
-
-    /// Settles one node.
-    fn contend_on(&mut self, pool: usize, id: u32) {
-        let room = self.room(pool, id);
-        let node = &self.nodes.all[id as usize];
-        let Settling { flows, needs, claims, granted, .. } = &mut self.load;
-        let (mut sum, mut memory) = (0_u64, 0_u64);
-        for &pod in &node.pods {
-            let row = &self.pods[pod];
-            let need = &needs[row.app as usize];
-            sum = sum.saturating_add(need.cpu(row.phase));
-            memory = memory.saturating_add(need.memory(row.phase));
-        }
-        // Add-ons use a fifth of their request, where nothing better is known.
-        let used = sum.min(room) + self.nodes.pools[pool].addon_cpu / 5;
-        self.record.used[pool] += used;
-        granted.clear();
-        if sum > room {
-            claims.clear();
-            claims.extend(node.pods.iter().map(|&pod| {
-                let row = &self.pods[pod];
-                let need = &needs[row.app as usize];
-                let request = self.apps[row.app as usize].ask.cpu;
-                CpuClaim { wants: need.cpu(row.phase), request, limit: need.limit }
-            }));
-            share_cpu(claims, room, granted);
-        }
-        let free = room.saturating_sub(sum);
-        for (place, &pod) in node.pods.iter().enumerate() {
-            let row = &self.pods[pod];
-            if row.phase != Phase::Ready {
-                continue;
-            }
-            let need = &needs[row.app as usize];
-            let may = match granted.get(place) {
-                Some(&granted) if granted < need.wants => granted,
-                _ => need.limit.min(enough(rung(free.saturating_add(need.wants)), need.wants)),
-            };
-            let cores = &mut flows[row.app as usize].cores;
-            match cores.iter_mut().find(|(other, _)| *other == may) {
-                Some((_, count)) => *count += 1,
-                None => cores.push((may, 1)),
-            }
-        }
-        if memory > self.nodes.pools[pool].memory {
-            self.press(id);
-        }
-        self.bank(pool, id, used);
-    }
-
-    /// CPU that pods of a node may use in this interval: all that is not kept for the system, or
-    /// the baseline of a burstable machine without credits.
-    fn room(&self, pool: usize, id: u32) -> u64 {
-        let row = &self.nodes.pools[pool];
-        match row.baseline {
-            Some(baseline) if self.nodes.all[id as usize].credits == 0 => {
-                baseline.milli.saturating_sub(row.addon_cpu / 5).min(row.cpu)
-            }
-            _ => row.cpu,
-        }
-    }
-
-    /// Banks what a burstable machine did not use, or takes what it used above its baseline.
-    fn bank(&mut self, pool: usize, id: u32, used: u64) {
-        let Some(baseline) = self.nodes.pools[pool].baseline else { return };
-        let node = &mut self.nodes.all[id as usize];
-        let earned = node
-            .credits
-            .saturating_add(baseline.milli * INTERVAL_MILLIS)
-            .min(baseline.most.max(node.credits));
-        node.credits = earned.saturating_sub(used * INTERVAL_MILLIS);
     }
 
     /// Serves what arrived and what waited.
@@ -611,7 +467,9 @@ impl World<'_> {
             end_stretch(load, flow, tables, tally);
         }
         if calm && ready > 0 {
-            flow.stretch.cores.clone_from(&flow.cores);
+            if flow.stretch.intervals == 0 {
+                flow.stretch.cores.clone_from(&flow.cores);
+            }
             let sum = flow.stretch.micro_requests.saturating_add(out.served_micro);
             flow.stretch.micro_requests = sum;
             flow.stretch.intervals += 1;

@@ -48,6 +48,8 @@ pub struct Pod {
 #[derive(Debug, Default)]
 pub struct Pods {
     rows: Vec<Pod>,
+    /// Those that may have changed since they were last asked for.
+    touched: Vec<u32>,
 }
 
 impl Pods {
@@ -66,6 +68,11 @@ impl Pods {
         (self.rows.len() - 1) as u32
     }
 
+    /// Pods that may have changed since the last call, some of them twice.
+    pub fn take_touched(&mut self) -> Vec<u32> {
+        std::mem::take(&mut self.touched)
+    }
+
     /// How many there ever were.
     pub fn len(&self) -> usize {
         self.rows.len()
@@ -81,6 +88,7 @@ impl std::ops::Index<u32> for Pods {
 
 impl std::ops::IndexMut<u32> for Pods {
     fn index_mut(&mut self, id: u32) -> &mut Pod {
+        self.touched.push(id);
         &mut self.rows[id as usize]
     }
 }

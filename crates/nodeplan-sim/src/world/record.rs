@@ -54,6 +54,23 @@ pub struct Part {
 }
 
 impl Part {
+    /// Adds this part to others: to the one of the same load, if there is one.
+    pub fn join(self, parts: &mut Vec<Part>) {
+        if self.delay <= 0.0 {
+            let undelayed = parts.iter_mut().filter(|part| part.delay <= 0.0);
+            for part in undelayed {
+                let sum = part.micro_requests.saturating_add(self.micro_requests);
+                let joined =
+                    part.place.joined(part.micro_requests, self.place, self.micro_requests);
+                if let Some(place) = joined {
+                    (part.place, part.micro_requests) = (place, sum);
+                    return;
+                }
+            }
+        }
+        parts.push(self);
+    }
+
     /// Adds its response times to a histogram.
     fn expand(&self, tables: &Tables, into: &mut Histogram) {
         tables.tell(self.place, self.micro_requests, self.cost, self.fixed + self.delay, into);
@@ -68,9 +85,28 @@ impl Part {
 /// Relative error that a percentile of a sample may have.
 const PERCENTILE_ERROR: f64 = 0.005;
 
-/// A percentile of the requests of several parts, seconds: it lies between the least and the
-/// greatest of theirs, and there the share of all that is within a time is known. False position
-/// with halved ends (the Illinois method, Dowell & Jarratt 1971).
+/// Percentiles of the requests of several parts, seconds.
+fn percentiles_of(parts: &[Part], tables: &Tables) -> [f64; 3] {
+    let [one, others @ ..] = parts else { return [0.0; 3] };
+    if others.is_empty() {
+        return Percentile::ALL.map(|level| one.percentile(tables, level));
+    }
+    let offset = one.fixed + one.delay;
+    let alike = |other: &Part| {
+        (other.unit.0.to_bits(), (other.fixed + other.delay).to_bits())
+            == (one.unit.0.to_bits(), offset.to_bits())
+    };
+    if !others.iter().all(alike) {
+        return Percentile::ALL.map(|level| percentile_of(parts, tables, level));
+    }
+    let parts: Vec<(Place, f64)> =
+        parts.iter().map(|part| (part.place, part.micro_requests as f64)).collect();
+    Percentile::ALL.map(|level| tables.quantile_of(&parts, level) * one.unit.0 + offset)
+}
+
+/// A percentile of the requests of parts of several units or delays, seconds: it lies between the
+/// least and the greatest of theirs, and there the share of all that is within a time is known.
+/// False position with halved ends (the Illinois method, Dowell & Jarratt 1971).
 fn percentile_of(parts: &[Part], tables: &Tables, level: Percentile) -> f64 {
     let (mut low, mut high) = (f64::INFINITY, 0.0_f64);
     for part in parts {
@@ -311,9 +347,6 @@ impl World<'_> {
             }
             return Percentile::ALL.map(|level| micros(all.quantile(level.level())));
         }
-        match &tally.parts[..] {
-            [] => [0; 3],
-            parts => Percentile::ALL.map(|level| micros(Some(percentile_of(parts, tables, level)))),
-        }
+        percentiles_of(&tally.parts, tables).map(|seconds| micros(Some(seconds)))
     }
 }
