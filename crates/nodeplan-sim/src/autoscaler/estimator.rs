@@ -78,7 +78,13 @@ pub fn estimate(
     fast_path: bool,
 ) -> Estimate {
     let mut order: Vec<usize> = (0..groups.len()).collect();
-    let scores: Vec<f64> = groups.iter().map(|group| size_score(group, template)).collect();
+    let scores: Vec<f64> = groups
+        .iter()
+        .map(|group| {
+            let request = if group.count == 0 { Amounts::default() } else { group.containers };
+            size_score(request, template.node.allocatable)
+        })
+        .collect();
     pattern_sort::sort(&mut order, |one, other| scores[*one] > scores[*other]);
     let mut fast = None;
     if fast_path {
@@ -118,16 +124,12 @@ pub fn estimate(
 }
 
 /// Upstream's `calculatePodScore`: shares of allocatable CPU and memory.
-fn size_score(group: &PodGroup, template: &NodeTemplate) -> f64 {
-    if group.count == 0 {
-        return 0.0;
-    }
+pub(crate) fn size_score(request: Amounts, allocatable: Amounts) -> f64 {
     let share = |request: i64, allocatable: i64| {
         if allocatable > 0 { request as f64 / allocatable as f64 } else { 0.0 }
     };
-    let allocatable = template.node.allocatable;
-    share(group.containers.cpu_milli, allocatable.cpu_milli)
-        + share(group.containers.memory_bytes, allocatable.memory_bytes)
+    share(request.cpu_milli, allocatable.cpu_milli)
+        + share(request.memory_bytes, allocatable.memory_bytes)
 }
 
 /// The group, in the estimator's order, for which packing one node and multiplying saves most:

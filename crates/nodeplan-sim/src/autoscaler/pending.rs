@@ -1,9 +1,9 @@
 //! Which pods ask for new nodes (`core/podlistprocessor`, `core/static_autoscaler.go`).
 
 use super::deletions::Deletions;
+use super::loop_snapshot::{Hints, Snapshot, schedule_pods};
 use super::node_order::Search;
 use super::options::Options;
-use super::placement::{Hints, Snapshot, schedule_pods};
 use super::view::{ClusterView, Owner};
 use crate::pattern_sort;
 

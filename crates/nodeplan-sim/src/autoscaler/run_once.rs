@@ -3,11 +3,11 @@
 use super::cloud::{Action, Cloud};
 use super::cluster_state::ClusterState;
 use super::deletions::{Deletion, DeletionResult, Deletions};
-use super::movable::budgets_of_classes;
+use super::loop_drain::budgets_of_classes;
+use super::loop_snapshot::{Hints, Snapshot};
 use super::node_order::Search;
 use super::options::Options;
 use super::pending;
-use super::placement::{Hints, Snapshot};
 use super::scale_down::{self, Planner};
 use super::scale_up::{self, ScaleUpResult, ScaleUpStatus};
 use super::template::{Template, TemplateCache, templates};

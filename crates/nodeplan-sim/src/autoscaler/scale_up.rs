@@ -3,11 +3,12 @@
 use super::balance::{self, GroupSize, Resource, Tolerances};
 use super::cloud::Cloud;
 use super::cluster_state::ClusterState;
-use super::estimate::{Limit, estimate};
+use super::estimator::{cluster_limit, group_limit, node_limit};
 use super::expander::{ScaleUpOption, Setting, best_options};
+use super::loop_estimate::estimate;
+use super::loop_snapshot::{Room, admits};
 use super::node_order::Search;
 use super::options::Options;
-use super::placement::{Room, admits};
 use super::template::Template;
 use super::view::{ClusterView, Owner};
 
@@ -226,16 +227,13 @@ fn expand(
     if fitting.is_empty() {
         return (0, Vec::new());
     }
-    let capacity = |group: usize| (view.groups[group].max - cloud.targets[group]).max(0);
+    let room = |group: usize| view.groups[group].max - cloud.targets[group];
     let similar = similar_groups(context, state, groups, group);
-    let total = similar.iter().fold(capacity(group), |sum, &it| sum.saturating_add(capacity(it)));
-    let mut limit = Limit::default();
-    limit.at_most(context.options.max_nodes_per_scaleup);
-    limit.at_most(if total > 0 { total } else { -1 });
-    let max = context.options.max_nodes_total;
-    if max != 0 {
-        limit.at_most(if max <= context.nodes { -1 } else { max - context.nodes });
-    }
+    let limit = node_limit([
+        context.options.max_nodes_per_scaleup,
+        group_limit(similar.into_iter().chain([group]).map(room)),
+        cluster_limit(context.options.max_nodes_total, context.nodes),
+    ]);
     estimate(view, context.templates[group], context.listed, search, &fitting, limit)
 }
 

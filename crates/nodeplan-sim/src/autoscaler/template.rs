@@ -1,7 +1,7 @@
 //! What a new node of each group would look like
 //! (`processors/nodeinfosprovider/mixed_nodeinfos_processor.go`).
 
-use super::placement::{Room, Snapshot};
+use super::loop_snapshot::{Room, Snapshot};
 use super::view::{ClusterView, Owner};
 
 /// How long a node must have been ready to serve as an example.
