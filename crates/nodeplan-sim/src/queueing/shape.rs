@@ -44,7 +44,8 @@ pub enum Doubt {
     /// The choice between two pods is stated for ten pods and more. For c² below ¼ the share
     /// within an SLO must not be used.
     LeastRequest,
-    /// More workers than cores and equal requests: the share within an SLO is within 0.11.
+    /// More workers than cores and c² other than 1: the share within an SLO is within 0.03, of
+    /// equal requests within 0.11.
     Workers,
     /// c² above 4 was not validated, nor equal requests on more than 12 cores.
     Spread,
@@ -107,7 +108,7 @@ impl Shape {
             _ if load > 0.99 => Some(Doubt::NearSaturation),
             Arrivals::Bursty(dispersion) if dispersion > 1000 && !plain => Some(Doubt::Bursts),
             Arrivals::LeastRequest | Arrivals::LeastRequestOf(_) => Some(Doubt::LeastRequest),
-            _ if crowded && self.law() == Law::Deterministic => Some(Doubt::Workers),
+            _ if crowded && self.spread_milli != 1000 => Some(Doubt::Workers),
             _ if self.spread_milli > 4000 => Some(Doubt::Spread),
             _ if self.law() == Law::Deterministic && self.servers() > 12.0 => Some(Doubt::Spread),
             _ => None,
