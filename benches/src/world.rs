@@ -96,6 +96,7 @@ impl World {
             max,
             initial: initial.max(1),
             spot: false,
+            zones: Vec::new(),
             priority: 0,
             schedules: Vec::new(),
         });
@@ -294,6 +295,7 @@ fn problem(workloads: Vec<Workload>) -> Problem {
         points: vec![LoadPoint { name: "steady".to_owned(), weight_millis: DAY_MILLIS }],
         demand: ndarray::Array2::from_elem((1, count), 1),
         extended: Vec::new(),
+        groups: Vec::new(),
         assumptions: Vec::new(),
     };
     Problem::new(parts).expect("sound parts")

@@ -83,6 +83,7 @@ pub fn parts(
         points,
         demand,
         extended: Vec::new(),
+        groups: Vec::new(),
         assumptions: Vec::new(),
     }
 }

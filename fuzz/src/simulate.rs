@@ -219,6 +219,7 @@ fn bounds(tape: &mut Tape<'_>) -> PoolBounds {
         max: one.max(other),
         initial: u32::from(tape.byte() % 8).clamp(one.min(other), one.max(other)),
         spot: tape.one_in(3),
+        zones: (1..=3).filter(|_| tape.one_in(3)).collect(),
         priority: i32::from(tape.byte() % 3),
         schedules: schedules(tape),
     }

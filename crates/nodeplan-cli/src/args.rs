@@ -66,6 +66,8 @@ pub enum Command {
     Verify(VerifyArgs),
     /// Check a workloads file and solve nothing
     Check(CheckArgs),
+    /// Write a plan for other tools, or as a cluster file
+    Export(ExportArgs),
     /// Explain a code, or a pool or workload of a plan
     Explain(ExplainArgs),
     /// List VM sizes, or take a node apart
@@ -305,8 +307,9 @@ pub enum TrafficGaps {
 /// `simulate`.
 #[derive(Clone, Debug, Args)]
 pub struct SimulateArgs {
-    /// Plan file
-    #[arg(value_name = "PLAN")]
+    /// Plan file; or a cluster file (node pools as in a design, or what `az aks nodepool list -o json`
+    /// prints) together with --workloads
+    #[arg(value_name = "PLAN|CLUSTER")]
     pub plan: PathBuf,
     /// Traffic, CSV: timestamp_s (or RFC 3339 timestamp) and columns of numbers; may be repeated
     #[arg(short, long, env = "NODEPLAN_TRAFFIC", value_name = "FILE", value_delimiter = ',')]
@@ -348,6 +351,9 @@ pub struct SimulateArgs {
     /// Why a workload was as it was: web-app@08:30 (time of day) or web-app@2h30m (since the start)
     #[arg(long, env = "NODEPLAN_EXPLAIN", value_name = "WORKLOAD@TIME")]
     pub explain: Option<String>,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub cluster: ClusterArgs,
     /// Exit 4 if an objective is missed
     #[arg(long, env = "NODEPLAN_REQUIRE_SLO")]
     pub require_slo: bool,
@@ -357,6 +363,34 @@ pub struct SimulateArgs {
     /// File to write instead of standard output
     #[arg(short, long, env = "NODEPLAN_OUTPUT", value_name = "FILE")]
     pub output: Option<PathBuf>,
+}
+
+/// What a cluster file leaves open; a plan says all of it itself.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Of a cluster file")]
+pub struct ClusterArgs {
+    /// Workloads, CSV
+    #[arg(short, long, env = "NODEPLAN_WORKLOADS", value_name = "FILE")]
+    pub workloads: Option<PathBuf>,
+    /// Azure region, else of nodeplan.yaml, else koreacentral
+    #[arg(long, env = "NODEPLAN_REGION")]
+    pub region: Option<String>,
+    /// Architectures of workloads that name none: amd64, arm64, any [default: amd64]
+    #[arg(long, env = "NODEPLAN_ARCH", value_name = "LIST", value_delimiter = ',')]
+    pub arch: Vec<String>,
+    /// System pool: shared, dedicated, none [default: dedicated where a pool has the taint
+    /// CriticalAddonsOnly, else shared]
+    #[arg(long, env = "NODEPLAN_SYSTEM_POOL", value_name = "KIND")]
+    pub system_pool: Option<String>,
+    /// Hours a day at the high load point [default: 8]
+    #[arg(long, env = "NODEPLAN_PEAK_HOURS", value_name = "H")]
+    pub peak_hours: Option<String>,
+    /// Leave this rule out although a row asks for it; may be repeated
+    #[arg(long, env = "NODEPLAN_IGNORE", value_name = "RULE", value_delimiter = ',')]
+    pub ignore: Vec<String>,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub node: NodeArgs,
 }
 
 /// `verify`.
@@ -385,6 +419,27 @@ pub struct CheckArgs {
     /// Exit 4 if there is any warning
     #[arg(long, env = "NODEPLAN_STRICT")]
     pub strict: bool,
+}
+
+/// What a plan is written as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ExportTo {
+    /// A cluster file: the pools, to be changed by hand, simulated or compared with
+    Design,
+}
+
+/// `export`.
+#[derive(Clone, Debug, Args)]
+pub struct ExportArgs {
+    /// Plan file
+    #[arg(value_name = "PLAN")]
+    pub plan: PathBuf,
+    /// As what
+    #[arg(long, env = "NODEPLAN_TO", value_enum)]
+    pub to: ExportTo,
+    /// File to write instead of standard output
+    #[arg(short, long, env = "NODEPLAN_OUTPUT", value_name = "FILE")]
+    pub output: Option<PathBuf>,
 }
 
 /// `explain`.

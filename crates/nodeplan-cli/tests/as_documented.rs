@@ -56,6 +56,7 @@ fn every_command_of_the_guide_runs() {
     folder.write("instance.vbp", "2\n100 50\n3\n49 36 1\n47 0 20\n27 24 3\n");
     for (name, marker) in [
         ("design.yaml", "# design.yaml"),
+        ("cluster.yaml", "# cluster.yaml"),
         ("settings.yaml", "# nodeplan.yaml"),
         ("load.yaml", "# load.yaml"),
         ("scenario.yaml", "# scenario.yaml"),

@@ -61,7 +61,7 @@ fn a_run_tells_cost_service_curves_decisions_and_assumptions() {
     for part in [
         "Ran ",
         "30 min from Mon 00:00:00, seed 1",
-        " USD/month at that rate; the plan states ",
+        " USD/month at that rate; its node counts at low and high",
         "Objectives ",
         " WORKLOAD ",
         " POOL ",

@@ -118,6 +118,7 @@ pub(crate) fn parts(
             .collect(),
         demand,
         extended: Vec::new(),
+        groups: Vec::new(),
         assumptions: Vec::new(),
     }
 }

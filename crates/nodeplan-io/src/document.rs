@@ -230,9 +230,13 @@ pub fn read(name: &str, text: &str) -> Result<PlanDocument, ImportErrors> {
     Ok(found)
 }
 
-/// This version, or a later minor one (`v1.2`).
 fn is_readable(version: &str) -> bool {
-    version.strip_prefix(PLAN_VERSION).is_some_and(|rest| {
+    is_version(version, PLAN_VERSION)
+}
+
+/// Whether `version` is `known` or a later minor one (`v1.2`).
+pub(crate) fn is_version(version: &str, known: &str) -> bool {
+    version.strip_prefix(known).is_some_and(|rest| {
         rest.is_empty()
             || rest
                 .strip_prefix('.')
@@ -241,6 +245,14 @@ fn is_readable(version: &str) -> bool {
 }
 
 fn not_json(name: &str, text: &str, error: &serde_json::Error) -> ImportErrors {
+    vec![
+        syntax(name, text, error)
+            .help("give the file that `nodeplan optimize -f json -o plan.json` wrote"),
+    ]
+}
+
+/// What serde_json found wrong, at its place.
+pub(crate) fn syntax(name: &str, text: &str, error: &serde_json::Error) -> ImportError {
     let line = u32::try_from(error.line()).unwrap_or(u32::MAX);
     let source_line = text.lines().nth(error.line().saturating_sub(1)).unwrap_or_default();
     let before = source_line.as_bytes().get(..error.column()).unwrap_or_default();
@@ -255,10 +267,7 @@ fn not_json(name: &str, text: &str, error: &serde_json::Error) -> ImportErrors {
         span: 0,
         source_line: source_line.chars().take(200).collect(),
     };
-    vec![
-        ImportError::new("NP1301", place, full.strip_suffix(&tail).unwrap_or(&full))
-            .help("give the file that `nodeplan optimize -f json -o plan.json` wrote"),
-    ]
+    ImportError::new("NP1301", place, full.strip_suffix(&tail).unwrap_or(&full))
 }
 
 fn checked(raw: Document<ProblemParts>) -> Result<PlanDocument, Vec<String>> {

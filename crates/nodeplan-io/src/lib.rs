@@ -7,6 +7,7 @@ pub mod catalog;
 pub mod csv;
 pub mod diagnostic;
 pub mod document;
+pub mod export;
 pub mod pack;
 pub mod quantity;
 pub mod run;

@@ -193,6 +193,7 @@ fn in_sizes(instance: String, items: Vec<Item>, sizes: &PackSizes) -> PackProble
         workloads: items.into_iter().map(workload).collect(),
         points: vec![all_day()],
         extended: Vec::new(),
+        groups: Vec::new(),
         assumptions: Vec::new(),
     };
     PackProblem { instance, parts }
@@ -215,6 +216,7 @@ fn in_bins(stem: &str, bins: Bins) -> PackProblem {
         workloads: bins.items.into_iter().map(workload).collect(),
         points: vec![all_day()],
         extended,
+        groups: Vec::new(),
         assumptions: Vec::new(),
     };
     PackProblem { instance: stem.to_owned(), parts }

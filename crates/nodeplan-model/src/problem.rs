@@ -139,7 +139,8 @@ pub struct LoadPoint {
     pub weight_millis: u64,
 }
 
-/// A set of pools with the same labels and taints. Derived from the workloads.
+/// A set of pools with the same labels and taints. Derived from the workloads, but for pools that
+/// stand already.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Group {
     /// Pool name the workloads ask for, if any.
@@ -196,6 +197,9 @@ pub struct ProblemParts {
     /// Names of the extended resources.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub extended: Vec<String>,
+    /// Groups of pools that stand already, beyond those that workloads ask for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub groups: Vec<Group>,
     /// Assumptions behind the numbers.
     #[serde(default)]
     pub assumptions: Vec<Assumption>,
@@ -508,6 +512,11 @@ fn groups_of(parts: &ProblemParts) -> Vec<Group> {
         })
         .collect();
     groups.extend(own.into_iter().filter(|group| group.pool.is_some() || !group.labels.is_empty()));
+    for standing in &parts.groups {
+        if !groups.contains(standing) {
+            groups.push(standing.clone());
+        }
+    }
     groups
 }
 

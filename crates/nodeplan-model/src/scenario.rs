@@ -238,6 +238,9 @@ pub struct PoolBounds {
     pub initial: u32,
     /// Spot nodes: may be evicted with 30 s notice.
     pub spot: bool,
+    /// Availability zones its nodes go round, 1 to 3; none: all three.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub zones: Vec<u8>,
     /// Priority of the pool for the priority expander.
     pub priority: i32,
     /// Scheduled minimums.

@@ -18,6 +18,7 @@ pub fn document(answer: &RunAnswer, detail: Detail) -> Document {
     let mut blocks = vec![Block::Line(read_line(answer))];
     blocks.push(Block::Facts(facts(answer)));
     blocks.push(Block::Table(services(answer, detail)));
+    blocks.push(Block::Table(pods(answer, detail)));
     blocks.push(Block::Table(pools(answer)));
     let sparks: Vec<Spark> = answer.trails.iter().map(spark).collect();
     let span = time(answer.scorecard.millis);
@@ -59,7 +60,8 @@ fn facts(answer: &RunAnswer) -> Vec<Fact> {
     let mut facts = vec![Fact::plain(
         "Cost",
         format!(
-            "{} {currency} for the run, {} {currency}/month at that rate; the plan states {}",
+            "{} {currency} for the run, {} {currency}/month at that rate; its node counts at low \
+             and high load make {}",
             number::money(answer.cost),
             number::money(answer.month),
             number::money(answer.planned),
@@ -83,7 +85,7 @@ fn facts(answer: &RunAnswer) -> Vec<Fact> {
         format!(
             "{} node-hours; {} of their CPU requested, {} used; pods waited for a node up to {} \
              (95th percentile)",
-            number::grouped(score.node_millis / 3_600_000),
+            thousandths(u64::try_from(score.node_millis / 3600).unwrap_or(u64::MAX), 1),
             number::ppm_percent(score.requested / 1000 * 1000),
             number::ppm_percent(score.used / 1000 * 1000),
             time(score.pending_p95_millis),
@@ -92,22 +94,24 @@ fn facts(answer: &RunAnswer) -> Vec<Fact> {
     facts
 }
 
+/// The workloads that are shown: the platform's own only if all is asked for.
+fn shown(answer: &RunAnswer, detail: Detail) -> impl Iterator<Item = (usize, &ServiceScore)> {
+    let own = |at: &usize| answer.system.get(*at).copied().unwrap_or(false);
+    let all = answer.scorecard.services.iter().enumerate();
+    all.filter(move |(at, _)| detail.verbose || !own(at))
+}
+
+/// How good service was.
 fn services(answer: &RunAnswer, detail: Detail) -> Table {
     let mut titles = vec![
         "WORKLOAD",
         ">OFFERED",
-        ">GOOD",
-        ">OF",
-        ">MISS min",
-        ">p50 ms",
-        ">p95 ms",
-        ">p99 ms",
-        ">OLDEST",
-        ">PODS min/p95/max",
-        ">WAIT p95",
-        ">EVICTED",
-        ">OOM",
         ">LOST",
+        ">GOOD",
+        ">ASKED",
+        ">MISS min",
+        ">p50/p95/p99 ms",
+        ">OLDEST",
     ];
     // Only where clients do that.
     let again = answer.scorecard.services.iter().any(|service| service.retried > 0);
@@ -115,14 +119,10 @@ fn services(answer: &RunAnswer, detail: Detail) -> Table {
         titles.push(">RETRIED");
     }
     let mut table = Table::new(&titles);
-    for (at, service) in answer.scorecard.services.iter().enumerate() {
-        let own = answer.system.get(at).copied().unwrap_or(false);
-        if own && !detail.verbose {
-            continue;
-        }
-        let [least, p95, most] = service.replicas;
+    for (at, service) in shown(answer, detail) {
         let mut row: Vec<Cell> = vec![service.workload.as_str().into()];
         row.push(number::grouped(u128::from(service.offered)).into());
+        row.push(number::grouped(u128::from(service.lost)).into());
         row.push(good(service).into());
         row.push(service.objective.map(share).unwrap_or_default().into());
         row.push(match service.objective {
@@ -131,23 +131,37 @@ fn services(answer: &RunAnswer, detail: Detail) -> Table {
         });
         // Nobody waits for the answer to a message or job; how old they grow is what counts.
         let asked = answer.scenario.loads.get(at).map(|load| load.service);
-        if matches!(asked, Some(Service::Requests { .. })) {
-            row.extend(service.latency_micros.map(|micros| Cell::from(millis(micros))));
-            row.push("".into());
-        } else {
-            row.extend(["", "", ""].map(Cell::from));
-            let queue = matches!(asked, Some(Service::Messages { .. } | Service::Jobs { .. }));
-            row.push(if queue { time(service.oldest_millis) } else { String::new() }.into());
-        }
-        row.push(format!("{least}/{p95}/{most}").into());
-        row.push(time(service.pending_p95_millis).into());
-        row.push(number::grouped(u128::from(service.evictions)).into());
-        row.push(number::grouped(u128::from(service.oom_kills)).into());
-        row.push(number::grouped(u128::from(service.lost)).into());
+        let (latency, oldest) = match asked {
+            Some(Service::Requests { .. }) if service.latency_micros[2] > 0 => {
+                (service.latency_micros.map(millis).join("/"), String::new())
+            }
+            Some(Service::Messages { .. } | Service::Jobs { .. }) => {
+                (String::new(), time(service.oldest_millis))
+            }
+            _ => (String::new(), String::new()),
+        };
+        row.extend([latency.into(), oldest.into()]);
         if again {
             row.push(number::grouped(u128::from(service.retried)).into());
         }
         table.rows.push(row);
+    }
+    table
+}
+
+/// How many pods ran, and what became of them.
+fn pods(answer: &RunAnswer, detail: Detail) -> Table {
+    let mut table =
+        Table::new(&["WORKLOAD", ">PODS min/p95/max", ">WAITED p95", ">EVICTED", ">OOM KILLS"]);
+    for (_, service) in shown(answer, detail) {
+        let [least, p95, most] = service.replicas;
+        table.rows.push(vec![
+            service.workload.as_str().into(),
+            format!("{least}/{p95}/{most}").into(),
+            time(service.pending_p95_millis).into(),
+            number::grouped(u128::from(service.evictions)).into(),
+            number::grouped(u128::from(service.oom_kills)).into(),
+        ]);
     }
     table
 }
@@ -162,26 +176,23 @@ fn pools(answer: &RunAnswer) -> Table {
     let mut table = Table::new(&[
         "POOL",
         "SKU",
-        ">NODES min",
-        ">mean",
-        ">max",
-        ">PLAN max",
-        "CPU req/alloc",
-        "CPU used/alloc",
+        ">NODES min/mean/max",
+        ">LIMIT",
         ">NODE-HOURS",
+        ">CPU REQUESTED",
+        ">USED",
     ]);
-    for pool in &answer.pools {
-        let bar = |share: u32| Cell { text: number::percent(share), bar: Some(share) };
+    for (at, pool) in answer.pools.iter().enumerate() {
+        let mean = thousandths(pool.mean_milli, 2);
+        let limit = answer.scenario.pools.get(at).map_or(pool.planned, |one| one.max.into());
         table.rows.push(vec![
             pool.name.as_str().into(),
             pool.sku.as_str().into(),
-            pool.least.to_string().into(),
-            thousandths(pool.mean_milli, 2).into(),
-            pool.most.to_string().into(),
-            pool.planned.to_string().into(),
-            bar(pool.requested_per_mille),
-            bar(pool.used_per_mille),
+            format!("{}/{mean}/{}", pool.least, pool.most).into(),
+            limit.to_string().into(),
             thousandths(pool.node_hours_milli, 1).into(),
+            number::percent(pool.requested_per_mille).into(),
+            number::percent(pool.used_per_mille).into(),
         ]);
     }
     let month = number::money(answer.month);

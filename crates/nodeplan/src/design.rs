@@ -7,6 +7,7 @@
 
 mod fill;
 mod layout;
+mod standing;
 
 use crate::pipeline::Options;
 use crate::pools::total_millis;
@@ -19,6 +20,8 @@ use nodeplan_model::plan::{NodePool, Plan};
 use nodeplan_model::problem::Problem;
 use nodeplan_model::units::{Spend, UsdPerHour};
 use std::collections::BTreeMap;
+
+pub use standing::{Standing, standing};
 
 /// A design as pools of a problem of its own.
 struct Laid {

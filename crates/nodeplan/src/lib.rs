@@ -52,7 +52,7 @@ pub use alternatives::{
     user_workloads,
 };
 pub use assemble::{Extras, answer};
-pub use design::compare;
+pub use design::{Standing, compare, standing};
 pub use error::Error;
 pub use pipeline::{Optimized, Options, optimize, optimize_with};
 pub use rules::rules;

@@ -5,7 +5,7 @@ use ndarray::Array2;
 use nodeplan_io::addons::{Preset, daemonsets, system_workloads};
 use nodeplan_io::catalog::{SIZE_PREFIX, nearest};
 use nodeplan_io::csv::WorkloadFile;
-use nodeplan_model::catalog::{Catalog, Exclusion};
+use nodeplan_model::catalog::{Catalog, Exclusion, Sku};
 use nodeplan_model::eligibility::{Filter, eligible};
 use nodeplan_model::problem::{
     Assumption, Burst, Cluster, LoadPoint, Overcommit, Problem, ProblemParts, ReservationModel,
@@ -165,6 +165,14 @@ pub fn problem_from(setup: Setup<'_>) -> Result<Prepared, Error> {
             warnings.push(notice("NP2106", name, format!("retires on {day}")));
         }
     }
+    let excluded = found.excluded;
+    let parts = parts_of(setup, found.skus, excluded);
+    let problem = Problem::new(parts).map_err(Error::Problem)?;
+    Ok(Prepared { problem, warnings })
+}
+
+/// The parts of the problem on these sizes, sorted by name.
+pub(crate) fn parts_of(setup: Setup<'_>, skus: Vec<Sku>, excluded: Vec<Exclusion>) -> ProblemParts {
     let mut assumptions = setup.assumptions;
     let (points, pick) = load_points(setup.sizing, &setup.demands, &mut assumptions);
     let system_pool = setup.cluster.system_pool;
@@ -173,21 +181,20 @@ pub fn problem_from(setup: Setup<'_>) -> Result<Prepared, Error> {
     let demand = Array2::from_shape_fn((points.len(), all.len()), |(point, at)| {
         if pick[point] { all[at].high } else { all[at].low }
     });
-    let parts = ProblemParts {
+    ProblemParts {
         region: setup.catalog.region.clone(),
         currency: setup.catalog.currency.clone(),
         catalog_date: setup.catalog.date,
-        skus: found.skus,
-        excluded: found.excluded,
+        skus,
+        excluded,
         cluster: setup.cluster,
         workloads: all.into_iter().map(|one| one.workload).collect(),
         points,
         demand,
         extended: setup.extended,
+        groups: Vec::new(),
         assumptions: assumptions.into_iter().map(|text| Assumption { text }).collect(),
-    };
-    let problem = Problem::new(parts).map_err(Error::Problem)?;
-    Ok(Prepared { problem, warnings })
+    }
 }
 
 /// Most sizes that are suggested.

@@ -16,12 +16,14 @@ use nodeplan_io::csv::Traffic;
 use nodeplan_io::yaml::{Arrivals, LoadFile, Named, ScenarioFile};
 use nodeplan_model::plan::Plan;
 use nodeplan_model::problem::Problem;
-use nodeplan_model::scenario::{MILLION, Scenario};
+use nodeplan_model::scenario::{MILLION, PoolBounds, Scenario};
 use nodeplan_model::scorecard::Scorecard;
 use nodeplan_model::timeline::Timeline;
 
 pub use figures::run_answer;
+pub(crate) use names::clip;
 pub use replications::replicate;
+pub(crate) use scaling::lowest_point;
 pub use stage::stage;
 
 /// What traffic is multiplied by.
@@ -47,6 +49,8 @@ pub struct Inputs {
     pub load: LoadFile,
     /// What happens.
     pub scenario: ScenarioFile,
+    /// Bounds of the pools, where a cluster has its own; else those of the plan.
+    pub bounds: Option<Vec<PoolBounds>>,
 }
 
 impl Default for Inputs {
@@ -57,6 +61,7 @@ impl Default for Inputs {
             scale: Scale::Factor(MILLION),
             load: LoadFile::default(),
             scenario: ScenarioFile::default(),
+            bounds: None,
         }
     }
 }

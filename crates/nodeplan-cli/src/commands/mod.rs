@@ -3,9 +3,11 @@
 pub mod catalog;
 pub mod check;
 pub mod explain;
+pub mod export;
 pub mod optimize;
 pub mod pack;
 pub mod simulate;
+pub mod subject;
 pub mod verify;
 
 use crate::Done;

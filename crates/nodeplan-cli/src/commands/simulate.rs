@@ -1,15 +1,17 @@
-//! `simulate`: a plan under traffic, over time.
+//! `simulate`: a plan or a cluster under traffic, over time.
 
+use super::subject::{Subject, subject};
 use crate::args::{Format, Global, SimulateArgs, TrafficGaps, TrafficUnit};
 use crate::diagnose::Failure;
 use crate::{Done, output};
 use nodeplan::io::csv::{Gaps, TrafficOptions, Unit, traffic_csv};
 use nodeplan::io::diagnostic::{ImportError, Place};
-use nodeplan::io::document::{CatalogStamp, PlanDocument, Tool, input};
+use nodeplan::io::document::{CatalogStamp, Tool, input};
 use nodeplan::io::quantity::{self, QuantityError};
 use nodeplan::io::yaml::{self, Arrivals, Named};
 use nodeplan::io::{run as run_document, time};
 use nodeplan::model::answer::InputFile;
+use nodeplan::model::problem::Problem;
 use nodeplan::model::run::RunAnswer;
 use nodeplan::report;
 use nodeplan::simulate::{Inputs, Scale, replicate, run_answer, simulate, stage};
@@ -18,28 +20,24 @@ use std::path::Path;
 /// Runs the command.
 pub fn run(global: &Global, args: &SimulateArgs) -> Done {
     super::threads(global.threads);
-    let document = super::verify::plan(&args.plan)?;
-    let Some(plan) = &document.plan else {
-        let text = format!("{} holds no plan", args.plan.display());
-        return Err(Failure::usage(text));
-    };
-    let problem = &document.problem;
-    let mut files = vec![input(&args.plan.display().to_string(), &output::read(&args.plan)?)];
-    let inputs = inputs(args, &mut files)?;
-    let staged = stage(problem, plan, &inputs).map_err(unusable)?;
-    let done = simulate(problem, plan, &staged.scenario)?;
+    let Subject { problem, plan, bounds, notes, mut files } = subject(global, args)?;
+    let mut inputs = inputs(args, &mut files)?;
+    inputs.bounds = bounds;
+    let mut staged = stage(&problem, &plan, &inputs).map_err(unusable)?;
+    staged.assumptions.splice(0..0, notes);
+    let done = simulate(&problem, &plan, &staged.scenario)?;
     let runs = args.runs.unwrap_or(1);
     let replications = match runs {
         0 | 1 => None,
-        _ => Some(replicate(problem, plan, &staged.scenario, runs)?),
+        _ => Some(replicate(&problem, &plan, &staged.scenario, runs)?),
     };
-    let answer = run_answer(problem, plan, staged, done, replications, files);
+    let answer = run_answer(&problem, &plan, staged, done, replications, files);
     if let Some(asked) = &args.explain {
         let shown = explained(&answer, asked)?;
         output::write(&report::terminal(&shown, &style(global, args)), args.output.as_deref())?;
         return Ok(crate::DONE);
     }
-    output::write(&text(global, args, &document, &answer), args.output.as_deref())?;
+    output::write(&text(global, args, &problem, &answer), args.output.as_deref())?;
     let missed = args.require_slo && !answer.scorecard.met();
     if missed {
         let format = output::format(args.format, args.output.as_deref());
@@ -51,18 +49,13 @@ pub fn run(global: &Global, args: &SimulateArgs) -> Done {
     Ok(crate::DONE)
 }
 
-fn text(
-    global: &Global,
-    args: &SimulateArgs,
-    document: &PlanDocument,
-    answer: &RunAnswer,
-) -> String {
+fn text(global: &Global, args: &SimulateArgs, problem: &Problem, answer: &RunAnswer) -> String {
     let detail = report::answer::Detail { verbose: global.verbose };
     match output::format(args.format, args.output.as_deref()) {
         Format::Json => {
             let version = env!("CARGO_PKG_VERSION").to_owned();
             let tool = Tool { name: "nodeplan".to_owned(), version };
-            run_document::write(answer, tool, CatalogStamp::of(&document.problem))
+            run_document::write(answer, tool, CatalogStamp::of(problem))
         }
         Format::Csv => report::run_csv(answer),
         Format::Md => report::markdown(&report::run::document(answer, detail)),
@@ -73,12 +66,12 @@ fn text(
 }
 
 fn style(global: &Global, args: &SimulateArgs) -> report::Style {
-    let style = report::Style { width: 120, ..output::style(global) };
+    let style = output::style(global);
     if args.output.is_some() { report::Style { color: false, ascii: true, ..style } } else { style }
 }
 
 /// Faults of input, all of them.
-fn unusable(faults: Vec<ImportError>) -> Failure {
+pub fn unusable(faults: Vec<ImportError>) -> Failure {
     let count = faults.len();
     let plural = if count == 1 { "" } else { "s" };
     let last = Some(format!("{count} error{plural}, nothing simulated."));

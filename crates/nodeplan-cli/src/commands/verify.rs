@@ -13,11 +13,14 @@ use std::path::Path;
 
 /// Reads a plan file.
 pub fn plan(path: &Path) -> Result<PlanDocument, Failure> {
-    let bytes = output::read(path)?;
-    let name = path.display().to_string();
+    parsed(&path.display().to_string(), output::read(path)?)
+}
+
+/// The plan document in some bytes.
+pub fn parsed(name: &str, bytes: Vec<u8>) -> Result<PlanDocument, Failure> {
     let text = String::from_utf8(bytes)
         .map_err(|_| Failure::new(crate::INVALID, "NP1301", format!("{name} is not UTF-8 text")))?;
-    read(&name, &text).map_err(|errors| {
+    read(name, &text).map_err(|errors| {
         let mut failure = Failure::input(errors);
         failure.last = None;
         failure

@@ -4,6 +4,7 @@
 //! A document is parsed into a tree with places first and read field by field then, so that
 //! one run reports every fault. Only a fault of the YAML itself ends reading at once.
 
+mod aks;
 mod amounts;
 mod config;
 mod design;
@@ -39,7 +40,7 @@ pub fn config(name: &str, text: &[u8]) -> Result<Config, Vec<ImportError>> {
     document(name, text, config::read)
 }
 
-/// Reads a design.
+/// Reads a design, or the pools that `az aks nodepool list -o json` or `az aks show -o json` print.
 ///
 /// # Errors
 /// Every fault of the file, in order of place.

@@ -4,6 +4,7 @@ use super::*;
 use crate::addons::Preset;
 use nodeplan_model::catalog::Arch;
 use nodeplan_model::eligibility::Pattern;
+use nodeplan_model::plan::PoolMode;
 use nodeplan_model::problem::{ReservationModel, SystemPool};
 use nodeplan_model::units::{Bytes, MIB, MilliCpu, PerMille};
 use proptest::prelude::*;
@@ -177,6 +178,71 @@ pools:
 }
 
 #[test]
+fn pools_of_a_cluster_say_how_they_scale_and_whom_they_admit() {
+    let text = "\
+pools:
+  - {name: a, sku: D4s_v3, count: 3, mode: System, max_pods: 110, zones: [koreacentral-2, 1]}
+  - {name: b, sku: D4s_v3, count: 2, min: 1, max: 5, spot: yes, priority: 7, pool: data}
+  - {name: c, sku: D4s_v3, count: 2, min: 0, max: 9, autoscale: no, labels: {disk: ssd, a: 1}}
+  - {name: d, sku: D4s_v3, max: 9, labels: [tier=gold], taints: ['x=y:NoSchedule']}
+  - {name: e, sku: D4s_v3, count: 1, taints: 'CriticalAddonsOnly=true:NoSchedule'}
+  - {name: f, sku: D4s_v3, count: 1, taints: ['x:PreferNoSchedule'], isolate: yes}
+";
+    let design = design("d", text.as_bytes()).expect("sound");
+    let [a, b, c, d, e, f] = &design.pools[..] else { panic!("six") };
+    let counts = |pool: &DesignPool| (pool.count, pool.min, pool.max);
+    assert_eq!(counts(a), (Some(3), Some(3), Some(3)));
+    assert_eq!(
+        (a.mode, a.max_pods, a.zones.as_slice()),
+        (Some(PoolMode::System), Some(110), &[1, 2][..])
+    );
+    assert_eq!(counts(b), (Some(2), Some(1), Some(5)));
+    assert_eq!((b.spot, b.priority, b.pool.as_deref()), (true, 7, Some("data")));
+    assert_eq!(counts(c), (Some(2), Some(2), Some(2)), "left alone, it stays at its count");
+    let pair = |key: &str, value: &str| (key.to_owned(), value.to_owned());
+    assert_eq!(c.labels, [pair("a", "1"), pair("disk", "ssd")]);
+    assert_eq!((counts(d), &d.labels[0]), ((None, None, Some(9)), &pair("tier", "gold")));
+    let closed = [a, b, c, d, e, f].map(|pool| (pool.tainted, pool.system_only));
+    assert_eq!(
+        closed,
+        [
+            (false, false),
+            (false, false),
+            (false, false),
+            (true, false),
+            (false, true),
+            (true, false)
+        ]
+    );
+}
+
+#[test]
+fn pools_come_from_what_az_prints() {
+    let pools = r#"[
+  {"name": "sys", "vmSize": "Standard_D4s_v3", "count": 3, "enableAutoScaling": true, "minCount": 2,
+   "maxCount": 9, "maxPods": 110, "mode": "System", "availabilityZones": ["1", "3"], "nodeLabels": null,
+   "nodeTaints": null, "osType": "Linux", "powerState": {"code": "Running"}, "id": "/subscriptions/s"},
+  {"name": "spot", "vmSize": "standard_d8s_v3", "count": 4, "enableAutoScaling": false, "minCount": null,
+   "scaleSetPriority": "Spot", "mode": "User", "nodeLabels": {"disk": "ssd", "empty": ""},
+   "nodeTaints": ["kubernetes.azure.com/scalesetpriority=spot:NoSchedule", "db=yes:NoExecute"]},
+  {"name": "win", "vmSize": "Standard_D4s_v3", "count": 1, "osType": "Windows"},
+  {"name": "off", "vmSize": "Standard_D4s_v3", "count": 0, "powerState": {"code": "Stopped"}}]"#;
+    for text in [pools.to_owned(), format!("{{\"name\": \"c\", \"agentPoolProfiles\": {pools}}}")] {
+        let design = design("az.json", text.as_bytes()).expect("sound");
+        let [sys, spot] = &design.pools[..] else { panic!("two of four") };
+        assert_eq!((sys.count, sys.min, sys.max), (Some(3), Some(2), Some(9)));
+        assert_eq!((sys.mode, sys.max_pods), (Some(PoolMode::System), Some(110)));
+        assert_eq!((sys.zones.as_slice(), sys.tainted), (&[1, 3][..], false));
+        assert_eq!((spot.count, spot.min, spot.max), (Some(4), Some(4), Some(4)));
+        assert_eq!((spot.sku.as_str(), spot.spot, spot.tainted), ("Standard_d8s_v3", true, true));
+        assert_eq!(spot.labels.len(), 2);
+        let notes =
+            ["pool win runs Windows and is left out", "pool off is stopped and is left out"];
+        assert_eq!(design.notes, notes);
+    }
+}
+
+#[test]
 fn faults_of_designs_are_placed() {
     let text = "\
 pools:
@@ -192,7 +258,7 @@ pools:
             "NP1055: d:2:52: min 3 is above max 1 [expected: at most max]",
             "NP1054: d:3:5: a pool has no `sku`",
             "NP1053: d:3:12: two pools are called `a`",
-            "NP1051: d:3:15: `size` is no field of a pool [expected: name, sku, workloads, min, max]",
+            "NP1051: d:3:15: `size` is no field of a pool [expected: name, sku, workloads, min, max, count, autoscale, mode, max_pods, zones, spot, priority, labels, taints, pool, isolate]",
             "NP1054: d:4:5: a pool has no `name`",
             "NP1053: d:4:30: workload `x` is in `a` already",
             "NP1055: d:4:38: max is 5001 [expected: a whole number from 0 to 5000]",

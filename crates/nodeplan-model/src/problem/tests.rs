@@ -48,6 +48,7 @@ fn parts() -> ProblemParts {
         points: vec![LoadPoint { name: "high".to_owned(), weight_millis: 1 }],
         demand: Array2::zeros((1, 0)),
         extended: Vec::new(),
+        groups: Vec::new(),
         assumptions: Vec::new(),
     }
 }

@@ -182,7 +182,10 @@ impl Nodes {
     pub fn create(&mut self, pool: u32, now: u64) -> u32 {
         let id = self.all.len() as u32;
         let row = &mut self.pools[pool as usize];
-        let zone = (row.asked % 3) as u8 + 1;
+        let zone = match row.bounds.zones.as_slice() {
+            [] => (row.asked % 3) as u8 + 1,
+            own => own[(row.asked % own.len() as u64) as usize],
+        };
         row.asked += 1;
         row.live.push(id);
         self.all.push(Node {

@@ -113,6 +113,7 @@ fn problem(skus: Vec<Sku>, workloads: Vec<Workload>) -> (Problem, Plan) {
         points: vec![LoadPoint { name: "steady".to_owned(), weight_millis: 86_400_000 }],
         demand: ndarray::Array2::from_elem((1, count), 1),
         extended: Vec::new(),
+        groups: Vec::new(),
         assumptions: Vec::new(),
     };
     (Problem::new(parts).unwrap(), Plan { pools })
@@ -145,6 +146,7 @@ fn quiet(workloads: usize, replicas: &[u32], pools: &[(u32, u32)]) -> Scenario {
                 max,
                 initial,
                 spot: false,
+                zones: Vec::new(),
                 priority: 0,
                 schedules: Vec::new(),
             })

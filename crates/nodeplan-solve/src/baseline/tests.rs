@@ -104,6 +104,7 @@ fn parts(mut skus: Vec<Sku>, workloads: Vec<Workload>, demand: &[&[u32]]) -> Pro
             .collect(),
         demand: Array2::from_shape_fn(shape, |(s, w)| demand[s][w]),
         extended: Vec::new(),
+        groups: Vec::new(),
         assumptions: Vec::new(),
     }
 }

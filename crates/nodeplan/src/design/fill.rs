@@ -106,6 +106,7 @@ fn amount(what: &str, value: u128) -> String {
 fn alone(problem: &Problem, kind: PoolKind, members: &[usize]) -> ProblemParts {
     let mut parts = problem.parts().clone();
     parts.skus = vec![problem.sku(kind.sku).clone()];
+    parts.groups.clear();
     parts.cluster.max_pods = vec![kind.max_pods];
     parts.cluster.max_pools = None;
     parts.cluster.system_pool = SystemPool::None;

@@ -23,7 +23,7 @@ fn size<'a>(
     catalog.skus.iter().find(|sku| pattern.is_exact() && pattern.matches(&sku.name)).ok_or_else(
         || Error::NoSuchDesignSize {
             design: design.to_owned(),
-            line: pool.line,
+            line: pool.place.line,
             pool: pool.name.clone(),
             size: pool.sku.clone(),
             region: problem.parts().region.clone(),

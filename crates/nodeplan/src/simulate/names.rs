@@ -83,6 +83,6 @@ impl<'a> Names<'a> {
 }
 
 /// At most 48 characters of a name.
-pub(super) fn clip(text: &str) -> String {
+pub(crate) fn clip(text: &str) -> String {
     text.chars().take(48).collect()
 }

@@ -13,7 +13,7 @@ const USUAL_TARGET: u32 = 80;
 const COOLDOWN_SECONDS: u32 = 300;
 
 /// The load point with the fewest pods.
-pub(super) fn lowest_point(problem: &Problem) -> usize {
+pub(crate) fn lowest_point(problem: &Problem) -> usize {
     let pods = |point: usize| -> u64 {
         problem.demand().row(point).iter().map(|pods| u64::from(*pods)).sum()
     };

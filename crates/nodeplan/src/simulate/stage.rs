@@ -30,7 +30,7 @@ pub fn stage(problem: &Problem, plan: &Plan, inputs: &Inputs) -> Result<Staged, 
     let own = scaling::all(problem, inputs, &mut names, &mut assumptions);
     let traffic =
         sources::all(problem, inputs, &own.scaling, horizon_millis, &mut names, &mut assumptions);
-    let pools = bounds(problem, plan, file, &mut names, &mut assumptions);
+    let pools = bounds(problem, plan, inputs, &mut names, &mut assumptions);
     let events = file.events.iter().filter_map(|event| happening(event, &mut names)).collect();
     if !names.faults.is_empty() {
         names.faults.sort();
@@ -86,38 +86,17 @@ fn start_of(inputs: &Inputs, assumptions: &mut Vec<String>) -> u32 {
     start.unwrap_or(0)
 }
 
-/// Bounds of the pools: from the plan's fewest to its most nodes, unless the scenario says.
+/// Bounds of the pools: the cluster's own, else from the plan's fewest to its most nodes; the
+/// scenario goes before both.
 fn bounds(
     problem: &Problem,
     plan: &Plan,
-    file: &ScenarioFile,
+    inputs: &Inputs,
     names: &mut Names<'_>,
     assumptions: &mut Vec<String>,
 ) -> Vec<PoolBounds> {
-    let points = problem.points().len();
-    let low = scaling::lowest_point(problem);
-    let small = |nodes: u64| u32::try_from(nodes).unwrap_or(u32::MAX);
-    // One pool of mode System has a node at all times: the first, where the plan leaves it open.
-    let system = |pool: &&NodePool| pool.mode == PoolMode::System;
-    let held = plan.pools.iter().filter(system).any(|pool| pool.nodes(low) > 0);
-    let first = plan.pools.iter().find(system).filter(|_| !held);
-    let mut pools: Vec<PoolBounds> = plan
-        .pools
-        .iter()
-        .map(|pool| {
-            let most = (0..points).map(|point| pool.nodes(point)).max().unwrap_or(0).max(1);
-            let kept = first.is_some_and(|first| first.name == pool.name);
-            let least = pool.nodes(low).max(u64::from(kept)).min(most);
-            PoolBounds {
-                min: small(least),
-                max: small(most),
-                initial: small(least),
-                spot: false,
-                priority: 0,
-                schedules: Vec::new(),
-            }
-        })
-        .collect();
+    let file = &inputs.scenario;
+    let mut pools = inputs.bounds.clone().unwrap_or_else(|| planned(problem, plan));
     let mut seen = Vec::new();
     for entry in &file.pools {
         let Some(at) = names.pool(&entry.pool) else { continue };
@@ -130,18 +109,50 @@ fn bounds(
         pool.min = entry.min.unwrap_or(pool.min.min(pool.max));
         pool.initial =
             entry.initial.unwrap_or(pool.initial).clamp(pool.min, pool.max.max(pool.min));
-        pool.spot = entry.spot;
-        pool.priority = entry.priority;
+        pool.spot |= entry.spot;
+        if entry.priority != 0 {
+            pool.priority = entry.priority;
+        }
         pool.schedules.clone_from(&entry.schedules);
     }
     if seen.len() < plan.pools.len() && file.autoscaler.enabled {
-        assumptions.push(
-            "pools may grow to the plan's highest node count and shrink to its lowest, where they \
-             start (`pools` of a scenario)"
-                .to_owned(),
-        );
+        let start = if pools.iter().any(|pool| pool.initial != pool.min) {
+            "and start with its count"
+        } else {
+            "where they start"
+        };
+        assumptions.push(format!(
+            "pools may grow to the highest node count of the plan or cluster file and shrink to \
+             the lowest, {start} (`pools` of a scenario)"
+        ));
     }
     pools
+}
+
+/// Bounds from the plan's fewest to its most nodes.
+fn planned(problem: &Problem, plan: &Plan) -> Vec<PoolBounds> {
+    let points = problem.points().len();
+    let low = scaling::lowest_point(problem);
+    let small = |nodes: u64| u32::try_from(nodes).unwrap_or(u32::MAX);
+    // One pool of mode System has a node at all times: the first, where the plan leaves it open.
+    let system = |pool: &&NodePool| pool.mode == PoolMode::System;
+    let held = plan.pools.iter().filter(system).any(|pool| pool.nodes(low) > 0);
+    let first = plan.pools.iter().find(system).filter(|_| !held);
+    let one = |pool: &NodePool| {
+        let most = (0..points).map(|point| pool.nodes(point)).max().unwrap_or(0).max(1);
+        let kept = first.is_some_and(|first| first.name == pool.name);
+        let least = pool.nodes(low).max(u64::from(kept)).min(most);
+        PoolBounds {
+            min: small(least),
+            max: small(most),
+            initial: small(least),
+            spot: false,
+            zones: Vec::new(),
+            priority: 0,
+            schedules: Vec::new(),
+        }
+    };
+    plan.pools.iter().map(one).collect()
 }
 
 fn happening(entry: &EventEntry, names: &mut Names<'_>) -> Option<Event> {
