@@ -66,6 +66,8 @@ pub enum Command {
     Verify(VerifyArgs),
     /// Check a workloads file and solve nothing
     Check(CheckArgs),
+    /// Compare two plan files, or two documents of simulated runs
+    Diff(DiffArgs),
     /// Write a plan for other tools, or as a cluster file
     Export(ExportArgs),
     /// Explain a code, or a pool or workload of a plan
@@ -93,6 +95,8 @@ pub enum Document {
     Plan,
     /// The document of a simulated run.
     Simulation,
+    /// The document of a comparison.
+    Diff,
 }
 
 /// `optimize`.
@@ -419,6 +423,29 @@ pub struct CheckArgs {
     /// Exit 4 if there is any warning
     #[arg(long, env = "NODEPLAN_STRICT")]
     pub strict: bool,
+}
+
+/// `diff`.
+#[derive(Clone, Debug, Args)]
+pub struct DiffArgs {
+    /// Document before: of `optimize -f json` or of `simulate -f json`
+    #[arg(value_name = "BEFORE")]
+    pub before: PathBuf,
+    /// Document after, of the same kind
+    #[arg(value_name = "AFTER")]
+    pub after: PathBuf,
+    /// Exit 4 if anything differs
+    #[arg(long, env = "NODEPLAN_EXIT_CODE")]
+    pub exit_code: bool,
+    /// Exit 4 if the cost of a month rises by more than this, 5%
+    #[arg(long, env = "NODEPLAN_MAX_INCREASE", value_name = "P%")]
+    pub max_increase: Option<String>,
+    /// Format; else by the ending of --output, else a table
+    #[arg(short, long, env = "NODEPLAN_FORMAT", value_enum)]
+    pub format: Option<Format>,
+    /// File to write instead of standard output
+    #[arg(short, long, env = "NODEPLAN_OUTPUT", value_name = "FILE")]
+    pub output: Option<PathBuf>,
 }
 
 /// What a plan is written as.

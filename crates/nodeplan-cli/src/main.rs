@@ -35,6 +35,7 @@ fn main() -> ExitCode {
         Command::Simulate(args) => commands::simulate::run(&cli.global, args),
         Command::Verify(args) => commands::verify::run(&cli.global, args),
         Command::Check(args) => commands::check::run(&cli.global, args),
+        Command::Diff(args) => commands::diff::run(&cli.global, args),
         Command::Export(args) => commands::export::run(args),
         Command::Explain(args) => commands::explain::run(&cli.global, args),
         Command::Catalog(args) => commands::catalog::run(&cli.global, args),

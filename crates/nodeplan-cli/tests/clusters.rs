@@ -47,6 +47,11 @@ fn the_pools_of_a_plan_run_as_the_plan_does() {
         let plan = ["optimize", "-w", "w.csv", "--plan-only", "--system-pool", kind];
         done(&folder, &[&plan[..], &["-o", "plan.json"]].concat());
         done(&folder, &["export", "plan.json", "--to", "design", "-o", "cluster.yaml"]);
+        let pools = std::fs::read_to_string(folder.path().join("cluster.yaml")).expect("written");
+        let taint = pools.contains("taints: [\"CriticalAddonsOnly=true:NoSchedule\"]");
+        assert_eq!(taint, kind == "dedicated", "{pools}");
+        assert!(pools.contains("labels: {disk: ssd}\n"), "{pools}");
+        assert!(pools.contains("pool: data\n    isolate: yes\n"), "{pools}");
         let run = |subject: &[&str], format: &str| {
             done(&folder, &[&["simulate"], subject, &LOAD, &["-f", format]].concat())
         };
@@ -192,7 +197,7 @@ fn a_zone_takes_only_the_pools_in_it() {
         folder.write("s.yaml", &event);
         let run = ["simulate", "c.yaml", "-w", "one.csv", "-s", "s.yaml", "-f", "csv"];
         let csv = done(&folder, &run);
-        let last = csv.lines().filter(|line| line.contains(",pool,a,")).next_back();
+        let last = csv.lines().rfind(|line| line.contains(",pool,a,"));
         let ready: Vec<&str> = last.unwrap_or_default().split(',').collect();
         assert_eq!(ready[18], (2 - lost).to_string(), "zone {zone}: {csv}");
     }

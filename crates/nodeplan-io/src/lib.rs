@@ -6,6 +6,7 @@ pub mod addons;
 pub mod catalog;
 pub mod csv;
 pub mod diagnostic;
+pub mod diff;
 pub mod document;
 pub mod export;
 pub mod pack;

@@ -7,6 +7,7 @@
 pub mod answer;
 pub mod catalog;
 pub mod certificate;
+pub mod comparison;
 pub mod eligibility;
 pub mod ids;
 pub mod overhead;

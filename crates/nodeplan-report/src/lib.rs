@@ -9,6 +9,8 @@
 pub mod answer;
 pub mod catalog;
 mod csv;
+pub mod diff;
+mod diff_csv;
 pub mod document;
 mod escape;
 pub mod explain;
@@ -19,6 +21,7 @@ mod run_csv;
 mod terminal;
 
 pub use csv::pools_csv;
+pub use diff_csv::diff_csv;
 pub use escape::{csv as csv_cell, visible};
 pub use markdown::markdown;
 pub use run_csv::run_csv;

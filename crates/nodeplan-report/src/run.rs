@@ -383,7 +383,7 @@ fn clock(answer: &RunAnswer, at_millis: u64) -> String {
 }
 
 /// A length of time in at most two units: `2 d 4 h`, `90 s`.
-fn time(millis: u64) -> String {
+pub(crate) fn time(millis: u64) -> String {
     if millis < 1000 {
         return if millis == 0 { "0 s".to_owned() } else { format!("{millis} ms") };
     }
@@ -401,7 +401,7 @@ fn time(millis: u64) -> String {
 }
 
 /// Microseconds in milliseconds, three digits that count; nothing of nothing.
-fn millis(micros: u64) -> String {
+pub(crate) fn millis(micros: u64) -> String {
     match micros {
         0 => String::new(),
         1..10_000 => thousandths(micros, 2),
@@ -411,12 +411,12 @@ fn millis(micros: u64) -> String {
 }
 
 /// Parts per million as percent with two decimals, cut off, so that 99.999 % is not 100 %.
-fn share(ppm: u64) -> String {
+pub(crate) fn share(ppm: u64) -> String {
     format!("{}.{:02}%", ppm / 10_000, ppm / 100 % 100)
 }
 
 /// Thousandths with `places` decimals (at most 3), rounded half up.
-fn thousandths(value: u64, places: u32) -> String {
+pub(crate) fn thousandths(value: u64, places: u32) -> String {
     let step = 10_u64.pow(3 - places.min(3));
     let rounded = value.saturating_add(step / 2) / step;
     let one = 1000 / step;

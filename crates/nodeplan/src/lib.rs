@@ -35,6 +35,7 @@ mod alternatives;
 mod assemble;
 pub mod content;
 pub mod design;
+pub mod diff;
 mod error;
 pub mod explain;
 mod ladder;

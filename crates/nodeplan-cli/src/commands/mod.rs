@@ -2,6 +2,7 @@
 
 pub mod catalog;
 pub mod check;
+pub mod diff;
 pub mod explain;
 pub mod export;
 pub mod optimize;
@@ -20,6 +21,7 @@ pub fn schema(what: Document) -> Done {
     let text = match what {
         Document::Plan => nodeplan::io::document::schema_plan(),
         Document::Simulation => nodeplan::io::run::schema(),
+        Document::Diff => nodeplan::io::diff::schema(),
     };
     output::print(text)?;
     Ok(crate::DONE)
