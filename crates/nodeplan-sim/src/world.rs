@@ -28,6 +28,7 @@ use nodeplan_model::timeline::{Actor, Timeline};
 
 use crate::demand::order_of_calls;
 use crate::hpa::Reading;
+use crate::queueing::table::Tables;
 use crate::random::Stream;
 
 use apps::App;
@@ -121,6 +122,8 @@ struct World<'a> {
     changes: u64,
     /// Leaves no loop of the cluster autoscaler out.
     every_loop: bool,
+    /// Whether a workload has a disruption budget.
+    budgets: bool,
     /// Whether a pool's smallest size depends on the time.
     scheduled_pools: bool,
     scaler: Option<Box<scale_nodes::Scaler>>,
@@ -141,7 +144,20 @@ pub fn simulate(
     plan: &Plan,
     scenario: &Scenario,
 ) -> Result<Timeline, Vec<SimError>> {
-    run(problem, plan, scenario, false)
+    run(problem, plan, scenario, &mut Tables::new(), false)
+}
+
+/// The same, with tables of response times that earlier runs filled and later ones may read.
+///
+/// # Errors
+/// As [`simulate`].
+pub fn simulate_with(
+    problem: &Problem,
+    plan: &Plan,
+    scenario: &Scenario,
+    tables: &mut Tables,
+) -> Result<Timeline, Vec<SimError>> {
+    run(problem, plan, scenario, tables, false)
 }
 
 /// The same; `every_loop` runs those loops of the cluster autoscaler too that are known to do
@@ -150,6 +166,7 @@ fn run(
     problem: &Problem,
     plan: &Plan,
     scenario: &Scenario,
+    tables: &mut Tables,
     every_loop: bool,
 ) -> Result<Timeline, Vec<SimError>> {
     let mut faults = faults_of(problem, plan, scenario);
@@ -168,9 +185,10 @@ fn run(
         clock: Clock::default(),
         pods: Pods::default(),
         record: Record::new(apps.len(), nodes.pools.len(), scenario),
-        load: load::Settling::new(problem, scenario),
+        load: load::Settling::new(problem, scenario, std::mem::take(tables)),
         changes: 0,
         every_loop,
+        budgets: scenario.budgets.iter().any(Option::is_some),
         scheduled_pools: scenario.pools.iter().any(|bounds| !bounds.schedules.is_empty()),
         scaler: Some(Box::new(scale_nodes::Scaler::new(&nodes, scenario))),
         provisioner: provision_nodes::Provisioner::new(&nodes, &apps, scenario),
@@ -186,7 +204,8 @@ fn run(
     };
     world.begin();
     world.run();
-    Ok(world.record.finish(&world.load.tables))
+    *tables = std::mem::take(&mut world.load.tables);
+    Ok(world.record.finish(tables))
 }
 
 impl World<'_> {
@@ -227,7 +246,9 @@ impl World<'_> {
     fn run(&mut self) {
         let horizon = self.scenario.horizon_millis;
         while let Some(next) = self.clock.pop(horizon) {
-            if !next.is_periodic() {
+            // That a pod is Ready is seen in budgets only.
+            let ready = matches!(next, Next::PodReady(_)) && !self.budgets;
+            if !next.is_periodic() && !ready {
                 self.changes += 1;
             }
             self.step(next);

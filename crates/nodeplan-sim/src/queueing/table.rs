@@ -7,7 +7,6 @@
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-use super::backlog::Wait;
 use super::gamma::GammaTable;
 use super::histogram::{Histogram, rounded};
 use super::law::Law;
@@ -71,17 +70,6 @@ struct Figures {
     reached: [u16; 3],
 }
 
-/// Parts into which the requests of a delayed interval are cut by response time, and by delay.
-const MIDDLES: usize = 32;
-const DELAYS: usize = 8;
-
-/// One load of one table.
-struct Point {
-    response: Response,
-    /// Percentiles in the middles of equal shares of requests.
-    middle: [f64; MIDDLES],
-}
-
 /// The table of a law.
 struct Table {
     /// A shape that has it.
@@ -89,7 +77,7 @@ struct Table {
     law: Law,
     grid: Grid,
     figures: Vec<Figures>,
-    points: Vec<Option<Box<Point>>>,
+    points: Vec<Option<Response>>,
 }
 
 /// A percentile a table holds.
@@ -148,7 +136,8 @@ impl Edges {
 
 static EDGES: LazyLock<Edges> = LazyLock::new(Edges::new);
 
-/// Tables of every shape a run meets. Shapes that differ in nothing but their unit of time, pods
+/// Tables of every shape that runs meet; what they hold depends on the shape alone, so that runs may
+/// share them. Shapes that differ in nothing but their unit of time, pods
 /// of less than what one thread uses, share one.
 #[derive(Default)]
 pub struct Tables {
@@ -177,10 +166,7 @@ impl Table {
             quantiles: Percentile::ALL.map(|p| response.quantile(grid, law, p.level())),
             reached: Percentile::ALL.map(|p| response.reached(p.level()) as u16),
         };
-        let middle = std::array::from_fn(|part| {
-            response.quantile(grid, law, (part as f64 + 0.5) / MIDDLES as f64)
-        });
-        self.points[point] = Some(Box::new(Point { response, middle }));
+        self.points[point] = Some(response);
     }
 }
 
@@ -238,7 +224,7 @@ impl Tables {
         }
     }
 
-    fn point(&self, table: u32, point: u32) -> &Point {
+    fn point(&self, table: u32, point: u32) -> &Response {
         self.tables[table as usize].points[point as usize]
             .as_ref()
             .expect("`place` fills the points that it names")
@@ -276,7 +262,7 @@ impl Tables {
     pub fn share_at(&self, place: Place, log: f64, second: bool) -> f64 {
         let table = &self.tables[place.table as usize];
         let point = self.point(place.table, place.first + u32::from(second));
-        point.response.share(table.grid, table.law, log)
+        point.share(table.grid, table.law, log)
     }
 
     /// A percentile of the response times, in units, of requests that met several loads, so many
@@ -297,7 +283,7 @@ impl Tables {
         let wanted = percentile.level() * total;
         let within = |point: usize| -> f64 {
             let requests = parts.iter().map(|(place, requests)| {
-                let at = |point: &Point, step: usize| point.response.within[step];
+                let at = |response: &Response, step: usize| response.within[step];
                 let low = at(self.point(place.table, place.first), point);
                 let high = at(self.point(place.table, place.first + 1), point);
                 requests * place.between(low, high)
@@ -314,36 +300,6 @@ impl Tables {
         grid.quantile(*law, low, (below, within(low)), wanted)
     }
 
-    /// Adds requests that a backlog delays to a histogram, times in seconds. In line a request is
-    /// delayed before it is served; where requests share the cores, a delay stretches them all in
-    /// proportion, so that their mean is that much later.
-    pub fn delay(
-        &self,
-        place: Place,
-        wait: &Wait,
-        cpu_seconds: f64,
-        offset_seconds: f64,
-        into: &mut Histogram,
-    ) {
-        let (shape, _) = &self.shapes[place.shape.0 as usize];
-        let (unit, in_line) = (shape.unit(cpu_seconds), shape.workers > 0);
-        let mean = self.mean(place) * unit;
-        let point = self.point(place.table, place.first + u32::from(place.weight >= 0.5));
-        let mut left = wait.micro_requests;
-        for part in 0..DELAYS {
-            let along = (part as f64 + 0.5) / DELAYS as f64;
-            let delay = (wait.from_millis + along * (wait.to_millis - wait.from_millis)) / 1000.0;
-            for (level, time) in point.middle.iter().enumerate() {
-                let last = DELAYS * MIDDLES - (part * MIDDLES + level);
-                let requests = left / last as u64;
-                left -= requests;
-                let alone = time * unit;
-                let seconds = if in_line { alone + delay } else { alone * (1.0 + delay / mean) };
-                into.add(offset_seconds + seconds, requests);
-            }
-        }
-    }
-
     /// Adds `micro_requests` that met one load to a histogram: `cpu_seconds` per request,
     /// `offset_seconds` of latency that is not the pod's.
     pub fn tell(
@@ -356,7 +312,7 @@ impl Tables {
     ) {
         let unit = self.shapes[place.shape.0 as usize].0.unit(cpu_seconds);
         let [low, high] =
-            [0, 1].map(|second| &self.point(place.table, place.first + second).response.within);
+            [0, 1].map(|second| &self.point(place.table, place.first + second).within);
         let within = low.iter().zip(high).map(|(&low, &high)| place.between(low, high));
         let fine = self.tables[place.table as usize].grid.fine;
         self.expand(fine, within, micro_requests, (unit, offset_seconds), into);
@@ -442,21 +398,22 @@ impl Merged {
         offset_seconds: f64,
         into: &mut Histogram,
     ) {
-        // Those of one unit are added up on their grid first.
-        let mut sums: BTreeMap<(u64, u32), (u64, Vec<f64>)> = BTreeMap::new();
+        // Those of one unit are added up on their grid first, as whole numbers: in any order, so
+        // that it does not matter what else the tables hold.
+        let mut sums: BTreeMap<(u64, u32), (u64, Vec<u64>)> = BTreeMap::new();
         for (at, &requests) in self.0.iter().enumerate().filter(|(_, requests)| **requests > 0) {
             let (shape, table) = &tables.shapes[at / LOADS];
             let fine = tables.tables[*table as usize].grid.fine;
-            let within = &tables.point(*table, (at % LOADS) as u32).response.within;
+            let within = &tables.point(*table, (at % LOADS) as u32).within;
             let key = (shape.unit(cpu_seconds).to_bits(), fine);
-            let (all, sums) = sums.entry(key).or_insert_with(|| (0, vec![0.0; within.len()]));
+            let (all, sums) = sums.entry(key).or_insert_with(|| (0, vec![0; within.len()]));
             *all = all.saturating_add(requests);
             for (sum, share) in sums.iter_mut().zip(within) {
-                *sum += share * requests as f64;
+                *sum = sum.saturating_add(rounded(share * requests as f64));
             }
         }
         for ((unit, fine), (requests, sums)) in sums {
-            let within = sums.iter().map(|sum| sum / requests as f64);
+            let within = sums.iter().map(|&sum| sum as f64 / requests as f64);
             let scale = (f64::from_bits(unit), offset_seconds);
             tables.expand(fine, within, requests, scale, into);
         }

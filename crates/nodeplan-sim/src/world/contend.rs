@@ -99,7 +99,8 @@ impl Contention {
 /// pod without a limit do not change with every arrival elsewhere.
 fn rung(milli: u64) -> u64 {
     let step = (milli.next_power_of_two() / 16).max(1);
-    milli / step * step
+    // A step is a power of two.
+    milli & !(step - 1)
 }
 
 /// No more cores than can matter: four, or eight times what a pod wants. At an eighth of its load a

@@ -108,7 +108,7 @@ pub struct Settling {
 
 impl Settling {
     /// Nothing waits.
-    pub fn new(problem: &Problem, scenario: &Scenario) -> Self {
+    pub fn new(problem: &Problem, scenario: &Scenario, tables: Tables) -> Self {
         let mut flows: Vec<Flow> = Vec::new();
         flows.resize_with(problem.workloads().len(), Flow::default);
         for (flow, load) in flows.iter_mut().zip(&scenario.loads) {
@@ -120,7 +120,7 @@ impl Settling {
                 flow.retries = Some(Box::new(Again::new(retries, timeout_millis, INTERVAL_MILLIS)));
             }
         }
-        Self { flows, tables: Tables::new(), contention: Contention::default(), means: Vec::new() }
+        Self { flows, tables, contention: Contention::default(), means: Vec::new() }
     }
 
     /// What waits for a workload, and the age of the oldest, milliseconds.

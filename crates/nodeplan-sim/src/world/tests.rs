@@ -14,9 +14,10 @@ use nodeplan_model::timeline::{Actor, Timeline};
 use nodeplan_model::units::{Bytes, Date, GIB, MIB, MilliCpu, PerMille, UsdPerHour};
 use nodeplan_model::workload::{MeanSource, QosClass, Scaling, Workload, WorkloadKind};
 
+use crate::queueing::table::Tables;
 use crate::random::Stream;
 
-use super::simulate;
+use super::{simulate, simulate_with};
 
 mod provisioning;
 
@@ -529,11 +530,24 @@ fn random_worlds_keep_every_law() {
     }
 }
 
+/// Runs that share their tables say the same as those that do not.
+#[test]
+fn tables_hold_nothing_of_the_runs_before() {
+    let mut tables = Tables::new();
+    for seed in 0..cases(40) {
+        let (problem, plan, scenario) = random(seed);
+        let shared = simulate_with(&problem, &plan, &scenario, &mut tables).unwrap();
+        let same = simulate(&problem, &plan, &scenario).unwrap() == shared;
+        assert!(same, "seed {seed} differs where others filled the tables");
+    }
+}
+
 #[test]
 fn loops_left_out_would_have_done_nothing() {
     for seed in 0..cases(40) {
         let (problem, plan, scenario) = random(seed);
-        let every = super::run(&problem, &plan, &scenario, true).unwrap();
+        let mut tables = Tables::new();
+        let every = super::run(&problem, &plan, &scenario, &mut tables, true).unwrap();
         let same = simulate(&problem, &plan, &scenario).unwrap() == every;
         assert!(same, "seed {seed} differs where loops are left out");
     }

@@ -1,14 +1,17 @@
 //! Many runs of one scenario under successive seeds: means and 95 % confidence intervals
-//! (Student's t).
+//! (Student's t). Each thread keeps its tables of response times from run to run: what they hold does
+//! not depend on the run.
 
-use super::simulate;
 use crate::Error;
+use nodeplan_eval::scorecard::evaluate;
 use nodeplan_model::answer::Money;
 use nodeplan_model::plan::Plan;
 use nodeplan_model::problem::Problem;
 use nodeplan_model::run::{Estimate, Replications};
 use nodeplan_model::scenario::Scenario;
 use nodeplan_model::scorecard::Scorecard;
+use nodeplan_sim::queueing::table::Tables;
+use nodeplan_sim::world::simulate_with;
 use rayon::prelude::*;
 
 /// Runs the scenario under `runs` seeds, the scenario's own and those that follow it.
@@ -23,11 +26,14 @@ pub fn replicate(
 ) -> Result<Replications, Error> {
     let scores: Result<Vec<Scorecard>, Error> = (0..runs)
         .into_par_iter()
-        .map(|run| {
-            let seed = scenario.seed.wrapping_add(u64::from(run));
-            let scenario = Scenario { seed, ..scenario.clone() };
-            simulate(problem, plan, &scenario).map(|done| done.scorecard)
-        })
+        .map_init(
+            || (Tables::new(), scenario.clone()),
+            |(tables, own), run| {
+                own.seed = scenario.seed.wrapping_add(u64::from(run));
+                let done = simulate_with(problem, plan, own, tables).map_err(Error::Simulate)?;
+                Ok(evaluate(problem, own, &done))
+            },
+        )
         .collect();
     Ok(summary(&scores?, scenario.seed))
 }
