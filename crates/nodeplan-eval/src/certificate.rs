@@ -1,8 +1,9 @@
 //! From a certificate to a proven lower bound.
 
 use crate::JudgeOptions;
+use crate::items::Pricing;
 use crate::kinds::{Kinds, lattice};
-use crate::leaf::{Hints, LeafBound, bound_leaf, check_leaf};
+use crate::leaf::{Hints, LeafBound, bound_leaf, check_leaf, legal_factor};
 use crate::tree::{check_tree, leaves};
 use crate::verify::Findings;
 use nodeplan_model::certificate::Certificate;
@@ -75,6 +76,69 @@ pub fn check_bound(
     check.findings = found.0;
     check.bound = Spend(if check.findings.is_empty() { least } else { 0 });
     check
+}
+
+/// A bound on what nodes cost that hold n pods, whatever n is: `constant` + Σ `prices` n.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Affine {
+    /// Per workload, units of spend for the load point's weight.
+    pub prices: Vec<u128>,
+    /// From the rows of the leaf; rounded down.
+    pub constant: i128,
+}
+
+/// The leaves of a certificate as functions of the pods that nodes hold, at most those of the
+/// problem's only load point. Duals are legal or not by what fits a node, whatever is asked for; so
+/// nodes that hold n pods cost at least the least of these.
+pub(crate) fn leaf_functions(
+    problem: &Problem,
+    certificate: &Certificate,
+    options: &JudgeOptions,
+) -> Result<Vec<Affine>, Vec<Finding>> {
+    let kinds = Kinds::of(problem);
+    let mut found = Findings(Vec::new());
+    check_tree(problem, certificate, kinds.all.len(), &mut found);
+    if !found.0.is_empty() {
+        return Err(found.0);
+    }
+    let views = leaves(problem, certificate, kinds.all.len());
+    for view in &views {
+        check_leaf(problem, view, kinds.all.len(), &mut found);
+    }
+    if !found.0.is_empty() {
+        return Err(found.0);
+    }
+    let budget = options.work_limit / views.len().max(1) as u64;
+    let function = |view| {
+        let pricing = Pricing { problem, certificate, kinds: &kinds, view };
+        affine(&pricing, legal_factor(&pricing, budget)?)
+    };
+    let open = views.iter().filter(|view| !view.closed);
+    let all: Option<Vec<Affine>> = open.map(function).collect();
+    all.ok_or_else(|| {
+        found.note(crate::codes::OVERFLOW, "certificate", "its numbers exceed 127 bits");
+        found.0
+    })
+}
+
+/// A leaf's duals times a factor.
+fn affine(pricing: &Pricing<'_>, (above, below): (u128, u128)) -> Option<Affine> {
+    let Pricing { certificate, view, .. } = pricing;
+    let (unit, scale) = (u128::from(certificate.unit), u128::from(certificate.scale));
+    let price = |dual: &i64| {
+        let worth = u128::from(dual.unsigned_abs()).checked_mul(unit)?.checked_mul(above)?;
+        Some(worth / below / scale)
+    };
+    let prices = view.leaf.demand.first()?.iter().map(price).collect::<Option<Vec<u128>>>()?;
+    let mut sum = view.leaf.system.iter().map(|dual| i128::from(*dual)).sum::<i128>();
+    for (row, &dual) in view.rows.iter().zip(&view.leaf.path) {
+        let term = row.rhs.checked_mul(i128::from(dual))?;
+        sum = if row.at_least { sum.checked_add(term)? } else { sum.checked_sub(term)? };
+    }
+    let signed = |amount: u128| i128::try_from(amount).ok();
+    let whole = sum.checked_mul(signed(unit)?)?.checked_mul(signed(above)?)?;
+    let constant = whole.div_euclid(signed(below)?).div_euclid(signed(scale)?);
+    Some(Affine { prices, constant })
 }
 
 /// Adds a leaf's counts to the whole and returns its bound.

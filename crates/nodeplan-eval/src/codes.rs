@@ -91,6 +91,8 @@ codes! {
         "The duals and limits exceed 127-bit integers; the bound counts as zero.";
     CONTRADICTION = "NP5215", "Bound above the cost of a legal plan",
         "Plan and certificate cannot both be right. This is a fault of nodeplan: please report it.";
+    FLOOR_CURVE = "NP5216", "Malformed curve of a floor",
+        "What a pod answers well ascends with what it is offered, and never by more than that.";
 }
 
 #[cfg(test)]

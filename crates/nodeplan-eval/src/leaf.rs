@@ -154,6 +154,26 @@ pub(crate) fn bound_leaf(
     out
 }
 
+/// What the duals of a leaf must be multiplied with to be legal for every content of the kinds that
+/// the leaf allows, as a numerator and a denominator; none on overflow.
+pub(crate) fn legal_factor(pricing: &Pricing<'_>, budget: u64) -> Option<(u128, u128)> {
+    let points = pricing.problem.points().len();
+    let front = pricing.kinds.front.iter().copied();
+    let allowed = front.filter(|&j| pricing.view.allowed[j as usize]);
+    let tasks: Vec<(u32, usize)> = allowed.flat_map(|j| (0..points).map(move |s| (j, s))).collect();
+    let mut out = LeafBound {
+        bound: None,
+        closed: false,
+        scaled: false,
+        priced: 0,
+        dominated: 0,
+        work: 0,
+        cut_short: 0,
+    };
+    let factor = price_all(pricing, &tasks, &mut Hints::new(), (Factor::ONE, budget), &mut out)?;
+    Some((factor.above, factor.below))
+}
+
 /// Prices all tasks; returns what all duals are multiplied with, `None` on overflow.
 ///
 /// They start from `free`, which costs the bound nothing. The least quotient of limit and worth

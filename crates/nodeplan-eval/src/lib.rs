@@ -34,6 +34,7 @@
 //! covers (module `kinds`), and the bound need only hold for that plan.
 
 pub mod codes;
+pub mod floor;
 pub mod scorecard;
 
 mod attain;

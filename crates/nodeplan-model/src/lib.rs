@@ -9,6 +9,7 @@ pub mod catalog;
 pub mod certificate;
 pub mod comparison;
 pub mod eligibility;
+pub mod floor;
 pub mod ids;
 pub mod overhead;
 pub mod placement;

@@ -11,6 +11,7 @@ pub mod alike;
 pub mod backlog;
 pub mod crowd;
 pub mod gamma;
+pub mod goodput;
 pub mod histogram;
 pub mod law;
 pub mod response;

@@ -38,6 +38,7 @@ pub mod design;
 pub mod diff;
 mod error;
 pub mod explain;
+pub mod joint;
 mod ladder;
 pub mod pack;
 mod pipeline;

@@ -1,0 +1,501 @@
+//! The judge of a floor: what a run must cost at least, whatever scales it.
+//!
+//! Every leaf l of a certificate prices pods: nodes that hold n pods cost at least c_l + y_l·n an
+//! hour for the leaf that their plan is in, since no content of a node is worth more than the
+//! node costs (the judge makes prices so, with its own knapsack). A certificate for b pods prices n
+//! pods as min(n, b): more pods cost no less. Pods of workload i answer at most n·h(λ/n) of λ
+//! requests well, so with a worth θ per miss an interval of length Δ costs at least
+//!
+//! min over leaves l of c_l Δ + Σ_i min over n of y_{l,i} min(n, b_i) Δ + θ_i (λ_i − n h_i(λ_i/n))
+//!
+//! beyond what its misses are worth; adding up intervals and paying back θ times all misses that
+//! the objectives allow gives a lower bound for any θ ≥ 0 (Lagrange). Where pod time may be given
+//! at any time, a pod that runs pays back its worth p in every interval, and all the time that
+//! is needed brings p. Each interval may take the certificate that proves most.
+
+use crate::JudgeOptions;
+use crate::certificate::{Affine, leaf_functions};
+use crate::verify::Findings;
+use ndarray::Array2;
+use nodeplan_model::floor::{Base, Floor, FloorTerms, Requirement, Step};
+use nodeplan_model::plan::Finding;
+use nodeplan_model::problem::Problem;
+use nodeplan_model::units::Spend;
+use std::collections::BTreeMap;
+
+/// Arrivals of an interval count with so many leading bits; the rest is given away.
+const DIGITS: u32 = 8;
+
+/// What a floor proves.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FloorCheck {
+    /// No run that meets the terms costs less.
+    pub spend: Spend,
+    /// Faults of the floor; any of them makes it zero.
+    pub findings: Vec<Finding>,
+}
+
+/// Derives the floor that `floor` proves for nodes of `problem`, which has one load point, of an
+/// hour. Nothing in the proof is trusted; the terms are those of the load model.
+#[must_use]
+pub fn check_floor(problem: &Problem, floor: &Floor, options: &JudgeOptions) -> FloorCheck {
+    let mut found = Findings(Vec::new());
+    check_shape(problem, floor, &mut found);
+    if !found.0.is_empty() {
+        return FloorCheck { findings: found.0, ..FloorCheck::default() };
+    }
+    let (prices, findings) = all_prices(problem, &floor.proof.bases, options);
+    if !findings.is_empty() {
+        return FloorCheck { findings, ..FloorCheck::default() };
+    }
+    let ledger = Ledger::new(&floor.terms, &prices, &floor.proof.rooms, &floor.proof.worths);
+    match ledger.and_then(|ledger| ledger.total()) {
+        Some(spend) => FloorCheck { spend: Spend(spend), findings: Vec::new() },
+        None => {
+            found.note(crate::codes::OVERFLOW, "floor", "its numbers exceed 127 bits");
+            FloorCheck { findings: found.0, ..FloorCheck::default() }
+        }
+    }
+}
+
+/// Shapes and signs.
+fn check_shape(problem: &Problem, floor: &Floor, found: &mut Findings) {
+    let count = problem.workloads().len();
+    let proof = &floor.proof;
+    let lengths = [proof.rooms.len(), proof.worths.len(), floor.terms.requirements.len()];
+    let bases = proof.bases.iter().all(|base| base.pods.len() == count);
+    if problem.points().len() != 1 || !bases || lengths.iter().any(|length| *length != count) {
+        let text = format!("expected one load point and {count} rooms, worths, terms and pods");
+        found.note(crate::codes::DEMAND_DUALS, "floor", text);
+    }
+    if floor.terms.interval_millis == 0 {
+        found.note(crate::codes::SCALE, "floor", "an interval must be at least a millisecond");
+    }
+    let mut intervals = None;
+    for one in &floor.terms.requirements {
+        let Requirement::Requests { curve, offered_milli, .. } = one else { continue };
+        if !sound(curve) || *intervals.get_or_insert(offered_milli.len()) != offered_milli.len() {
+            let text = "a curve must ascend, no steeper than requests are offered, and all \
+                        workloads must have the same intervals";
+            found.note(crate::codes::FLOOR_CURVE, "floor", text);
+        }
+    }
+}
+
+/// Whether a curve ascends in both, never answers more than is offered, and never answers a larger
+/// part of what is added than all of it (so that fewer arrivals never miss more).
+fn sound(curve: &[Step]) -> bool {
+    let first = curve.first().is_some_and(|step| step.good_milli <= step.offered_milli);
+    let ascends = |pair: &[Step]| {
+        let more = pair[1].offered_milli.checked_sub(pair[0].offered_milli);
+        let good = pair[1].good_milli.checked_sub(pair[0].good_milli);
+        matches!((more, good), (Some(more), Some(good)) if more > 0 && good <= more)
+    };
+    first && curve.windows(2).all(ascends)
+}
+
+/// Prices of one base, made legal.
+#[derive(Clone, Debug)]
+pub struct Prices {
+    /// More pods than these cost no less.
+    pods: Vec<u32>,
+    /// Leaves; some leaf holds every plan. For the weight of the load point, milliseconds.
+    leaves: Vec<Affine>,
+    weight_millis: u64,
+}
+
+impl Prices {
+    /// Those of a base, for nodes of `problem`.
+    ///
+    /// # Errors
+    /// Faults of its certificate.
+    pub fn of(
+        problem: &Problem,
+        base: &Base,
+        options: &JudgeOptions,
+    ) -> Result<Self, Vec<Finding>> {
+        let Some(own) = with_pods(problem, &base.pods) else { return Err(Vec::new()) };
+        Ok(Self {
+            pods: base.pods.clone(),
+            leaves: leaf_functions(&own, &base.certificate, options)?,
+            weight_millis: own.points()[0].weight_millis.max(1),
+        })
+    }
+
+    /// The least that a pod of a workload is worth in any leaf, for an interval.
+    #[must_use]
+    pub fn least(&self, workload: usize, interval_millis: u64) -> u128 {
+        let prices = self.leaves.iter().map(|leaf| leaf.prices[workload]).min().unwrap_or(0);
+        prices.saturating_mul(u128::from(interval_millis)) / u128::from(self.weight_millis)
+    }
+
+    /// How many leaves.
+    #[must_use]
+    pub fn leaves(&self) -> usize {
+        self.leaves.len()
+    }
+}
+
+/// Prices of all bases, with all faults.
+fn all_prices(
+    problem: &Problem,
+    bases: &[Base],
+    options: &JudgeOptions,
+) -> (Vec<Prices>, Vec<Finding>) {
+    let (mut all, mut findings) = (Vec::new(), Vec::new());
+    for base in bases {
+        match Prices::of(problem, base, options) {
+            Ok(prices) => all.push(prices),
+            Err(more) => findings.extend(more),
+        }
+    }
+    (all, findings)
+}
+
+/// The problem with so many pods.
+#[must_use]
+pub fn with_pods(problem: &Problem, pods: &[u32]) -> Option<Problem> {
+    let mut parts = problem.parts().clone();
+    parts.demand = Array2::from_shape_vec((1, pods.len()), pods.to_vec()).ok()?;
+    Problem::new(parts).ok()
+}
+
+/// Intervals that are alike, with what they cost in every leaf at the present worths.
+#[derive(Clone, Debug)]
+pub struct Ledger<'a> {
+    terms: &'a FloorTerms,
+    rooms: &'a [u32],
+    worths: Vec<u64>,
+    bases: Vec<Sums>,
+    /// How many intervals each row stands for.
+    counts: Vec<u128>,
+    /// Rows × workloads: the place of a workload's arrivals among its different ones.
+    places: Vec<u32>,
+    /// Per workload: its different arrivals.
+    different: Vec<Vec<u64>>,
+}
+
+/// Leaves of a base: prices of an interval, and what each row costs.
+#[derive(Clone, Debug)]
+struct Sums {
+    pods: Vec<u32>,
+    /// Leaves × workloads.
+    prices: Vec<Vec<u128>>,
+    /// Leaves × workloads: what a workload adds, by its different arrivals (one cell where it has
+    /// none).
+    tables: Vec<Vec<Vec<i128>>>,
+    /// Leaves × rows.
+    rows: Vec<Vec<i128>>,
+}
+
+impl<'a> Ledger<'a> {
+    /// Tables for prices and worths; none where numbers are too large.
+    #[must_use]
+    pub fn new(
+        terms: &'a FloorTerms,
+        prices: &[Prices],
+        rooms: &'a [u32],
+        worths: &[u64],
+    ) -> Option<Self> {
+        let count = terms.requirements.len();
+        let (rows, different) = alike(terms);
+        let mut bases = Vec::new();
+        for one in prices {
+            let scaled = |price: &u128| {
+                let all = price.checked_mul(u128::from(terms.interval_millis))?;
+                Some(all / u128::from(one.weight_millis))
+            };
+            let mut sums = Sums {
+                pods: one.pods.clone(),
+                prices: Vec::new(),
+                tables: Vec::new(),
+                rows: Vec::new(),
+            };
+            for leaf in &one.leaves {
+                sums.prices.push(leaf.prices.iter().map(scaled).collect::<Option<Vec<u128>>>()?);
+                sums.tables.push(vec![vec![0]; count]);
+                let whole = leaf.constant.checked_mul(i128::from(terms.interval_millis))?;
+                sums.rows.push(vec![whole.div_euclid(i128::from(one.weight_millis)); rows.len()]);
+            }
+            bases.push(sums);
+        }
+        let mut ledger = Self {
+            terms,
+            rooms,
+            worths: vec![0; count],
+            bases,
+            counts: rows.iter().map(|(_, count)| *count).collect(),
+            places: rows.into_iter().flat_map(|(row, _)| row).collect(),
+            different,
+        };
+        for (workload, worth) in worths.iter().enumerate() {
+            ledger.set(workload, *worth)?;
+        }
+        Some(ledger)
+    }
+
+    /// Changes a worth; none where numbers are too large, and then nothing more may be asked.
+    pub fn set(&mut self, workload: usize, worth: u64) -> Option<()> {
+        let width = self.worths.len();
+        self.worths[workload] = worth;
+        for base in &mut self.bases {
+            let cap = u64::from(base.pods[workload]);
+            for leaf in 0..base.prices.len() {
+                let price = base.prices[leaf][workload];
+                let table = match &self.terms.requirements[workload] {
+                    Requirement::Nothing => vec![0],
+                    Requirement::PodTime { .. } => {
+                        vec![paid(price, cap, u128::from(worth), u64::from(self.rooms[workload]))?]
+                    }
+                    Requirement::Requests { curve, .. } => self.different[workload]
+                        .iter()
+                        .map(|offered| least(*offered, curve, (price, u128::from(worth)), cap))
+                        .collect::<Option<Vec<i128>>>()?,
+                };
+                let old = std::mem::replace(&mut base.tables[leaf][workload], table);
+                let new = &base.tables[leaf][workload];
+                for (row, sum) in base.rows[leaf].iter_mut().enumerate() {
+                    let place = self.places[row * width + workload] as usize;
+                    let before = old.get(place).or(old.first()).copied().unwrap_or(0);
+                    let after = new.get(place).copied().unwrap_or(0);
+                    *sum = sum.checked_sub(before)?.checked_add(after)?;
+                }
+            }
+        }
+        Some(())
+    }
+
+    /// The floor; none where numbers are too large.
+    #[must_use]
+    pub fn total(&self) -> Option<u128> {
+        let mut sum = 0_i128;
+        for (row, count) in self.counts.iter().enumerate() {
+            let least = |base: &Sums| base.rows.iter().map(|leaf| leaf[row]).min();
+            // Every base proves something of the interval: the most counts.
+            let best = self.bases.iter().filter_map(least).max().unwrap_or(0);
+            sum = sum.checked_add(best.checked_mul(i128::try_from(*count).ok()?)?)?;
+        }
+        let interval = u128::from(self.terms.interval_millis);
+        for (one, worth) in self.terms.requirements.iter().zip(&self.worths) {
+            let worth = u128::from(*worth);
+            match one {
+                Requirement::Nothing => {}
+                Requirement::PodTime { millis } => {
+                    let brought = worth.checked_mul(*millis)? / interval;
+                    sum = sum.checked_add(i128::try_from(brought).ok()?)?;
+                }
+                Requirement::Requests { spare_milli, .. } => {
+                    let spare = worth.checked_mul(*spare_milli)?;
+                    sum = sum.checked_sub(i128::try_from(spare).ok()?)?;
+                }
+            }
+        }
+        Some(u128::try_from(sum).unwrap_or(0))
+    }
+}
+
+/// What pods add that bring their worth back, at most `room` of them: none, or all.
+fn paid(price: u128, cap: u64, worth: u128, room: u64) -> Option<i128> {
+    let cost = |pods: u64| {
+        let pays = price.checked_mul(u128::from(pods.min(cap)))?;
+        let brings = worth.checked_mul(u128::from(pods))?;
+        i128::try_from(pays).ok()?.checked_sub(i128::try_from(brings).ok()?)
+    };
+    Some(cost(cap.min(room))?.min(cost(room)?).min(0))
+}
+
+/// Places of arrivals, and how many intervals have them.
+type Rows = Vec<(Vec<u32>, u128)>;
+
+/// Different rows of arrivals, rounded down, with how often each comes; and each workload's
+/// different arrivals.
+fn alike(terms: &FloorTerms) -> (Rows, Vec<Vec<u64>>) {
+    let series = |one: &Requirement| match one {
+        Requirement::Requests { offered_milli, .. } => {
+            offered_milli.iter().map(|offered| leading(*offered)).collect()
+        }
+        _ => Vec::new(),
+    };
+    let all: Vec<Vec<u64>> = terms.requirements.iter().map(series).collect();
+    let different: Vec<Vec<u64>> = all
+        .iter()
+        .map(|row| {
+            let mut row = row.clone();
+            row.sort_unstable();
+            row.dedup();
+            row
+        })
+        .collect();
+    let length = all.iter().map(Vec::len).max().unwrap_or(0);
+    let mut rows: BTreeMap<Vec<u32>, u128> = BTreeMap::new();
+    for at in 0..length {
+        let place = |(row, own): (&Vec<u64>, &Vec<u64>)| {
+            let found = row.get(at).and_then(|offered| own.binary_search(offered).ok());
+            found.and_then(|place| u32::try_from(place).ok()).unwrap_or(0)
+        };
+        *rows.entry(all.iter().zip(&different).map(place).collect()).or_default() += 1;
+    }
+    (rows.into_iter().collect(), different)
+}
+
+/// Rounded down to its leading bits: fewer arrivals cost no more.
+fn leading(offered: u64) -> u64 {
+    let spare = (u64::BITS - offered.leading_zeros()).saturating_sub(DIGITS);
+    offered >> spare << spare
+}
+
+/// Pods and the misses they leave, in an interval with so many arrivals.
+fn cost(offered: u64, curve: &[Step], (pod, miss): (u128, u128), pods: u64) -> Option<u128> {
+    let good = match pods {
+        0 => 0,
+        // Each pod is offered no more than the share rounded up.
+        _ => u128::from(good(curve, offered.div_ceil(pods))) * u128::from(pods),
+    };
+    let missed = u128::from(offered).saturating_sub(good);
+    pod.checked_mul(u128::from(pods))?.checked_add(missed.checked_mul(miss)?)
+}
+
+/// The least with any number of pods, of which no more than `cap` cost anything.
+fn least(offered: u64, curve: &[Step], worth: (u128, u128), cap: u64) -> Option<i128> {
+    let mut best = cost(offered, curve, worth, 0)?;
+    if worth.0 == 0 || cap == 0 {
+        return Some(0);
+    }
+    for pods in 1..=cap {
+        if worth.0.checked_mul(u128::from(pods))? >= best {
+            return i128::try_from(best).ok();
+        }
+        best = best.min(cost(offered, curve, worth, pods)?);
+    }
+    // More pods than that may miss nothing, and cost no more.
+    best = best.min(worth.0.checked_mul(u128::from(cap))?);
+    i128::try_from(best).ok()
+}
+
+/// The most that a pod answers well of so many: between two steps no more than the higher one, and
+/// no more than the lower one and all that is added.
+fn good(curve: &[Step], offered: u64) -> u64 {
+    let at = curve.partition_point(|step| step.offered_milli < offered);
+    let below = at.checked_sub(1).map_or(offered, |at| {
+        curve[at].good_milli.saturating_add(offered - curve[at].offered_milli)
+    });
+    let above = curve.get(at).or(curve.last());
+    above.map_or(offered, |step| step.good_milli.min(below))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{parts, problem, sku, workload};
+    use nodeplan_model::certificate::{Branch, Certificate, Leaf};
+
+    const HOUR: u64 = 3_600_000;
+
+    fn curve() -> Vec<Step> {
+        let step = |offered_milli, good_milli| Step { offered_milli, good_milli };
+        vec![step(100, 100), step(150, 120)]
+    }
+
+    fn terms(offered: &[u64], spare_milli: u128) -> FloorTerms {
+        let offered_milli = offered.to_vec();
+        let one = Requirement::Requests { offered_milli, curve: curve(), spare_milli };
+        FloorTerms { interval_millis: HOUR, requirements: vec![one] }
+    }
+
+    fn prices(pods: u32, leaves: &[(u128, i128)]) -> Prices {
+        let leaf = |&(price, constant): &(u128, i128)| Affine { prices: vec![price], constant };
+        Prices { pods: vec![pods], leaves: leaves.iter().map(leaf).collect(), weight_millis: HOUR }
+    }
+
+    fn total(terms: &FloorTerms, prices: &[Prices], worth: u64) -> Option<u128> {
+        Ledger::new(terms, prices, &[100], &[worth])?.total()
+    }
+
+    /// A pod an interval costs 10. One pod answers 120 of 120 at best, and of 200 no more; two
+    /// pods cost 20, or one and 80 misses. Beyond a cap pods are free.
+    #[test]
+    fn an_interval_by_hand() {
+        for (offered, miss, cap, want) in [
+            (0, 1, 99, 0),
+            (5, 1, 99, 5),
+            (100, 1, 99, 10),
+            (120, 1, 99, 10),
+            (200, 1, 99, 20),
+            (200, 0, 99, 0),
+            (1000, 1, 99, 90),
+            (1000, 1, 3, 30),
+        ] {
+            let found = least(offered, &curve(), (10, miss), cap);
+            assert_eq!(found, Some(want), "{offered} at {miss}");
+        }
+    }
+
+    /// 3 intervals of 200 need 2 pods each at a price of 10 an interval: 60, less what may miss.
+    #[test]
+    fn misses_to_spare_lower_the_floor() {
+        for (spare, want) in [(0, 60), (10, 50), (100, 0)] {
+            let found = total(&terms(&[200, 200, 200], spare), &[prices(99, &[(10, 0)])], 1);
+            assert_eq!(found, Some(want), "{spare}");
+        }
+    }
+
+    /// Two hours of a pod at a price of 10 bring 20 where they are worth that; more is lost again.
+    #[test]
+    fn pod_time_brings_its_worth() {
+        let requirements = vec![Requirement::PodTime { millis: u128::from(2 * HOUR) }];
+        let mut time = FloorTerms { interval_millis: HOUR, requirements };
+        let other = terms(&[0, 0, 0], 0).requirements.remove(0);
+        time.requirements.push(other);
+        let one = Prices {
+            pods: vec![4, 4],
+            leaves: vec![Affine { prices: vec![10, 10], constant: 0 }],
+            weight_millis: HOUR,
+        };
+        for (worth, want) in [(10, 20), (5, 10), (11, 10)] {
+            let ledger = Ledger::new(&time, std::slice::from_ref(&one), &[4, 4], &[worth, 0]);
+            // At 11 each of four pods brings 1 in each of three intervals: 22 − 12.
+            assert_eq!(ledger.and_then(|ledger| ledger.total()), Some(want), "{worth}");
+        }
+    }
+
+    /// Two leaves: a node for 50 with the pod at 5 more, or pods at 40 each. One pod costs 40, two
+    /// cost 60; another base may prove more of some intervals.
+    #[test]
+    fn the_cheapest_leaf_counts_and_the_best_base() {
+        let own = prices(9, &[(5, 50), (40, 0)]);
+        for (offered, want) in [(100, 40), (200, 60)] {
+            assert_eq!(total(&terms(&[offered], 0), std::slice::from_ref(&own), 10), Some(want));
+        }
+        let both = [own, prices(9, &[(45, 0)])];
+        assert_eq!(total(&terms(&[100, 200], 0), &both, 10), Some(45 + 90));
+    }
+
+    /// Four pods fit a node of rate 40: no price above 10 is legal, and 10 is.
+    #[test]
+    fn prices_are_made_legal() {
+        let skus = vec![sku("a", 4000, 1 << 40, 40)];
+        let problem = problem(parts(skus, vec![workload("w", 1000, 1)], &[(HOUR, &[9])]));
+        let weight = i64::try_from(HOUR).expect("an hour");
+        for (price, want) in [(10, 10), (20, 10), (5, 5)] {
+            let leaf = Leaf { demand: vec![vec![price * weight]], ..Leaf::default() };
+            let certificate = Certificate { scale: 1, unit: 1, tree: vec![Branch::Leaf(leaf)] };
+            let base = Base { pods: vec![9], certificate };
+            let found = Prices::of(&problem, &base, &JudgeOptions::default()).expect("legal");
+            assert_eq!(found.least(0, HOUR), want * u128::from(HOUR), "{price}");
+        }
+    }
+
+    #[test]
+    fn curves_that_fewer_arrivals_would_lose_by_are_refused() {
+        let step = |offered_milli, good_milli| Step { offered_milli, good_milli };
+        for (curve, want) in [
+            (vec![step(10, 10), step(20, 15)], true),
+            (vec![], false),
+            (vec![step(10, 11)], false),
+            (vec![step(10, 2), step(11, 4)], false),
+            (vec![step(10, 5), step(20, 4)], false),
+        ] {
+            assert_eq!(sound(&curve), want, "{curve:?}");
+        }
+    }
+}

@@ -1,0 +1,28 @@
+//! The closed loop: node pools, bounds, targets, behaviour, autoscaler and schedules chosen
+//! together, so that the simulated run meets every objective at the least cost; and how far from the
+//! cheapest possible run that is.
+//!
+//! Simulation-based search over discrete designs: start from pools that are optimal for loads
+//! clustered from the trace, then improve one family of variables after the other with common
+//! random numbers, until no family helps. One part of the trace is for choosing, the other says what
+//! the choice is worth on days it has not seen. Everything is counted in simulated runs, never in
+//! seconds: same inputs, same bytes, on any number of threads.
+
+mod counterfactual;
+mod design;
+mod floor;
+mod layouts;
+mod moves;
+mod need;
+mod search;
+mod split;
+mod trial;
+
+pub use counterfactual::Shares;
+pub use design::Design;
+pub use floor::{Floored, floor_of};
+pub use layouts::Layout;
+pub use moves::Family;
+pub use search::{Joint, JointOptions, Step, optimize_under_load};
+pub use split::{Halves, split};
+pub use trial::{Demands, Trial};

@@ -1,0 +1,343 @@
+//! Neighbours of a design, one family of decision variables at a time.
+
+use super::design::Design;
+use super::layouts::Layout;
+use nodeplan_model::scenario::{
+    AutoProvisioning, Autoscaling, Behavior, Expander, Metric, Provisioning, RatePolicy, Rules,
+    Schedule, Select,
+};
+
+/// A family of decision variables; each can be frozen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Family {
+    /// Which sizes of nodes.
+    Sizes,
+    /// CPU targets of the autoscalers.
+    Targets,
+    /// Fewest replicas.
+    Minimum,
+    /// Most replicas.
+    Maximum,
+    /// How fast autoscalers go up and down.
+    Behavior,
+    /// Fewest nodes of pools.
+    Nodes,
+    /// Profile and expander of the cluster autoscaler.
+    Profile,
+    /// Cluster autoscaler or node auto-provisioning.
+    Provisioning,
+    /// Minimums before peaks that come every day.
+    Schedules,
+}
+
+impl Family {
+    /// All of them, in the order they are tried.
+    pub const ALL: [Self; 9] = [
+        Self::Targets,
+        Self::Sizes,
+        Self::Minimum,
+        Self::Profile,
+        Self::Nodes,
+        Self::Behavior,
+        Self::Schedules,
+        Self::Provisioning,
+        Self::Maximum,
+    ];
+
+    /// Its name in options and tables.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Sizes => "sizes",
+            Self::Targets => "targets",
+            Self::Minimum => "min",
+            Self::Maximum => "max",
+            Self::Behavior => "behavior",
+            Self::Nodes => "nodes",
+            Self::Profile => "profile",
+            Self::Provisioning => "provisioning",
+            Self::Schedules => "schedules",
+        }
+    }
+
+    /// The family of a name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|family| family.name() == name)
+    }
+}
+
+/// What moves know beside the design.
+pub(super) struct Ground<'a> {
+    /// Pools to choose from.
+    pub layouts: &'a [Layout],
+    /// Hours of the day, 24 per workload: replicas that the median day needs.
+    pub hours: &'a [[u32; 24]],
+    /// Fewest replicas that the user allows.
+    pub least: &'a [u32],
+    /// Most replicas that the user allows.
+    pub most: &'a [u32],
+}
+
+/// Steps of a CPU target, points of a percent.
+const TARGET_STEPS: [i64; 6] = [-15, -5, -2, 3, 8, 20];
+/// Stabilisation windows downwards, seconds.
+const WINDOWS: [u32; 5] = [0, 60, 120, 300, 900];
+/// Times that a node must be unneeded, and waits after a scale-up, milliseconds.
+const UNNEEDED: [u64; 5] = [60_000, 120_000, 300_000, 600_000, 1_200_000];
+/// Utilization below which a node is unneeded, thousandths.
+const UTILIZATION: [u32; 4] = [500, 650, 800, 950];
+/// Share of the hourly need that a schedule holds, percent; zero: no schedule.
+const HELD: [u32; 4] = [0, 60, 80, 100];
+
+/// Neighbours in one family.
+pub(super) fn neighbours(family: Family, from: &Design, ground: &Ground<'_>) -> Vec<Design> {
+    let mut all = match family {
+        Family::Sizes => sizes(from, ground),
+        Family::Targets => each_scaled(from, targets),
+        Family::Minimum => bounded(from, ground, true),
+        Family::Maximum => bounded(from, ground, false),
+        Family::Behavior => behaviors(from),
+        Family::Nodes => nodes(from),
+        Family::Profile => profiles(from),
+        Family::Provisioning => provisionings(from),
+        Family::Schedules => schedules(from, ground),
+    };
+    all.retain(|one| one != from);
+    all.dedup();
+    all
+}
+
+fn sizes(from: &Design, ground: &Ground<'_>) -> Vec<Design> {
+    let other = |(layout, pools): (usize, &Layout)| Design {
+        layout,
+        pools: pools.bounds.clone(),
+        ..from.clone()
+    };
+    ground.layouts.iter().enumerate().map(other).collect()
+}
+
+/// Applies changes to every workload that is scaled, and to all at once.
+fn each_scaled(from: &Design, change: impl Fn(&Autoscaling) -> Vec<Autoscaling>) -> Vec<Design> {
+    let mut all = Vec::new();
+    let options: Vec<Vec<Autoscaling>> =
+        from.scaling.iter().map(|one| one.as_ref().map_or_else(Vec::new, &change)).collect();
+    for (at, changed) in options.iter().enumerate() {
+        for one in changed {
+            let mut design = from.clone();
+            design.scaling[at] = Some(one.clone());
+            all.push(design);
+        }
+    }
+    let longest = options.iter().map(Vec::len).max().unwrap_or(0);
+    for step in 0..longest {
+        let mut design = from.clone();
+        for (at, changed) in options.iter().enumerate() {
+            if let Some(one) = changed.get(step) {
+                design.scaling[at] = Some(one.clone());
+            }
+        }
+        all.push(design);
+    }
+    all
+}
+
+fn targets(one: &Autoscaling) -> Vec<Autoscaling> {
+    TARGET_STEPS
+        .iter()
+        .map(|step| {
+            let mut changed = one.clone();
+            for metric in &mut changed.metrics {
+                if let Metric::CpuUtilization(percent) = metric {
+                    let next = (i64::from(*percent) + step).clamp(5, 1000);
+                    *percent = u32::try_from(next).unwrap_or(*percent);
+                }
+            }
+            changed
+        })
+        .collect()
+}
+
+/// Fewer or more replicas as bounds.
+fn bounded(from: &Design, ground: &Ground<'_>, low: bool) -> Vec<Design> {
+    let mut all = Vec::new();
+    for (at, one) in from.scaling.iter().enumerate() {
+        let Some(one) = one else { continue };
+        let now = if low { one.min } else { one.max };
+        for next in
+            [now / 2, now.saturating_sub(1), now + 1, now.saturating_mul(2), ground.least[at]]
+        {
+            let mut changed = one.clone();
+            if low {
+                changed.min = next.clamp(ground.least[at], one.max);
+            } else {
+                changed.max = next.clamp(one.min.max(1), ground.most[at]);
+            }
+            let mut design = from.clone();
+            design.replicas[at] = design.replicas[at].clamp(changed.min, changed.max);
+            design.scaling[at] = Some(changed);
+            all.push(design);
+        }
+    }
+    all
+}
+
+fn behaviors(from: &Design) -> Vec<Design> {
+    let policy = |percent, value, period_seconds| RatePolicy { percent, value, period_seconds };
+    // The API's own defaults upwards, and a faster way.
+    let ups = [
+        vec![policy(true, 100, 15), policy(false, 4, 15)],
+        vec![policy(true, 300, 15), policy(false, 10, 15)],
+    ];
+    each_scaled(from, |one| {
+        let mut all = Vec::new();
+        for window in WINDOWS {
+            for up in &ups {
+                let behavior = Behavior {
+                    up: Rules {
+                        window_seconds: Some(0),
+                        select: Select::Max,
+                        policies: Some(up.clone()),
+                        ..Rules::default()
+                    },
+                    down: Rules {
+                        window_seconds: Some(window),
+                        select: Select::Max,
+                        policies: Some(vec![policy(true, 100, 15)]),
+                        ..Rules::default()
+                    },
+                };
+                all.push(Autoscaling { behavior: Some(behavior), ..one.clone() });
+            }
+        }
+        all
+    })
+}
+
+fn nodes(from: &Design) -> Vec<Design> {
+    let mut all = Vec::new();
+    let alone = from.pools.iter().filter(|pool| pool.min > 0).count() == 1;
+    for (at, pool) in from.pools.iter().enumerate() {
+        let floor = u32::from(alone && pool.min > 0);
+        let now = pool.min;
+        for next in [floor, now / 2, now.saturating_sub(1), now + 1, now + 2] {
+            let mut design = from.clone();
+            let row = &mut design.pools[at];
+            row.min = next.clamp(floor, row.max);
+            row.initial = row.initial.clamp(row.min, row.max);
+            all.push(design);
+        }
+    }
+    all
+}
+
+fn profiles(from: &Design) -> Vec<Design> {
+    let now = from.autoscaler;
+    let mut all = Vec::new();
+    let mut add = |autoscaler| all.push(Design { autoscaler, ..from.clone() });
+    for millis in UNNEEDED {
+        add(nodeplan_model::scenario::AutoscalerProfile { unneeded_millis: millis, ..now });
+        add(nodeplan_model::scenario::AutoscalerProfile { delay_after_add_millis: millis, ..now });
+        add(nodeplan_model::scenario::AutoscalerProfile {
+            unneeded_millis: millis,
+            delay_after_add_millis: millis,
+            ..now
+        });
+    }
+    for utilization_milli in UTILIZATION {
+        add(nodeplan_model::scenario::AutoscalerProfile { utilization_milli, ..now });
+    }
+    for expander in [Expander::Random, Expander::LeastWaste, Expander::MostPods, Expander::Priority]
+    {
+        add(nodeplan_model::scenario::AutoscalerProfile { expander, ..now });
+    }
+    for scan_millis in [10_000, 20_000] {
+        add(nodeplan_model::scenario::AutoscalerProfile { scan_millis, ..now });
+    }
+    all
+}
+
+fn provisionings(from: &Design) -> Vec<Design> {
+    let own = |consolidate_after_millis| {
+        Provisioning::NodeAutoProvisioning(AutoProvisioning {
+            consolidate_after_millis,
+            ..AutoProvisioning::default()
+        })
+    };
+    [Provisioning::ClusterAutoscaler, own(0), own(60_000), own(300_000)]
+        .into_iter()
+        .map(|provisioning| Design { provisioning, ..from.clone() })
+        .collect()
+}
+
+/// Minimums for the hours of the day.
+fn schedules(from: &Design, ground: &Ground<'_>) -> Vec<Design> {
+    let mut all = Vec::new();
+    for (at, one) in from.scaling.iter().enumerate() {
+        let Some(one) = one else { continue };
+        for percent in HELD {
+            let mut changed = one.clone();
+            changed.schedules = held(&ground.hours[at], percent, one);
+            let mut design = from.clone();
+            design.scaling[at] = Some(changed);
+            all.push(design);
+        }
+    }
+    all
+}
+
+/// A quarter of an hour before each hour until its end, where the need is above the minimum.
+fn held(hours: &[u32; 24], percent: u32, one: &Autoscaling) -> Vec<Schedule> {
+    let want = |hour: usize| (hours[hour % 24] * percent).div_ceil(100).min(one.max);
+    let mut all: Vec<Schedule> = Vec::new();
+    for hour in 0..24 {
+        let min = want(hour);
+        if min <= one.min || percent == 0 {
+            continue;
+        }
+        let second = hour as u32 * 3600;
+        let until = (second + 3600) % 86_400;
+        match all.last_mut() {
+            Some(last) if last.min == min && last.to_second == second => last.to_second = until,
+            _ => all.push(Schedule {
+                days: 0x7f,
+                from_second: (second + 86_400 - 900) % 86_400,
+                to_second: until,
+                min,
+            }),
+        }
+    }
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_schedule_covers_the_hours_above_the_minimum() {
+        let mut hours = [2; 24];
+        (hours[8], hours[9], hours[10]) = (10, 10, 5);
+        let one = Autoscaling {
+            min: 3,
+            max: 8,
+            metrics: Vec::new(),
+            behavior: None,
+            schedules: Vec::new(),
+            cooldown_seconds: None,
+            activation: 0,
+        };
+        let all = held(&hours, 100, &one);
+        let rows: Vec<_> =
+            all.iter().map(|row| (row.from_second, row.to_second, row.min)).collect();
+        assert_eq!(rows, vec![(27_900, 36_000, 8), (35_100, 39_600, 5)]);
+        assert!(held(&hours, 0, &one).is_empty());
+    }
+
+    #[test]
+    fn names_are_distinct_and_lead_back() {
+        for family in Family::ALL {
+            assert_eq!(Family::named(family.name()), Some(family));
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! Which part of a trace a design is chosen on, and which part tests it.
+
+use nodeplan_model::scenario::{Event, MILLION, Scenario, Series};
+use nodeplan_sim::demand::expected;
+
+/// A day.
+const DAY_MILLIS: u64 = 86_400_000;
+/// Traces shorter than so many days are cut into eighths.
+const DAYS: u64 = 4;
+/// Parts of a short trace.
+const PARTS: u64 = 8;
+
+/// A scenario cut in two.
+#[derive(Clone, Debug)]
+pub struct Halves {
+    /// Every first of two blocks: what a design is chosen on.
+    pub seen: Scenario,
+    /// The others: what tests it.
+    pub unseen: Scenario,
+    /// Length of a block, milliseconds.
+    pub block_millis: u64,
+}
+
+/// Cuts a scenario into blocks of a day, or eighths where it is shorter than four days: odd blocks
+/// are seen, even ones are not. `tail`: the last third is unseen instead, for traffic that grows.
+#[must_use]
+pub fn split(scenario: &Scenario, tail: bool) -> Halves {
+    let horizon = scenario.horizon_millis;
+    let days = horizon / DAY_MILLIS;
+    let grain = scenario.sample_millis.max(1);
+    let block = if days >= DAYS { DAY_MILLIS } else { horizon / PARTS };
+    let block_millis = (block / grain).max(1) * grain;
+    let blocks = (horizon / block_millis).max(1);
+    let unseen = |block: u64| if tail { block >= blocks - blocks / 3 } else { block % 2 == 1 };
+    let take = |want: bool| {
+        let chosen: Vec<u64> = (0..blocks).filter(|block| unseen(*block) == want).collect();
+        // A run of one block has nothing to hold back.
+        let chosen = if chosen.is_empty() { vec![0] } else { chosen };
+        part(scenario, &chosen, block_millis)
+    };
+    Halves { seen: take(false), unseen: take(true), block_millis }
+}
+
+/// The scenario of some blocks, one after the other.
+fn part(scenario: &Scenario, blocks: &[u64], block_millis: u64) -> Scenario {
+    let cut = |series: &Series| {
+        // A step must end where a block does.
+        let step = steps_of(series.step_millis.max(1), block_millis);
+        let rates = blocks.iter().flat_map(|block| {
+            let from = block * block_millis;
+            (0..block_millis / step).map(move |at| (from + at * step, from + (at + 1) * step))
+        });
+        let micro = |(from, to): (u64, u64)| {
+            let mean = expected(series, from, to) * 1000.0 / (to - from) as f64;
+            libm::round(mean * MILLION as f64).clamp(0.0, 1e18) as u64
+        };
+        Series {
+            name: series.name.clone(),
+            step_millis: step,
+            micro_per_second: rates.map(micro).collect(),
+        }
+    };
+    let events = scenario.events.iter().filter_map(|event| {
+        let at = blocks.iter().position(|block| *block == event.at_millis / block_millis)?;
+        let within = event.at_millis % block_millis;
+        Some(Event { at_millis: at as u64 * block_millis + within, ..*event })
+    });
+    let begin = blocks.first().copied().unwrap_or(0) * block_millis / 1000;
+    let second = (u64::from(scenario.start_second_of_week) + begin) % (7 * 86_400);
+    Scenario {
+        horizon_millis: blocks.len() as u64 * block_millis,
+        start_second_of_week: u32::try_from(second).unwrap_or(0),
+        series: scenario.series.iter().map(cut).collect(),
+        events: events.collect(),
+        ..scenario.clone()
+    }
+}
+
+/// The largest length of at most a step that divides a block.
+fn steps_of(step_millis: u64, block_millis: u64) -> u64 {
+    let most = step_millis.min(block_millis);
+    let parts = block_millis.div_ceil(most);
+    (parts..=block_millis)
+        .find(|parts| block_millis.is_multiple_of(*parts))
+        .map_or(1, |n| block_millis / n)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_step_divides_a_block() {
+        for (step, block, want) in
+            [(60_000, 86_400_000, 60_000), (60_000, 90_000, 45_000), (100, 70, 70), (7, 9, 3)]
+        {
+            assert_eq!(steps_of(step, block), want, "{step} {block}");
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! What a run of a design is worth to the search.
+
+use super::design::Design;
+use super::layouts::Layout;
+use super::need::strength;
+use crate::Error;
+use crate::simulate::{Simulated, simulate};
+use nodeplan_model::problem::Problem;
+use nodeplan_model::scenario::{MILLION, Scenario};
+
+/// What every run must meet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Demands {
+    /// Share of requests that must be good, per workload, parts per million: the objective, or what
+    /// is left of it where not even an idle pod meets it.
+    pub shares: Vec<Option<u64>>,
+    /// Workloads whose objective no number of pods can meet, with the best share there is.
+    pub out_of_reach: Vec<(usize, u64)>,
+    /// Most that the 95th percentile of a pod's wait for a node may be, milliseconds.
+    pub pending_millis: u64,
+    /// Of the pods that a workload without load should have, at least this share must run,
+    /// parts per million.
+    pub running: u64,
+}
+
+/// Left of the best share where the objective is out of reach: nobody runs idle pods for it.
+const REACH: (u64, u64) = (995, 1000);
+/// Of the pods wanted, this share must run.
+pub const RUNNING: u64 = 990_000;
+
+impl Demands {
+    /// Those of a scenario.
+    #[must_use]
+    pub fn of(problem: &Problem, scenario: &Scenario, pending_millis: u64) -> Self {
+        let mut out_of_reach = Vec::new();
+        let mut shares = Vec::with_capacity(scenario.loads.len());
+        for (at, load) in scenario.loads.iter().enumerate() {
+            let asked = load.objective.within_millis.map(|_| load.objective.share);
+            let best = strength(problem, at, load, MILLION).map_or(MILLION, |one| one.best);
+            let reach = best / REACH.1 * REACH.0;
+            shares.push(asked.map(|asked| {
+                if asked > best {
+                    out_of_reach.push((at, best));
+                }
+                asked.min(if asked > best { reach } else { MILLION })
+            }));
+        }
+        Self { shares, out_of_reach, pending_millis, running: RUNNING }
+    }
+}
+
+/// A run and how far it is from meeting everything.
+#[derive(Clone, Debug)]
+pub struct Trial {
+    /// What happened and what it is worth.
+    pub run: Simulated,
+    /// By how much demands are missed, millionths added up; zero: all are met.
+    pub short: u64,
+}
+
+impl Trial {
+    /// Runs a design.
+    ///
+    /// # Errors
+    /// A scenario that cannot be run.
+    pub fn of(
+        layout: &Layout,
+        design: &Design,
+        scenario: &Scenario,
+        demands: &Demands,
+    ) -> Result<Self, Error> {
+        let run = simulate(&layout.problem, &layout.plan, &design.on(scenario))?;
+        let short = short(&run, scenario, demands);
+        Ok(Self { run, short })
+    }
+
+    /// What orders trials: first who meets everything, then who is cheaper.
+    #[must_use]
+    pub fn key(&self) -> (u64, u128) {
+        (self.short, self.run.scorecard.spend.0)
+    }
+}
+
+/// By how much a run misses what is demanded, millionths added up.
+#[must_use]
+pub fn short(run: &Simulated, scenario: &Scenario, demands: &Demands) -> u64 {
+    let score = &run.scorecard;
+    let mut sum = 0_u64;
+    for (at, service) in score.services.iter().enumerate() {
+        if let (Some(good), Some(asked)) = (service.good, demands.shares[at]) {
+            sum = sum.saturating_add(asked.saturating_sub(good));
+        }
+        sum = sum.saturating_add(service.oom_kills.saturating_mul(1000));
+        if scenario.loads[at].objective.within_millis.is_none() {
+            let ran = running(run, at);
+            sum = sum.saturating_add(demands.running.saturating_sub(ran));
+        }
+    }
+    let late = score.pending_p95_millis.saturating_sub(demands.pending_millis);
+    sum.saturating_add(late)
+}
+
+/// The share of a workload's pods that ran, over samples, parts per million.
+fn running(run: &Simulated, workload: usize) -> u64 {
+    let width = run.timeline.totals.len().max(1);
+    let rows = run.timeline.workloads.iter().skip(workload).step_by(width);
+    let (mut ran, mut wanted) = (0_u128, 0_u128);
+    for row in rows {
+        ran += u128::from(row.ready.min(row.wanted));
+        wanted += u128::from(row.wanted);
+    }
+    let share = (ran * u128::from(MILLION)).checked_div(wanted).unwrap_or(u128::from(MILLION));
+    u64::try_from(share).unwrap_or(MILLION)
+}
