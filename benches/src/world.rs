@@ -13,8 +13,8 @@ use nodeplan::model::problem::{
 use nodeplan::model::resources::Resources;
 use nodeplan::model::scenario::{
     AutoscalerProfile, Autoscaling, Balancing, Behavior, Load, MILLION, Metric, NodeTimes,
-    Objective, PoolBounds, Provisioning, RatePolicy, Rules, Scenario, Select, Series, Service,
-    Source,
+    Objective, PodRules, PoolBounds, Provisioning, RatePolicy, Rules, Scenario, Select, Series,
+    Service, Source,
 };
 use nodeplan::model::units::{Bytes, DAY_MILLIS, MIB, MilliCpu, PerMille};
 use nodeplan::model::workload::{MeanSource, QosClass, Scaling, Workload, WorkloadKind};
@@ -110,6 +110,7 @@ impl World {
             scaling,
             replicas: vec![size.replicas.0; workloads.len()],
             budgets: vec![None; workloads.len()],
+            pods: vec![PodRules::default(); workloads.len()],
             pools: pools.collect(),
             times: NodeTimes::default(),
             provisioning: Provisioning::ClusterAutoscaler,

@@ -9,9 +9,10 @@ use nodeplan::model::ids::{GroupId, SkuId, WorkloadId};
 use nodeplan::model::plan::{NodePool, Plan, PoolMode};
 use nodeplan::model::problem::{LoadPoint, PoolKind, Problem};
 use nodeplan::model::scenario::{
-    AutoProvisioning, AutoscalerProfile, Autoscaling, Balancing, Behavior, ConsolidationPolicy,
-    Event, Expander, Happening, Load, MILLION, Metric, NodeTimes, Objective, PoolBounds,
-    Provisioning, RatePolicy, Retries, Rules, Scenario, Schedule, Select, Series, Service, Source,
+    Amount, AutoProvisioning, AutoscalerProfile, Autoscaling, Balancing, Behavior,
+    ConsolidationPolicy, DisruptionReason, Event, Expander, Happening, Load, MILLION, Metric,
+    NodeBudget, NodeTimes, Objective, PodBudget, PodRules, PoolBounds, Provisioning, RatePolicy,
+    Retries, Rules, Scenario, Schedule, Select, Series, Service, Source,
 };
 use nodeplan::model::units::{Bytes, DAY_MILLIS, MIB, MilliCpu};
 use nodeplan::model::workload::Workload;
@@ -81,17 +82,45 @@ fn scenario(tape: &mut Tape<'_>, workloads: u8, pools: u8) -> Scenario {
         loads: (0..workloads).map(|at| load(tape, at, workloads, count)).collect(),
         scaling: (0..workloads).map(|_| scaling(tape)).collect(),
         replicas: (0..workloads).map(|_| replicas(tape)).collect(),
-        budgets: (0..workloads).map(|_| tape.pick(&[None, None, Some(1), Some(0)])).collect(),
+        budgets: (0..workloads).map(|_| budget(tape)).collect(),
+        pods: (0..workloads).map(|_| pod_rules(tape)).collect(),
         pools: (0..pools).map(|_| bounds(tape)).collect(),
         times: NodeTimes {
             ready_p50_millis: 1000 * u64::from(tape.byte()),
             ready_p95_millis: 2000 * u64::from(tape.byte()),
             delete_millis: 1000 * u64::from(tape.byte()),
             pull_millis: 100 * u64::from(tape.byte()),
+            noticed_millis: 1000 * u64::from(tape.byte()),
+            tolerated_millis: 2000 * u64::from(tape.byte()),
         },
         provisioning: provisioning(tape),
         autoscaler: profile(tape),
         events: (0..tape.byte() % 5).map(|_| event(tape, workloads, pools)).collect(),
+    }
+}
+
+fn amount(tape: &mut Tape<'_>) -> Amount {
+    match tape.byte() {
+        255 => Amount::Count(u32::MAX),
+        254 => Amount::Percent(u32::MAX),
+        at @ 128.. => Amount::Count(u32::from(at % 6)),
+        at => Amount::Percent(u32::from(at)),
+    }
+}
+
+fn budget(tape: &mut Tape<'_>) -> Option<PodBudget> {
+    match tape.byte() % 4 {
+        0 => Some(PodBudget::MaxUnavailable(amount(tape))),
+        1 => Some(PodBudget::MinAvailable(amount(tape))),
+        _ => None,
+    }
+}
+
+fn pod_rules(tape: &mut Tape<'_>) -> PodRules {
+    PodRules {
+        priority: tape.pick(&[0, 0, 100, -5, -20, i32::MIN, i32::MAX]),
+        preempts: !tape.one_in(4),
+        ending_millis: tape.pick(&[5_000, 5_000, 0, 30_000, u64::MAX]),
     }
 }
 
@@ -231,11 +260,25 @@ fn provisioning(tape: &mut Tape<'_>) -> Provisioning {
     }
     let policies = [ConsolidationPolicy::EmptyOrUnderutilized, ConsolidationPolicy::Empty];
     Provisioning::NodeAutoProvisioning(AutoProvisioning {
-        consolidate_after_millis: 1000 * u64::from(tape.byte()),
+        consolidate_after_millis: match tape.byte() {
+            255 => None,
+            at => Some(1000 * u64::from(at)),
+        },
         policy: tape.pick(&policies),
-        budget_percent: u32::from(tape.byte() % 101),
+        budgets: (0..tape.byte() % 3).map(|_| node_budget(tape)).collect(),
+        most_cpu: tape.pick(&[None, None, Some(MilliCpu(16_000))]),
+        most_memory: tape.pick(&[None, None, Some(Bytes(u64::MAX))]),
         expire_after_millis: tape.pick(&[None, Some(600_000), Some(0)]),
     })
+}
+
+fn node_budget(tape: &mut Tape<'_>) -> NodeBudget {
+    let window = Schedule { days: 0x7f, from_second: 3600, to_second: 7200, min: 0 };
+    NodeBudget {
+        nodes: amount(tape),
+        reasons: tape.pick(&[&[][..], &[DisruptionReason::Empty]]).to_vec(),
+        window: tape.pick(&[None, Some(window)]),
+    }
 }
 
 fn profile(tape: &mut Tape<'_>) -> AutoscalerProfile {
@@ -272,8 +315,8 @@ fn event(tape: &mut Tape<'_>, workloads: u8, pools: u8) -> Event {
         3 => Happening::ProvisioningFails { pool, millis },
         4 => Happening::Rollout {
             workload: WorkloadId(u32::from(tape.byte() % workloads)),
-            surge_percent: u32::from(tape.byte() % 101),
-            unavailable_percent: u32::from(tape.byte() % 101),
+            surge: amount(tape),
+            unavailable: amount(tape),
         },
         _ => Happening::Upgrade { pool, surge: u32::from(tape.byte() % 5) },
     };

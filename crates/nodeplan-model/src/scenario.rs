@@ -10,6 +10,81 @@ use serde::{Deserialize, Serialize};
 /// One million: factors are parts per million.
 pub const MILLION: u64 = 1_000_000;
 
+/// A number of pods or nodes, or a share of them (`intstr.IntOrString`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Amount {
+    /// So many.
+    Count(u32),
+    /// So many in a hundred.
+    Percent(u32),
+}
+
+impl Amount {
+    /// Of so many, shares rounded up.
+    #[must_use]
+    pub fn rounded_up(self, of: u32) -> u32 {
+        match self {
+            Self::Count(count) => count,
+            Self::Percent(percent) => {
+                let all = u64::from(of) * u64::from(percent);
+                u32::try_from(all.div_ceil(100)).unwrap_or(u32::MAX)
+            }
+        }
+    }
+
+    /// Of so many, shares rounded down.
+    #[must_use]
+    pub fn rounded_down(self, of: u32) -> u32 {
+        match self {
+            Self::Count(count) => count,
+            Self::Percent(percent) => {
+                let all = u64::from(of) * u64::from(percent);
+                u32::try_from(all / 100).unwrap_or(u32::MAX)
+            }
+        }
+    }
+}
+
+/// A `PodDisruptionBudget`; shares are rounded up (`pkg/controller/disruption`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PodBudget {
+    /// So many pods may be away at once.
+    MaxUnavailable(Amount),
+    /// So many pods must be Ready.
+    MinAvailable(Amount),
+}
+
+impl PodBudget {
+    /// How many of so many pods must be Ready.
+    #[must_use]
+    pub fn healthy(self, expected: u32) -> u32 {
+        match self {
+            Self::MaxUnavailable(amount) => expected.saturating_sub(amount.rounded_up(expected)),
+            Self::MinAvailable(amount) => amount.rounded_up(expected),
+        }
+    }
+}
+
+/// How pods of a workload rank and end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PodRules {
+    /// Priority of their class: higher ones are scheduled first and may take the place of lower
+    /// ones.
+    pub priority: i32,
+    /// Whether they may (`preemptionPolicy`).
+    pub preempts: bool,
+    /// From being told to end until they have, milliseconds.
+    pub ending_millis: u64,
+}
+
+impl Default for PodRules {
+    fn default() -> Self {
+        Self { priority: 0, preempts: true, ending_millis: 5_000 }
+    }
+}
+
 /// A traffic series: the mean rate in each of equal steps.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Series {
@@ -258,6 +333,21 @@ pub struct NodeTimes {
     pub delete_millis: u64,
     /// Image pull of a pod on a node that has not run its workload.
     pub pull_millis: u64,
+    /// From the failure of a node until it counts as not ready (`node-monitor-grace-period`).
+    #[serde(default = "noticed_millis")]
+    pub noticed_millis: u64,
+    /// From then until its pods are evicted (`tolerationSeconds` of
+    /// `node.kubernetes.io/unreachable`).
+    #[serde(default = "tolerated_millis")]
+    pub tolerated_millis: u64,
+}
+
+fn noticed_millis() -> u64 {
+    40_000
+}
+
+fn tolerated_millis() -> u64 {
+    300_000
 }
 
 impl Default for NodeTimes {
@@ -267,6 +357,8 @@ impl Default for NodeTimes {
             ready_p95_millis: 300_000,
             delete_millis: 60_000,
             pull_millis: 5_000,
+            noticed_millis: noticed_millis(),
+            tolerated_millis: tolerated_millis(),
         }
     }
 }
@@ -354,33 +446,66 @@ pub enum ConsolidationPolicy {
     Empty,
 }
 
-/// Settings of node auto-provisioning (Karpenter); times in milliseconds.
+/// Why node auto-provisioning takes a node away.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DisruptionReason {
+    /// It has no pods.
+    Empty,
+    /// Its pods fit elsewhere or on a cheaper node.
+    Underutilized,
+}
+
+/// How many nodes of a node pool may be away at a time (`spec.disruption.budgets`).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NodeBudget {
+    /// So many; shares are rounded up.
+    pub nodes: Amount,
+    /// For these reasons; none: for any.
+    pub reasons: Vec<DisruptionReason>,
+    /// Only at these times (their minimum means nothing); none: at any.
+    pub window: Option<Schedule>,
+}
+
+/// Settings of node auto-provisioning (Karpenter), the same for every node pool; times in
+/// milliseconds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, rename_all = "snake_case")]
 pub struct AutoProvisioning {
-    /// A node must be without pod events so long (`consolidateAfter`).
-    pub consolidate_after_millis: u64,
+    /// A node must be without pod events so long (`consolidateAfter`); none: nothing is
+    /// consolidated.
+    pub consolidate_after_millis: Option<u64>,
     /// Which nodes may be taken away.
     pub policy: ConsolidationPolicy,
-    /// Share of the nodes of one group that may be away at a time, percent, rounded up.
-    pub budget_percent: u32,
+    /// How many nodes of a node pool may be away at a time: the least that a budget allows.
+    pub budgets: Vec<NodeBudget>,
     /// Age at which a node is replaced (`expireAfter`); none: never.
     pub expire_after_millis: Option<u64>,
+    /// Most CPU of the nodes of a node pool (`limits`).
+    pub most_cpu: Option<MilliCpu>,
+    /// Most memory of them.
+    pub most_memory: Option<Bytes>,
 }
 
 impl Default for AutoProvisioning {
     fn default() -> Self {
         Self {
-            consolidate_after_millis: 0,
+            consolidate_after_millis: Some(0),
             policy: ConsolidationPolicy::EmptyOrUnderutilized,
-            budget_percent: 10,
+            budgets: vec![NodeBudget {
+                nodes: Amount::Percent(10),
+                reasons: Vec::new(),
+                window: None,
+            }],
             expire_after_millis: None,
+            most_cpu: None,
+            most_memory: None,
         }
     }
 }
 
 /// What makes and removes nodes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Provisioning {
     /// The cluster autoscaler, by its profile.
@@ -432,14 +557,14 @@ pub enum Happening {
         /// For how long.
         millis: u64,
     },
-    /// A workload is rolled out anew: surge and unavailable in percent of its replicas.
+    /// A workload is rolled out anew.
     Rollout {
         /// Which.
         workload: WorkloadId,
-        /// Surge, percent, rounded up.
-        surge_percent: u32,
-        /// Unavailable, percent, rounded down.
-        unavailable_percent: u32,
+        /// Pods above its replicas, shares rounded up.
+        surge: Amount,
+        /// Replicas that may be missing, shares rounded down.
+        unavailable: Amount,
     },
     /// The nodes of a pool are replaced, so many at once.
     Upgrade {
@@ -469,8 +594,10 @@ pub struct Scenario {
     pub scaling: Vec<Option<Autoscaling>>,
     /// Replicas at the start, one per workload.
     pub replicas: Vec<u32>,
-    /// PodDisruptionBudgets, one per workload: how many of its pods may be away at once.
-    pub budgets: Vec<Option<u32>>,
+    /// PodDisruptionBudgets, one per workload.
+    pub budgets: Vec<Option<PodBudget>>,
+    /// How pods rank and end, one per workload.
+    pub pods: Vec<PodRules>,
     /// Bounds, one per pool of the plan.
     pub pools: Vec<PoolBounds>,
     /// How long nodes take.

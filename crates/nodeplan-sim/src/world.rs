@@ -10,11 +10,13 @@ mod audit;
 mod clock;
 mod contend;
 mod disrupt_nodes;
+mod fail_nodes;
 mod happenings;
 mod life;
 mod load;
 mod nodes;
 mod pods;
+mod preempt;
 mod provision_nodes;
 mod record;
 mod scale_nodes;
@@ -131,6 +133,8 @@ struct World<'a> {
     load: load::Settling,
     /// Work space of the autoscalers of pods.
     readings: Vec<Reading<'static>>,
+    /// Work space of preemption: pods that budgets let go.
+    allowed: Vec<(u32, i64)>,
     record: Record,
 }
 
@@ -201,6 +205,7 @@ fn run(
         boots: Stream::new(scenario.seed, "node provisioning", ""),
         stirred: false,
         readings: Vec::new(),
+        allowed: Vec::new(),
     };
     world.begin();
     world.run();
@@ -230,7 +235,7 @@ impl World<'_> {
         self.clock.at(INTERVAL_MILLIS, Next::Load);
         self.clock.at(INTERVAL_MILLIS, Next::Hpa);
         self.clock.at(self.scenario.sample_millis, Next::Sample);
-        match self.scenario.provisioning {
+        match &self.scenario.provisioning {
             Provisioning::ClusterAutoscaler if self.scenario.autoscaler.enabled => {
                 self.clock.at(self.scenario.autoscaler.scan_millis, Next::Autoscaler);
             }
@@ -268,9 +273,15 @@ impl World<'_> {
             Next::NodeReady(node) => self.machine_there(node),
             Next::NodeGone(node) => self.node_gone(node),
             Next::PodReady(pod) => self.pod_ready(pod),
-            Next::PodGone(pod) => self.pod_gone(pod),
+            Next::PodGone(pod) => {
+                if self.answers(pod) {
+                    self.pod_gone(pod);
+                }
+            }
             Next::PodRestarts(pod) => self.pod_restarts(pod),
             Next::Event(index) => self.happen(index),
+            Next::NodeSilent(node) => self.node_silent(node),
+            Next::PodsLeave(node) => self.pods_leave(node),
             Next::Load => {
                 self.settle();
                 self.clock.at(now + INTERVAL_MILLIS, Next::Load);
@@ -313,6 +324,7 @@ fn faults_of(problem: &Problem, plan: &Plan, scenario: &Scenario) -> Vec<SimErro
         ("autoscalings", scenario.scaling.len(), workloads),
         ("starting replicas", scenario.replicas.len(), workloads),
         ("disruption budgets", scenario.budgets.len(), workloads),
+        ("rules of pods", scenario.pods.len(), workloads),
         ("pool bounds", scenario.pools.len(), plan.pools.len()),
     ] {
         if got != expected {
@@ -338,6 +350,9 @@ fn faults_of(problem: &Problem, plan: &Plan, scenario: &Scenario) -> Vec<SimErro
     }
     for scaling in scenario.scaling.iter().flatten() {
         most("a most number of replicas", u64::from(scaling.max), MOST_REPLICAS);
+    }
+    for rules in &scenario.pods {
+        most("the time a pod takes to end in ms", rules.ending_millis, LONGEST_MILLIS);
     }
     for bounds in &scenario.pools {
         most("a number of nodes", u64::from(bounds.max.max(bounds.initial)), MOST_NODES);

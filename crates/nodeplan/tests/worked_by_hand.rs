@@ -318,10 +318,52 @@ const NODES: &[Row] = &[
     // deleted. Asked for again at 1,230.
     ("slow-machines", 930.0, 0.0, |run| run.when(Actor::Autoscaler, 1)),
     ("slow-machines", 1_230.0, 0.0, |run| run.when(Actor::Autoscaler, 2)),
+    // 70 % of six are 4.2: five must be Ready. A fifth of six is 1.2: two may be away.
+    ("budget-min-available", 5.0, 0.0, Run::least_ready),
+    ("budget-max-unavailable", 4.0, 0.0, Run::least_ready),
     // Refused at 10 s: backed off for 5 min, not over at 310. Refused at 320: 10 min, not over at
     // 920. Granted at 930.
     ("no-capacity", 320.0, 0.0, |run| run.when(Actor::Autoscaler, 1)),
     ("no-capacity", 930.0, 0.0, |run| run.when(Actor::Autoscaler, 2)),
+];
+
+/// Nodes that node auto-provisioning makes and takes away: looks at pods a second after they came,
+/// at nodes every 10 s, and does 15 s later what it found.
+const PROVISIONED: &[Row] = &[
+    // Ten of 17 pods wait; all fit on one node of 8 cores. Asked for at 1 s: 600 + 599.
+    ("provisioning", 1.0, 0.0, |run| run.when(Actor::Autoscaler, 0)),
+    ("provisioning", 1_199.0, 0.0, Run::node_seconds),
+    // 4 of 8 cores are taken: one more node of 4 cores with seven pods, three wait.
+    ("provisioning-limits", 3.0, 0.0, |run| f64::from(run.at(WEB, 9).pending)),
+    // Two nodes whose pods fit on one, quiet for 60 s at 60: done at 75, pods have ended at 80, the
+    // machine is gone at 140. 1,200 + 140.
+    ("consolidation", 75.0, 0.0, |run| run.when(Actor::Autoscaler, 0)),
+    ("consolidation", 1_340.0, 0.0, Run::node_seconds),
+    ("consolidation-when-empty", 2_400.0, 0.0, Run::node_seconds),
+    // Two of six nodes are empty. One goes at 25 s and is gone at 85; then the other is found.
+    ("consolidation-budget", 100.0, 0.0, |run| run.when(Actor::Autoscaler, 1)),
+    // The window ends at 300 s.
+    ("consolidation-window", 315.0, 0.0, |run| run.when(Actor::Autoscaler, 0)),
+    // Closed at 600 s; another is asked for a second later.
+    ("node-expires", 601.0, 0.0, |run| run.when(Actor::Autoscaler, 1)),
+];
+
+/// Priorities. Six pods of web, or four and three of worker, fill the node but for 110m.
+const PRIORITIES: &[Row] = &[
+    // Two more pods of api, 250m each, at 300 s: the place of one pod of web, which takes 30 s to
+    // end, is enough for both.
+    ("preemption", 1.0, 0.0, |run| run.done.timeline.totals[WEB].evictions as f64),
+    ("preemption", 30.0, 0.0, |run| {
+        let waits = run.done.timeline.totals[API].pending_millis.iter().max();
+        *waits.expect("pods waited") as f64 / 1000.0
+    }),
+    // Two more pods of web at 300 s take the place of two pause pods a second later. Those wait; the
+    // look at 300 s passes pods of age 0 over, the next one asks for a node.
+    ("pause-pods", 315.0, 0.0, |run| run.first(|sample| sample.ready == 6)),
+    ("pause-pods", 310.0, 0.0, |run| run.when(Actor::Autoscaler, 0)),
+    // The same below the cutoff.
+    ("expendable-pods", 315.0, 0.0, |run| run.first(|sample| sample.ready == 6)),
+    ("expendable-pods", 0.0, 0.0, |run| run.decisions(Actor::Autoscaler).len() as f64),
 ];
 
 /// Failures and deployments, all at 300 s.
@@ -330,7 +372,25 @@ const EVENTS: &[Row] = &[
     ("node-fails", 600.0, 0.0, |run| {
         run.seconds(run.samples(WEB).filter(|sample| sample.ready == 0).count())
     }),
-    // One of three nodes, with two of six pods, is away for ten minutes.
+    // Its pods are evicted 40 + 300 s after it failed, their successors wait for it.
+    ("node-fails", 2.0, 0.0, |run| run.done.timeline.totals[WEB].evictions as f64),
+    // One of two nodes, with one of two pods: for 40 s half of 100 requests a second go there. Five
+    // deviations of half of 4,000 arrivals are 158.
+    ("node-silent", 2_000.0, 160.0, |run| run.samples(WEB).map(|sample| sample.lost as f64).sum()),
+    // One pod from 300 s on; its successor is made at 640 s. In samples: 300, 315, ... 630.
+    ("node-silent", 345.0, 0.0, |run| {
+        run.seconds(run.samples(WEB).filter(|sample| sample.ready == 1).count())
+    }),
+    // Back after two minutes, long before 340 s: the same pods start again.
+    ("node-reboots", 120.0, 0.0, |run| {
+        run.seconds(run.samples(WEB).filter(|sample| sample.ready == 0).count())
+    }),
+    ("node-reboots", 0.0, 0.0, |run| run.done.timeline.totals[WEB].evictions as f64),
+    // One of three nodes, with two of six pods, is away for ten minutes. After 340 s the pods are
+    // evicted and made anew on the others: samples 300, 315, ... 630.
+    ("zone-fails", 345.0, 0.0, |run| {
+        run.seconds(run.samples(WEB).filter(|sample| sample.ready == 4).count())
+    }),
     ("zone-fails", 2.0, 0.0, |run| run.done.timeline.totals[WEB].evictions as f64),
     ("zone-fails", 600.0, 0.0, |run| {
         run.seconds(run.pool().filter(|sample| sample.ready == 2).count())
@@ -349,6 +409,10 @@ const EVENTS: &[Row] = &[
     ("blue-green", 4_750.0, 0.0, |run| {
         run.pool().map(|sample| sample.requested_milli as f64).fold(0.0, f64::max)
     }),
+    // Two new ones beside four old ones; 2 % of four would be one.
+    ("surge-count", 3_750.0, 0.0, |run| {
+        run.pool().map(|sample| sample.requested_milli as f64).fold(0.0, f64::max)
+    }),
     // Surge nodes asked for at 300 and 420 s come at 420 and 540; old ones are deleted 5 s after
     // that and gone 60 s later. 485 + 605 + (900 − 300) + (900 − 420).
     ("upgrade", 2_170.0, 0.0, Run::node_seconds),
@@ -364,7 +428,7 @@ const EVENTS: &[Row] = &[
     }),
 ];
 
-const TABLES: [&[Row]; 5] = [TRAFFIC, PODS, AUTOSCALERS, NODES, EVENTS];
+const TABLES: [&[Row]; 7] = [TRAFFIC, PODS, AUTOSCALERS, NODES, PROVISIONED, PRIORITIES, EVENTS];
 
 #[test]
 fn scenarios_show_what_was_worked_out_by_hand() {

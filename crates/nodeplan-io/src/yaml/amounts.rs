@@ -5,6 +5,7 @@ use super::tree::Node;
 use crate::diagnostic::{ImportError, Place};
 use crate::quantity::{self, clip};
 use crate::time;
+use nodeplan_model::scenario::Amount;
 
 /// A name of something in another file, and where it stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,6 +16,8 @@ pub struct Named {
     pub place: Place,
 }
 
+/// Most pods or nodes that a number may mean.
+const MOST_COUNT: u32 = 1_000_000;
 /// Longest length of time in milliseconds: ten years.
 const LONGEST_MILLIS: u64 = 10 * 366 * 86_400_000;
 
@@ -73,6 +76,46 @@ impl Reader {
     /// A field that is a whole number.
     pub fn small_of(&mut self, fields: &Fields<'_>, name: &str, most: u32) -> Option<u32> {
         fields.get(name).and_then(|node| self.small(node, name, 0, most))
+    }
+
+    /// A whole number that may be below zero.
+    pub fn signed(&mut self, node: &Node, what: &str, least: i32, most: i32) -> Option<i32> {
+        let text = self.text(node, what)?;
+        let found = text.parse().ok().filter(|number| (least..=most).contains(number));
+        if found.is_none() {
+            let expected = format!("a whole number from {least} to {most}");
+            self.wrong_value(node, format!("{what} is {}", quoted(text)), &expected, None);
+        }
+        found
+    }
+
+    /// So many, or so many in a hundred with a `%`.
+    pub fn share(&mut self, node: &Node, what: &str, most_percent: u32) -> Option<Amount> {
+        let text = self.text(node, what)?;
+        let found = if text.ends_with('%') {
+            let percent = quantity::percent(text).ok();
+            percent.filter(|percent| *percent <= most_percent).map(Amount::Percent)
+        } else {
+            let count = quantity::count(text).ok().and_then(|count| u32::try_from(count).ok());
+            count.filter(|count| *count <= MOST_COUNT).map(Amount::Count)
+        };
+        if found.is_none() {
+            let expected = format!(
+                "a whole number up to {MOST_COUNT}, or a whole percentage up to {most_percent}%"
+            );
+            self.wrong_value(node, format!("{what} is {}", quoted(text)), &expected, None);
+        }
+        found
+    }
+
+    /// A field that is so many, or so many in a hundred.
+    pub fn share_of(
+        &mut self,
+        fields: &Fields<'_>,
+        name: &str,
+        most_percent: u32,
+    ) -> Option<Amount> {
+        fields.get(name).and_then(|node| self.share(node, name, most_percent))
     }
 
     /// A field that says yes or no.

@@ -3,6 +3,7 @@
 use super::amounts::Named;
 use super::fields::{Fields, Reader};
 use super::tree::Node;
+use nodeplan_model::scenario::Amount;
 
 /// Something that happens at a time, by name.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,10 +49,10 @@ pub enum What {
     Rollout {
         /// Workload.
         workload: Named,
-        /// Surge, percent.
-        surge_percent: u32,
-        /// Unavailable, percent.
-        unavailable_percent: u32,
+        /// Pods above its replicas.
+        surge: Amount,
+        /// Replicas that may be missing.
+        unavailable: Amount,
     },
     /// Nodes of a pool are replaced.
     Upgrade {
@@ -72,6 +73,10 @@ const EVENTS: [(&str, &[&str]); 6] = [
     ("upgrade", &["surge"]),
 ];
 
+/// Surge and unavailable pods of a rollout where nothing is said, as Deployments do.
+const USUAL: Amount = Amount::Percent(25);
+/// Largest surge of a rollout, percent.
+const MOST_SURGE: u32 = 1000;
 /// Auto-repair of a node takes this long where nothing is said.
 const REPAIR_MILLIS: u64 = 600_000;
 /// A zone or the making of nodes fails this long where nothing is said.
@@ -126,18 +131,12 @@ fn what(reader: &mut Reader, fields: &Fields<'_>, event: &str) -> Option<What> {
         }
         "rollout" => What::Rollout {
             workload: named,
-            surge_percent: percent(reader, fields, "surge"),
-            unavailable_percent: percent(reader, fields, "unavailable"),
+            surge: reader.share_of(fields, "surge", MOST_SURGE).unwrap_or(USUAL),
+            unavailable: reader.share_of(fields, "unavailable", 100).unwrap_or(USUAL),
         },
         _ => {
             let surge = fields.get("surge").and_then(|at| reader.small(at, "surge", 1, 1000));
             What::Upgrade { pool: named, surge: surge.unwrap_or(1) }
         }
     })
-}
-
-/// Percent of replicas, 25 where nothing is said, as Deployments do.
-fn percent(reader: &mut Reader, fields: &Fields<'_>, name: &str) -> u32 {
-    let share = fields.get(name).and_then(|at| reader.scaled(at, name, 2, 10_000));
-    share.and_then(|share| u32::try_from(share).ok()).unwrap_or(25)
 }

@@ -12,6 +12,7 @@ mod events;
 mod fields;
 mod load;
 mod priorities;
+mod provisioning;
 mod scaling;
 mod scenario;
 #[cfg(test)]

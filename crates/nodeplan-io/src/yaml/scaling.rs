@@ -5,7 +5,7 @@ use super::fields::{Fields, Reader};
 use super::tree::{Node, Value};
 use crate::quantity;
 use crate::time::second_of_day;
-use nodeplan_model::scenario::{Behavior, Metric, RatePolicy, Rules, Schedule, Select};
+use nodeplan_model::scenario::{Behavior, Metric, PodBudget, RatePolicy, Rules, Schedule, Select};
 
 /// Scaling of one workload; `None` is left to the plan's problem.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,8 +26,14 @@ pub struct ScalingEntry {
     pub behavior: Option<Behavior>,
     /// Scheduled minimums.
     pub schedules: Vec<Schedule>,
-    /// PodDisruptionBudget: so many of its pods may be away at once.
-    pub max_unavailable: Option<u32>,
+    /// Its PodDisruptionBudget.
+    pub budget: Option<PodBudget>,
+    /// Priority of its pods.
+    pub priority: Option<i32>,
+    /// Whether they may preempt less important ones.
+    pub preempts: Option<bool>,
+    /// From being told to end until a pod has.
+    pub ending_millis: Option<u64>,
     /// KEDA: to zero when idle this long.
     pub cooldown_seconds: Option<u32>,
     /// KEDA: more than so many messages wake it.
@@ -55,6 +61,8 @@ pub struct PoolEntry {
 
 /// Most replicas or nodes that a scenario may ask for.
 const MOST: u32 = 1_000_000;
+/// Largest priority of a class (`system-node-critical`).
+const MOST_PRIORITY: i32 = 2_000_001_000;
 /// Largest target of utilization, percent.
 const MOST_PERCENT: u32 = 1_000_000;
 
@@ -67,6 +75,10 @@ const WORKLOAD: &[&str] = &[
     "behavior",
     "schedules",
     "max_unavailable",
+    "min_available",
+    "priority",
+    "preempts",
+    "termination",
     "cooldown",
     "activation",
 ];
@@ -85,11 +97,26 @@ pub(super) fn workload(reader: &mut Reader, workload: Named, node: &Node) -> Opt
         targets: fields.get("targets").map(|node| targets(reader, node)),
         behavior: fields.get("behavior").and_then(|node| behavior(reader, node)),
         schedules: schedules(reader, &fields),
-        max_unavailable: reader.small_of(&fields, "max_unavailable", MOST),
+        budget: budget(reader, &fields),
+        priority: fields
+            .get("priority")
+            .and_then(|at| reader.signed(at, "priority", i32::MIN, MOST_PRIORITY)),
+        preempts: reader.flag_of(&fields, "preempts"),
+        ending_millis: reader.millis_of(&fields, "termination"),
         cooldown_seconds: reader.seconds_of(&fields, "cooldown"),
         activation: activation
             .and_then(|at| reader.count(at, "activation", 0, u64::from(u32::MAX))),
     })
+}
+
+/// Reads a PodDisruptionBudget: one of its two forms.
+fn budget(reader: &mut Reader, fields: &Fields<'_>) -> Option<PodBudget> {
+    let most = reader.share_of(fields, "max_unavailable", 100).map(PodBudget::MaxUnavailable);
+    let least = reader.share_of(fields, "min_available", 100).map(PodBudget::MinAvailable);
+    if let (Some(at), Some(_)) = (fields.get("min_available"), fields.get("max_unavailable")) {
+        reader.clash(at, "a budget has one limit", "leave out max_unavailable or min_available");
+    }
+    most.or(least)
 }
 
 /// Reads one pool's bounds.
@@ -202,14 +229,25 @@ fn schedules(reader: &mut Reader, fields: &Fields<'_>) -> Vec<Schedule> {
 
 fn schedule(reader: &mut Reader, node: &Node) -> Option<Schedule> {
     let fields = reader.fields(node, "a schedule", &["days", "from", "to", "min"])?;
-    let days = fields.get("days").map_or(Some(0b111_1111), |at| days(reader, at));
-    let from = reader.required(&fields, "from", "a schedule");
-    let to = reader.required(&fields, "to", "a schedule");
     let min = reader.required(&fields, "min", "a schedule");
+    let min = min.and_then(|at| reader.small(at, "min", 0, MOST));
+    let open = window(reader, &fields, "a schedule", min.unwrap_or(0));
+    min.and(open)
+}
+
+/// Reads days and times of the day.
+pub(super) fn window(
+    reader: &mut Reader,
+    fields: &Fields<'_>,
+    what: &str,
+    min: u32,
+) -> Option<Schedule> {
+    let days = fields.get("days").map_or(Some(0b111_1111), |at| days(reader, at));
+    let from = reader.required(fields, "from", what);
+    let to = reader.required(fields, "to", what);
     let from = from.and_then(|at| time_of_day(reader, at, "from"));
     let to = to.and_then(|at| time_of_day(reader, at, "to"));
-    let min = min.and_then(|at| reader.small(at, "min", 0, MOST));
-    Some(Schedule { days: days?, from_second: from?, to_second: to?, min: min? })
+    Some(Schedule { days: days?, from_second: from?, to_second: to?, min })
 }
 
 /// Days of the week, Monday first.

@@ -3,11 +3,12 @@
 use super::amounts::quoted;
 use super::events::{self, EventEntry};
 use super::fields::{Fields, Reader};
+use super::provisioning;
 use super::scaling::{self, PoolEntry, ScalingEntry};
 use super::synthetic::{self, Gateway, Synthetic};
 use super::tree::{Node, Value};
 use crate::time::{moment, offset_millis, second_of_day};
-use nodeplan_model::scenario::{AutoscalerProfile, Expander, MILLION, NodeTimes};
+use nodeplan_model::scenario::{AutoProvisioning, AutoscalerProfile, Expander, MILLION, NodeTimes};
 
 /// A scenario file; `None` is left to a default.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -26,6 +27,8 @@ pub struct ScenarioFile {
     pub offset_millis: Option<i64>,
     /// The cluster autoscaler.
     pub autoscaler: AutoscalerProfile,
+    /// Node auto-provisioning in the place of the cluster autoscaler.
+    pub provisioning: Option<AutoProvisioning>,
     /// How long nodes take.
     pub times: NodeTimes,
     /// From scheduled to Ready, of workloads whose load does not say.
@@ -50,8 +53,11 @@ const FIELDS: &[&str] = &[
     "growth",
     "offset",
     "autoscaler",
+    "node_auto_provisioning",
     "node_boot",
     "node_delete",
+    "node_monitor_grace",
+    "unreachable_toleration",
     "image_pull",
     "startup",
     "pools",
@@ -76,6 +82,13 @@ pub(super) fn read(reader: &mut Reader, root: &Node) -> ScenarioFile {
     file.offset_millis = fields.get("offset").and_then(|node| offset(reader, node));
     if let Some(node) = fields.get("autoscaler") {
         autoscaler(reader, node, &mut file.autoscaler);
+    }
+    if let Some(node) = fields.get("node_auto_provisioning") {
+        file.provisioning = provisioning::read(reader, node);
+        if fields.get("autoscaler").is_some() {
+            let message = "one of cluster autoscaler and node auto-provisioning makes nodes";
+            reader.clash(node, message, "leave out autoscaler or node_auto_provisioning");
+        }
     }
     times(reader, &fields, &mut file.times);
     file.startup_millis = reader.millis_of(&fields, "startup");
@@ -155,6 +168,8 @@ fn times(reader: &mut Reader, fields: &Fields<'_>, times: &mut NodeTimes) {
     };
     set(reader, "node_delete", &mut times.delete_millis);
     set(reader, "image_pull", &mut times.pull_millis);
+    set(reader, "node_monitor_grace", &mut times.noticed_millis);
+    set(reader, "unreachable_toleration", &mut times.tolerated_millis);
 }
 
 const EXPANDERS: [(&str, Expander); 4] = [

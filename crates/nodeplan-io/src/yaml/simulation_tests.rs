@@ -2,7 +2,7 @@
 
 use super::{Arrivals, Shape, What, load, scenario};
 use nodeplan_model::scenario::{
-    Balancing, Expander, Metric, RatePolicy, Retries, Schedule, Service,
+    Amount, Balancing, Expander, Metric, RatePolicy, Retries, Schedule, Service,
 };
 use nodeplan_model::units::{Bytes, MilliCpu};
 use proptest::prelude::*;
@@ -136,7 +136,8 @@ fn a_scenario_reads_whole() {
     assert_eq!(file.gateways[0].rate_limit, Some(50_000_000));
     assert_eq!(file.events.len(), 6);
     assert_eq!(file.events[1].what, What::ZoneFails { zone: 2, millis: 1_200_000 });
-    let What::Rollout { surge_percent: 50, unavailable_percent: 25, .. } = file.events[2].what
+    let What::Rollout { surge: Amount::Percent(50), unavailable: Amount::Percent(25), .. } =
+        file.events[2].what
     else {
         panic!("{:?}", file.events[2])
     };

@@ -421,6 +421,26 @@ impl Cluster {
     pub fn withdraw(&mut self, tag: u64) {
         self.nominated.retain(|(_, known, _)| *known != tag);
     }
+
+    /// Ends the promises of a node to pods of lower priority
+    /// (`getLowerPriorityNominatedPods`).
+    pub fn withdraw_below(&mut self, node: NodeId, priority: i32) {
+        let templates = &self.templates;
+        self.nominated.retain(|(at, _, template)| {
+            *at != node || templates[template.0 as usize].spec.priority >= priority
+        });
+    }
+
+    /// The node promised to a pending pod.
+    #[must_use]
+    pub fn promise(&self, tag: u64) -> Option<NodeId> {
+        self.nominated.iter().find(|(_, known, _)| *known == tag).map(|(node, ..)| *node)
+    }
+
+    /// All promises, by the caller's tags.
+    pub fn promises(&self) -> impl Iterator<Item = (u64, NodeId)> {
+        self.nominated.iter().map(|(node, tag, _)| (*tag, *node))
+    }
 }
 
 fn zone(spec: &NodeSpec) -> (Symbol, Symbol) {

@@ -5,6 +5,7 @@ use nodeplan_model::scenario::Scenario;
 
 use crate::random::Stream;
 
+use super::fail_nodes::Dark;
 use super::scale_pods::Scaler;
 use super::schedule::Ask;
 
@@ -23,6 +24,10 @@ pub struct App {
     pub live: Vec<u32>,
     /// How many of them are Ready.
     pub ready: u32,
+    /// Pods to which requests are sent although their node does not answer.
+    pub dark: Vec<Dark>,
+    /// From being told to end until a pod has, milliseconds.
+    pub ending_millis: u64,
     /// When a pod of it was last bound to a node.
     pub last_bound: u64,
     /// Pods of it on a node, by node; ending ones do not count.
@@ -56,12 +61,16 @@ impl App {
                 cpu: workload.request.cpu.0,
                 memory: workload.request.memory.0,
                 per_node: workload.max_per_node.unwrap_or(u32::MAX),
+                priority: scenario.pods[index].priority,
+                preempts: scenario.pods[index].preempts,
             },
             cpu_limit: workload.cpu_limit.map(|limit| limit.0),
             memory_limit: workload.memory_limit.map(|limit| limit.0),
             wanted: 0,
             live: Vec::new(),
             ready: 0,
+            dark: Vec::new(),
+            ending_millis: scenario.pods[index].ending_millis,
             last_bound: 0,
             on_node: Vec::new(),
             arrivals: Stream::new(scenario.seed, "arrivals", &workload.full_name()),

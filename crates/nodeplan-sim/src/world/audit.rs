@@ -46,8 +46,17 @@ impl World<'_> {
                     let (all_cpu, all_memory) = (cpu + pool.addon_cpu, memory + pool.addon_memory);
                     assert_eq!(known, (all_cpu as i64, all_memory as i64), "scheduler's node {id}");
                 }
-                if matches!(node.phase, NodePhase::Down | NodePhase::Deleting) {
-                    assert!(node.pods.is_empty(), "node {id} serves nobody");
+                assert!(
+                    node.phase != NodePhase::Down || node.failed.is_some(),
+                    "node {id} is down because it failed"
+                );
+                if node.failed.is_some() {
+                    let lost =
+                        |pod: &u32| matches!(self.pods[*pod].phase, Phase::Dark | Phase::Ending);
+                    assert!(node.pods.iter().all(lost), "node {id} serves nobody");
+                }
+                if node.phase == NodePhase::Deleting {
+                    assert!(node.pods.is_empty(), "node {id} has nobody");
                 }
             }
         }
@@ -71,6 +80,9 @@ impl World<'_> {
             if app.rollout.is_none() {
                 assert_eq!(app.live.len(), app.wanted as usize, "replicas of workload {index}");
             }
+        }
+        for (id, node) in self.binder.promises() {
+            assert_eq!(self.pods[id].phase, Phase::Pending, "pod {id} waits for node {node}");
         }
         let pending = self.pending.iter().all(|&id| self.pods[id].phase == Phase::Pending);
         assert!(pending, "only pending pods wait");

@@ -19,6 +19,10 @@ pub enum Next {
     PodRestarts(u32),
     /// An event of the scenario.
     Event(u32),
+    /// A node that failed counts as not ready.
+    NodeSilent(u32),
+    /// Pods of a node that failed are evicted.
+    PodsLeave(u32),
     /// Traffic of the interval that ends now.
     Load,
     /// All autoscalers of pods look.

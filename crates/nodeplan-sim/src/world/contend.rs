@@ -234,7 +234,8 @@ impl World<'_> {
             let row = &self.pods[pod];
             let uses = needs[row.app as usize].memory(row.phase);
             let request = self.apps[row.app as usize].ask.memory;
-            EvictionClaim { priority: 0, request, used: Some(uses) }
+            let priority = self.apps[row.app as usize].ask.priority;
+            EvictionClaim { priority, request, used: Some(uses) }
         }));
         if let Some(index) = evict(memory, order) {
             evicted.push(node.pods[index]);

@@ -203,7 +203,7 @@ impl World<'_> {
 
     /// A node was Ready for the first time: it is too old one day.
     pub(super) fn will_expire(&mut self, id: u32) {
-        let Some(rules) = self.provisioner.rules else { return };
+        let Some(rules) = &self.provisioner.rules else { return };
         let created = self.nodes.all[id as usize].created as i64;
         let after = rules.expire_after_millis.map(super::scale_nodes::amount);
         if let Some(at) = expires_ms(created, after) {
@@ -222,7 +222,7 @@ impl World<'_> {
                 self.told(pool, from, self.nodes.pools[pool].target, "machine never came");
             }
             NodePhase::Ready | NodePhase::Down => {
-                let rules = self.provisioner.rules;
+                let rules = self.provisioner.rules.as_ref();
                 let after = rules.and_then(|rules| rules.expire_after_millis);
                 let old = self.clock.now() - created;
                 if after.is_some_and(|after| old >= after) {

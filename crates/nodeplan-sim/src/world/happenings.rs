@@ -1,6 +1,6 @@
 //! Events of the scenario: failures, evictions of spot nodes, rollouts, upgrades.
 
-use nodeplan_model::scenario::Happening;
+use nodeplan_model::scenario::{Amount, Happening};
 use nodeplan_model::timeline::{Actor, Decision};
 
 use super::World;
@@ -8,6 +8,8 @@ use super::clock::Next;
 use super::nodes::NodePhase;
 use super::pods::Phase;
 
+/// An upgrade deletes a node no sooner than this after its pods were told to end.
+const ENDING_MILLIS: u64 = 5_000;
 /// Azure's notice before a spot machine is taken.
 const SPOT_NOTICE_MILLIS: u64 = 30_000;
 
@@ -34,8 +36,8 @@ impl World<'_> {
             Happening::ProvisioningFails { pool, millis } => {
                 self.nodes.pools[pool].failing_until = self.clock.now().saturating_add(millis);
             }
-            Happening::Rollout { workload, surge_percent, unavailable_percent } => {
-                self.begin_rollout(workload.0, surge_percent, unavailable_percent);
+            Happening::Rollout { workload, surge, unavailable } => {
+                self.begin_rollout(workload.0, surge, unavailable);
             }
             Happening::Upgrade { pool, surge } => self.upgrade(pool, surge),
         }
@@ -46,7 +48,7 @@ impl World<'_> {
         let live = self.nodes.pools.iter().flat_map(|pool| pool.live.iter().copied());
         let ready = |id: &u32| {
             let node = &self.nodes.all[*id as usize];
-            node.phase == NodePhase::Ready && of_kind(node)
+            node.phase == NodePhase::Ready && node.failed.is_none() && of_kind(node)
         };
         let mut found: Vec<u32> = live.filter(ready).collect();
         found.sort_unstable();
@@ -55,28 +57,6 @@ impl World<'_> {
 
     fn oldest_ready(&self, pool: usize) -> Option<u32> {
         self.ready_nodes(|node| node.pool as usize == pool).first().copied()
-    }
-
-    /// A node stops answering and loses its pods; it is back after the repair.
-    fn fail(&mut self, id: u32, millis: u64, reason: &str) {
-        let now = self.clock.now();
-        let pool = self.nodes.all[id as usize].pool;
-        let from = self.nodes.pools[pool as usize].live.len() as u32;
-        self.nodes.all[id as usize].phase = NodePhase::Down;
-        self.nodes.all[id as usize].turned = now;
-        self.lose_pods(id, reason);
-        self.binder.close(id);
-        self.provisioner.changed();
-        self.decide(Decision {
-            at_millis: now,
-            actor: Actor::Scenario,
-            workload: None,
-            pool: Some(pool),
-            from,
-            to: from - 1,
-            reason: reason.to_owned(),
-        });
-        self.clock.at(now.saturating_add(millis), Next::NodeReady(id));
     }
 
     /// Closes a node, evicts its pods, and deletes it after the notice.
@@ -98,11 +78,10 @@ impl World<'_> {
 
     /// Replaces every pod of a workload: `surge` more at once, `unavailable` fewer, as a
     /// Deployment rounds them (surge up, unavailable down, not both 0).
-    fn begin_rollout(&mut self, app: u32, surge_percent: u32, unavailable_percent: u32) {
+    fn begin_rollout(&mut self, app: u32, surge: Amount, unavailable: Amount) {
         let row = &mut self.apps[app as usize];
-        let replicas = u64::from(row.wanted);
-        let surge = (replicas * u64::from(surge_percent)).div_ceil(100) as u32;
-        let unavailable = (replicas * u64::from(unavailable_percent) / 100) as u32;
+        let surge = surge.rounded_up(row.wanted);
+        let unavailable = unavailable.rounded_down(row.wanted);
         let unavailable = if surge == 0 { unavailable.max(1) } else { unavailable };
         row.rollout = Some(super::apps::Rollout { surge, unavailable, old: row.live.clone() });
         let (from, at_millis) = (row.wanted, self.clock.now());
@@ -143,10 +122,10 @@ impl World<'_> {
             }
         }
         rollout.old.retain(|id| !ends.contains(id));
-        let most = wanted + rollout.surge;
+        let most = wanted.saturating_add(rollout.surge);
         row.rollout = Some(rollout);
         for id in ends {
-            self.end_pod(id, super::life::ENDING_MILLIS);
+            self.end_pod(id);
         }
         let live = self.apps[app as usize].live.len() as u32;
         let left = self.apps[app as usize].rollout.as_ref().map_or(0, |rollout| rollout.old.len());
@@ -188,7 +167,10 @@ impl World<'_> {
         let next = self.nodes.pools[pool].upgrading.first().copied();
         if let Some(node) = next {
             self.nodes.pools[pool].upgrading.remove(0);
-            self.drain(node, super::life::ENDING_MILLIS, "node pool is upgraded");
+            let pods = self.nodes.all[node as usize].pods.iter();
+            let ending = pods.map(|&pod| self.apps[self.pods[pod].app as usize].ending_millis);
+            let notice = ending.max().unwrap_or(0).max(ENDING_MILLIS);
+            self.drain(node, notice, "node pool is upgraded");
         }
         if self.nodes.pools[pool].surging == 0 {
             self.go_on_upgrading(pool);

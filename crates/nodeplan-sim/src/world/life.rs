@@ -1,5 +1,7 @@
 //! How pods and nodes begin and end.
 
+use std::cmp::Reverse;
+
 use nodeplan_model::scenario::MILLION;
 use nodeplan_model::timeline::{Actor, Decision};
 
@@ -8,9 +10,6 @@ use super::clock::Next;
 use super::nodes::NodePhase;
 use super::pods::{NOWHERE, Phase};
 
-/// How long a pod takes to end once it is told to: requests inside are answered, the kubelet
-/// reports.
-pub(super) const ENDING_MILLIS: u64 = 5_000;
 impl World<'_> {
     /// Notes a decision.
     pub(super) fn decide(&mut self, decision: Decision) {
@@ -48,7 +47,7 @@ impl World<'_> {
         }
         if live > wanted {
             for pod in self.first_to_end(app, live - wanted) {
-                self.end_pod(pod, ENDING_MILLIS);
+                self.end_pod(pod);
             }
         }
     }
@@ -78,19 +77,19 @@ impl World<'_> {
             (
                 pod.node != NOWHERE,
                 ready,
-                std::cmp::Reverse(company),
+                Reverse(company),
                 doublings,
                 pod.back_off.last.is_none(),
-                std::cmp::Reverse(pod.created),
-                std::cmp::Reverse(id),
+                Reverse(pod.created),
+                Reverse(id),
             )
         });
         order.truncate(count);
         order
     }
 
-    /// Tells a pod to end.
-    pub(super) fn end_pod(&mut self, id: u32, grace: u64) {
+    /// Tells a pod to end; on a node that does not answer it cannot.
+    pub(super) fn end_pod(&mut self, id: u32) {
         let now = self.clock.now();
         let pod = &mut self.pods[id];
         let (app, node, phase) = (pod.app, pod.node, pod.phase);
@@ -103,21 +102,28 @@ impl World<'_> {
         self.provisioner.changed();
         let row = &mut self.apps[app as usize];
         row.live.retain(|&other| other != id);
+        let grace = row.ending_millis;
         if phase == Phase::Ready {
             row.ready -= 1;
         }
+        if phase == Phase::Dark {
+            self.forget_dark(app, id);
+        }
         if node == NOWHERE {
+            self.binder.withdraw(id);
             self.pending.retain(|&other| other != id);
             self.record.waited(app, now - self.pods[id].created);
             self.pods[id].phase = Phase::Gone;
             return;
         }
-        row.leave(node);
+        self.apps[app as usize].leave(node);
         self.nodes.all[node as usize].pod_event = Some(now);
         if let Some(known) = self.pods[id].bound_as {
             self.binder.ending(known);
         }
-        self.clock.at(now + grace, Next::PodGone(id));
+        if self.answers(id) {
+            self.clock.at(now + grace, Next::PodGone(id));
+        }
     }
 
     /// A pod has ended: its requests are free.
@@ -144,16 +150,21 @@ impl World<'_> {
 
     /// A pod is put back: ended here, made anew by its controller.
     pub(super) fn evict(&mut self, id: u32, reason: &str) {
+        self.evict_by(id, Actor::Kubelet, reason);
+    }
+
+    /// The same; whether it was still to be told to end.
+    pub(super) fn evict_by(&mut self, id: u32, actor: Actor, reason: &str) -> bool {
         if matches!(self.pods[id].phase, Phase::Ending | Phase::Gone) {
-            return;
+            return false;
         }
         let app = self.pods[id].app;
         let ready = self.apps[app as usize].ready;
         self.record.totals[app as usize].evictions += 1;
-        self.end_pod(id, ENDING_MILLIS);
+        self.end_pod(id);
         self.decide(Decision {
             at_millis: self.clock.now(),
-            actor: Actor::Kubelet,
+            actor,
             workload: Some(app),
             pool: None,
             from: ready,
@@ -161,6 +172,7 @@ impl World<'_> {
             reason: format!("pod evicted: {reason}"),
         });
         self.reconcile(app);
+        true
     }
 
     /// How many more pods of a workload its budget lets go now
@@ -168,7 +180,7 @@ impl World<'_> {
     pub(super) fn disruptions_allowed(&self, app: usize) -> Option<u32> {
         let budget = self.scenario.budgets[app]?;
         let row = &self.apps[app];
-        Some((row.ready + budget).saturating_sub(row.wanted))
+        Some(row.ready.saturating_sub(budget.healthy(row.wanted)))
     }
 
     /// Whether an eviction of a pod of this workload is granted now.
@@ -176,28 +188,44 @@ impl World<'_> {
         self.disruptions_allowed(app) != Some(0)
     }
 
-    /// Tries pending pods, in order of creation, until none moves.
+    /// Tries pending pods, the most important first, then in order of creation, until none moves.
     pub(super) fn schedule(&mut self) {
-        self.stirred = false;
+        while std::mem::take(&mut self.stirred) {
+            self.try_pending();
+        }
+    }
+
+    /// Tries every pending pod once. Pods made meanwhile, for those that were preempted, come
+    /// after.
+    fn try_pending(&mut self) {
         let mut waiting = std::mem::take(&mut self.pending);
+        let priority = |id: &u32| self.apps[self.pods[*id].app as usize].ask.priority;
+        if !waiting.is_sorted_by_key(|id| Reverse(priority(id))) {
+            waiting.sort_by_key(|id| Reverse(priority(id)));
+        }
         // Equal pods get equal answers while nothing is bound between them.
         let mut refused = vec![false; self.apps.len()];
         waiting.retain(|&id| {
             let app = self.pods[id].app as usize;
-            if refused[app] {
+            if self.pods[id].phase != Phase::Pending {
+                return false;
+            }
+            if refused[app] && self.binder.promise(id).is_none() {
                 return true;
             }
-            match self.binder.pick(app as u32, id, &mut self.ties) {
-                Some(node) => self.bind(id, node),
-                None => {
-                    refused[app] = true;
-                    if self.pods[id].created == self.clock.now() {
-                        self.refused(app as u32);
-                    }
-                }
+            if let Some(node) = self.binder.pick(app as u32, id, &mut self.ties) {
+                self.bind(id, node);
+                return false;
             }
-            refused[app]
+            if self.pods[id].created == self.clock.now() && !refused[app] {
+                self.refused(app as u32);
+            }
+            refused[app] |= !self.preempt(id);
+            true
         });
+        // A preempted workload that is rolled out may end pods of its own.
+        waiting.retain(|&id| self.pods[id].phase == Phase::Pending);
+        waiting.append(&mut self.pending);
         self.pending = waiting;
     }
 
@@ -232,25 +260,36 @@ impl World<'_> {
         let held = *word >> (app % 64) & 1 == 1;
         *word |= 1 << (app % 64);
         self.apps[app as usize].enter(node);
+        self.binder.withdraw(id);
         let bound_as = self.binder.bind(app, node, now);
         let pod = &mut self.pods[id];
         pod.node = node;
         pod.bound_as = Some(bound_as);
-        pod.phase = Phase::Starting;
         pod.bound = now;
         pod.turned = now;
         self.apps[app as usize].last_bound = now;
         self.record.waited(app, now - pod.created);
         self.record.totals[app as usize].started += 1;
         self.provisioner.changed();
-        let pull = if held { 0 } else { self.scenario.times.pull_millis };
-        let startup = self.scenario.loads[app as usize].startup_millis;
-        self.clock.at(now + pull + startup, Next::PodReady(id));
+        if self.answers(id) {
+            self.start(id, if held { 0 } else { self.scenario.times.pull_millis });
+        } else {
+            self.pods[id].phase = Phase::Dark;
+        }
+    }
+
+    /// A container starts once its image is there.
+    pub(super) fn start(&mut self, id: u32, pull: u64) {
+        let pod = &mut self.pods[id];
+        pod.phase = Phase::Starting;
+        pod.due = self.clock.now() + pull + self.scenario.loads[pod.app as usize].startup_millis;
+        self.clock.at(pod.due, Next::PodReady(id));
     }
 
     /// At the start nothing boots: every pod with a node is Ready.
     pub(super) fn ready_at_once(&mut self) {
         for id in 0..self.pods.len() as u32 {
+            self.pods[id].due = 0;
             self.pod_ready(id);
         }
     }
@@ -259,7 +298,7 @@ impl World<'_> {
     pub(super) fn pod_ready(&mut self, id: u32) {
         let now = self.clock.now();
         let pod = &mut self.pods[id];
-        if pod.phase != Phase::Starting {
+        if pod.phase != Phase::Starting || now < pod.due {
             return;
         }
         pod.phase = Phase::Ready;
@@ -288,14 +327,10 @@ impl World<'_> {
 
     /// A killed container starts again.
     pub(super) fn pod_restarts(&mut self, id: u32) {
-        let pod = &mut self.pods[id];
-        if pod.phase != Phase::BackOff {
+        if self.pods[id].phase != Phase::BackOff {
             return;
         }
-        pod.phase = Phase::Starting;
-        let app = pod.app as usize;
-        let startup = self.scenario.loads[app].startup_millis;
-        self.clock.at(self.clock.now() + startup, Next::PodReady(id));
+        self.start(id, 0);
     }
 
     /// Asks for machines of a pool; they come after a log-normal time.
@@ -315,13 +350,13 @@ impl World<'_> {
         self.provisioner.changed();
     }
 
-    /// A machine that was asked for, or that was down, is there.
+    /// A machine that was asked for, or that failed, is there.
     pub(super) fn machine_there(&mut self, id: u32) {
-        let phase = self.nodes.all[id as usize].phase;
-        if matches!(phase, NodePhase::Creating | NodePhase::Down) {
+        let node = &self.nodes.all[id as usize];
+        if node.failed.is_some() {
+            self.node_back(id);
+        } else if node.phase == NodePhase::Creating {
             self.node_ready(id);
-        }
-        if phase == NodePhase::Creating {
             self.replacement_came(id);
             self.surge_node_came(self.nodes.all[id as usize].pool as usize);
         }
@@ -355,6 +390,7 @@ impl World<'_> {
         self.provisioner.changed();
         self.replacement_lost(id);
         self.lose_pods(id, "node is deleted");
+        self.nodes.all[id as usize].failed = None;
         self.binder.close(id);
         self.clock.at(now + self.scenario.times.delete_millis, Next::NodeGone(id));
     }

@@ -377,7 +377,11 @@ impl World<'_> {
         }
         let dispersion = f64::from(load.burstiness_milli.max(1000)) / 1000.0;
         let offered = self.apps[app].arrivals.arrivals(mean, dispersion);
-        self.record.tallies[app].offered += offered;
+        let failed = self.misrouted(app, offered);
+        let tally = &mut self.record.tallies[app];
+        tally.offered += offered;
+        tally.lost_micro = tally.lost_micro.saturating_add(failed.saturating_mul(MILLION));
+        let offered = offered - failed;
         let ready = self.apps[app].ready;
         let limit = self.apps[app].cpu_limit.unwrap_or(u64::MAX);
         let flow = &mut self.load.flows[app];

@@ -14,7 +14,7 @@ pub enum NodePhase {
     Creating,
     /// Takes pods.
     Ready,
-    /// Registered, but not answering.
+    /// Registered, and known not to answer.
     Down,
     /// Being emptied: takes no pods.
     Draining,
@@ -43,6 +43,8 @@ pub struct Node {
     pub free_memory: u64,
     /// Pod slots not taken.
     pub free_pods: u64,
+    /// Since when it does not answer.
+    pub failed: Option<u64>,
     /// Credits of a burstable machine: milli-cores above its baseline × milliseconds.
     pub credits: u64,
     /// Pods on it, in order of binding.
@@ -70,6 +72,10 @@ pub struct Pool {
     pub memory: u64,
     /// Pod slots for workloads on an empty node.
     pub slots: u64,
+    /// CPU of the machine, milli-cores.
+    pub machine_cpu: u64,
+    /// Memory of the machine, bytes.
+    pub machine_memory: u64,
     /// CPU of add-ons on each node, milli-cores.
     pub addon_cpu: u64,
     /// Memory of add-ons on each node, bytes.
@@ -140,6 +146,8 @@ impl Nodes {
                 cpu: room.cpu.0,
                 memory: room.memory.0,
                 slots: room.pods,
+                machine_cpu: u64::from(sku.vcpus) * 1000,
+                machine_memory: sku.memory.0,
                 addon_cpu: sum(|request| request.cpu.0),
                 addon_memory: sum(|request| request.memory.0),
                 addon_pods: addons.len() as u64,
@@ -197,6 +205,7 @@ impl Nodes {
             free_cpu: row.cpu,
             free_memory: row.memory,
             free_pods: row.slots,
+            failed: None,
             credits: row.baseline.map_or(0, |baseline| baseline.initial),
             pods: Vec::new(),
             images: vec![0; self.workloads.div_ceil(64)],

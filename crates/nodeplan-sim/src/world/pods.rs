@@ -17,6 +17,8 @@ pub enum Phase {
     Ready,
     /// Killed for memory, waits to start again.
     BackOff,
+    /// On a node that does not answer.
+    Dark,
     /// Told to end; takes no traffic, still holds its requests.
     Ending,
     /// No more.
@@ -40,6 +42,8 @@ pub struct Pod {
     pub bound: u64,
     /// When Ready last became what it is.
     pub turned: u64,
+    /// When it is Ready, if it starts.
+    pub due: u64,
     /// What the kubelet remembers of its container's ends.
     pub back_off: BackOff,
 }
@@ -63,6 +67,7 @@ impl Pods {
             created: now,
             bound: now,
             turned: now,
+            due: now,
             back_off: BackOff::default(),
         });
         (self.rows.len() - 1) as u32

@@ -6,11 +6,15 @@
 //! the scheduler is unknown to Karpenter), so zones are left out. Add-ons are taken off what a
 //! node can hold; as pods they only count in the cost of disruption.
 
-use nodeplan_model::scenario::{AutoProvisioning, ConsolidationPolicy, Provisioning, Scenario};
+use nodeplan_model::scenario::{
+    Amount as Count, AutoProvisioning, ConsolidationPolicy, DisruptionReason, NodeBudget,
+    PodBudget, Provisioning, Scenario, Schedule,
+};
 
+use crate::hpa::schedule::{holds, seconds_to_change};
 use crate::karpenter::nouns::{
     Amounts, Budget, Cluster, Effect, InstanceType, Limits, Node, NodePool, Offering, Pdb, Pod,
-    Policy, Settings, Shape, Share, Spread, Taint,
+    Policy, Reason, Settings, Shape, Share, Spread, Taint,
 };
 use crate::karpenter::provision::{Claim, provision};
 use crate::karpenter::requirement::{Key, Requirement, Requirements, Value};
@@ -23,6 +27,8 @@ use super::disrupt_nodes::{Planned, Replacing};
 use super::nodes::{NodePhase, Nodes, Pool};
 use super::pods::Phase;
 use super::scale_nodes::amount;
+use super::scale_pods::second_of_week;
+use super::schedule::ADDON_PRIORITY;
 
 /// How long pods that were found room are expected there (`nominationWindow`).
 const NOMINATION_MILLIS: u64 = 2 * BATCH_MAX_MS as u64;
@@ -34,8 +40,6 @@ const AGAIN_MILLIS: u64 = 10_000;
 const REFUSED_MILLIS: u64 = 180_000;
 /// A machine that is not there by then is given up.
 const REGISTRATION_MILLIS: u64 = REGISTRATION_MS as u64;
-/// Priority of add-ons (`system-node-critical`).
-const ADDON_PRIORITY: i32 = 2_000_001_000;
 /// The taint of a node that does not answer.
 const NOT_READY: Taint = Taint { key: 0, value: 0, effect: Effect::NoSchedule };
 /// Zones play no role: all nodes are in this one.
@@ -90,7 +94,7 @@ pub struct View {
 impl Provisioner {
     /// As the scenario has it.
     pub fn new(nodes: &Nodes, apps: &[App], scenario: &Scenario) -> Self {
-        let Provisioning::NodeAutoProvisioning(rules) = scenario.provisioning else {
+        let Provisioning::NodeAutoProvisioning(rules) = &scenario.provisioning else {
             return Self::default();
         };
         let mut groups: Vec<u32> = nodes.pools.iter().map(|pool| pool.kind.group.0).collect();
@@ -102,7 +106,7 @@ impl Provisioner {
         let mut shapes: Vec<Shape> = apps.iter().map(|app| shape(app, nodes)).collect();
         shapes.push(Shape { app: u32::MAX, ..Shape::default() });
         Self {
-            rules: Some(rules),
+            rules: Some(rules.clone()),
             types: (0..nodes.pools.len()).map(|pool| size(nodes, pool)).collect(),
             pools: pools.collect(),
             pool_of,
@@ -131,6 +135,14 @@ impl Provisioner {
     }
 }
 
+/// Whether a budget never lets a pod go (`pdb.Limits IsFullyBlocked`).
+fn never(budget: PodBudget) -> bool {
+    match budget {
+        PodBudget::MaxUnavailable(amount) => matches!(amount, Count::Count(0) | Count::Percent(0)),
+        PodBudget::MinAvailable(amount) => amount == Count::Percent(100),
+    }
+}
+
 /// What pods may use of a node of a pool.
 fn room(pool: &Pool) -> Amounts {
     Amounts {
@@ -138,6 +150,30 @@ fn room(pool: &Pool) -> Amounts {
         memory_bytes: amount(pool.memory),
         pods: amount(pool.slots),
         ..Amounts::default()
+    }
+}
+
+/// What limits of a node pool count of it.
+fn machine(pool: &Pool) -> Amounts {
+    Amounts {
+        cpu_milli: amount(pool.machine_cpu),
+        memory_bytes: amount(pool.machine_memory),
+        ..room(pool)
+    }
+}
+
+/// A budget as Karpenter has it.
+fn budget(declared: &NodeBudget) -> Budget {
+    let reason = |reason: &DisruptionReason| match reason {
+        DisruptionReason::Empty => Reason::Empty,
+        DisruptionReason::Underutilized => Reason::Underutilized,
+    };
+    Budget {
+        share: match declared.nodes {
+            Count::Count(nodes) => Share::Nodes(nodes),
+            Count::Percent(percent) => Share::Percent(percent),
+        },
+        reasons: declared.reasons.iter().map(reason).collect(),
     }
 }
 
@@ -156,7 +192,7 @@ fn size(nodes: &Nodes, pool: usize) -> InstanceType {
             (Key::ZONE, ZONE),
             (Key::CAPACITY_TYPE, capacity_type),
         ]),
-        capacity: room(row),
+        capacity: machine(row),
         allocatable: room(row),
         offerings: vec![Offering {
             zone: ZONE,
@@ -168,7 +204,7 @@ fn size(nodes: &Nodes, pool: usize) -> InstanceType {
 }
 
 /// The pools of a group as one node pool.
-fn node_pool(nodes: &Nodes, pool_of: &[usize], group: usize, rules: AutoProvisioning) -> NodePool {
+fn node_pool(nodes: &Nodes, pool_of: &[usize], group: usize, rules: &AutoProvisioning) -> NodePool {
     let types: Vec<usize> = (0..pool_of.len()).filter(|pool| pool_of[*pool] == group).collect();
     let kinds = types.iter().map(|pool| capacity_type(&nodes.pools[*pool])).collect();
     let mut requirements = Requirements::default();
@@ -180,7 +216,6 @@ fn node_pool(nodes: &Nodes, pool_of: &[usize], group: usize, rules: AutoProvisio
             ConsolidationPolicy::Empty => Policy::WhenEmpty,
             ConsolidationPolicy::EmptyOrUnderutilized => Policy::WhenEmptyOrUnderutilized,
         },
-        budgets: vec![Budget { share: Share::Percent(rules.budget_percent), reasons: Vec::new() }],
         expire_after_ms: rules.expire_after_millis.map(amount),
         ..NodePool::default()
     }
@@ -334,6 +369,7 @@ impl World<'_> {
                 created_ms: row.created as i64,
                 uid: u64::from(id),
                 terminating: row.phase == Phase::Ending,
+                priority: Some(self.apps[row.app as usize].ask.priority),
                 ..Pod::default()
             }
         };
@@ -355,13 +391,15 @@ impl World<'_> {
                 view.pods.extend(std::iter::repeat_n(addon, count));
             }
         }
-        view.pods.extend(self.pending.iter().map(|&id| pod(id, None)));
+        // Who waits for preempted pods to end needs no node (`pod.IsPreempting`).
+        let open = self.pending.iter().filter(|&&id| self.binder.promise(id).is_none());
+        view.pods.extend(open.map(|&id| pod(id, None)));
         for app in 0..self.apps.len() {
             if let Some(allowed) = self.disruptions_allowed(app) {
                 view.pdbs.push(Pdb {
                     selects: vec![app as u32],
                     allowed: i64::from(allowed),
-                    fully_blocking: self.scenario.budgets[app] == Some(0),
+                    fully_blocking: self.scenario.budgets[app].is_some_and(never),
                 });
             }
         }
@@ -387,8 +425,25 @@ impl World<'_> {
             });
             most[provisioner.pool_of[index]] += i64::from(more) + stay.count() as i64;
         }
+        let rules = provisioner.rules.as_ref();
+        let all = rules.map_or(&[][..], |rules| &rules.budgets);
+        let second = second_of_week(self.scenario, now);
+        let open = |budget: &&NodeBudget| {
+            budget.window.as_ref().is_none_or(|window| holds(window, second))
+        };
+        let budgets: Vec<Budget> = all.iter().filter(open).map(budget).collect();
+        let windows: Vec<Schedule> = all.iter().filter_map(|budget| budget.window).collect();
+        if let Some(seconds) = seconds_to_change(&windows, second) {
+            until = until.min((now / 1000 + u64::from(seconds)) * 1000);
+        }
+        let limits = Limits {
+            cpu_milli: rules.and_then(|rules| rules.most_cpu).map(|cpu| amount(cpu.0)),
+            memory_bytes: rules.and_then(|rules| rules.most_memory).map(|size| amount(size.0)),
+            ..Limits::default()
+        };
         for (pool, most) in provisioner.pools.iter_mut().zip(most) {
-            pool.limits = Limits { nodes: Some(most), ..Limits::default() };
+            pool.limits = Limits { nodes: Some(most), ..limits };
+            pool.budgets.clone_from(&budgets);
         }
         until
     }
@@ -398,8 +453,10 @@ impl World<'_> {
         let node = &self.nodes.all[id as usize];
         let pool = node.pool as usize;
         let row = &self.nodes.pools[pool];
-        let after = self.provisioner.rules.map_or(0, |rules| rules.consolidate_after_millis);
-        let quiet = node.pod_event.or(node.initialized).map(|since| since.saturating_add(after));
+        let rules = self.provisioner.rules.as_ref();
+        let after = rules.and_then(|rules| rules.consolidate_after_millis);
+        let since = node.pod_event.or(node.initialized);
+        let quiet = since.zip(after).map(|(since, after)| since.saturating_add(after));
         let flips = [quiet.unwrap_or(u64::MAX), node.nominated_until];
         let seen = Node {
             pool: Some(self.provisioner.pool_of[pool]),
@@ -411,7 +468,7 @@ impl World<'_> {
                 (Key::CAPACITY_TYPE, capacity_type(row)),
             ]),
             taints: if node.phase == NodePhase::Down { vec![NOT_READY] } else { Vec::new() },
-            capacity: room(row),
+            capacity: machine(row),
             allocatable: room(row),
             daemons_to_come: Amounts::default(),
             created_ms: node.created as i64,
@@ -423,7 +480,7 @@ impl World<'_> {
             consolidatable: consolidatable(
                 node.initialized.map(amount),
                 node.pod_event.map(amount),
-                Some(amount(after)),
+                after.map(amount),
                 now as i64,
             ),
         };

@@ -281,7 +281,8 @@ impl World<'_> {
         };
         for &id in &pool.live {
             let node = &self.nodes.all[id as usize];
-            if matches!(node.phase, NodePhase::Ready | NodePhase::Draining) {
+            if matches!(node.phase, NodePhase::Ready | NodePhase::Draining) && node.failed.is_none()
+            {
                 row.ready += 1;
                 row.requested_milli += pool.cpu - node.free_cpu + pool.addon_cpu;
                 row.allocatable_milli += pool.cpu + pool.addon_cpu;

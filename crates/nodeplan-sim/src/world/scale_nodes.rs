@@ -20,6 +20,7 @@ use super::clock::Next;
 use super::nodes::{NodePhase, Nodes};
 use super::pods::{NOWHERE, Phase};
 use super::scale_pods::scheduled_min;
+use super::schedule::ADDON_PRIORITY;
 
 /// From the taint to the first eviction or, for an empty node, the deletion
 /// (`node-delete-delay-after-taint`).
@@ -266,7 +267,7 @@ impl World<'_> {
                 node,
                 created_ms: row.created as i64,
                 deletion_ms: (row.phase == Phase::Ending).then_some(row.turned as i64),
-                priority: 0,
+                priority: self.apps[row.app as usize].ask.priority,
                 safe_to_evict: None,
                 local_storage: false,
                 system: false,
@@ -274,7 +275,12 @@ impl World<'_> {
             }
         };
         for &id in &self.pending {
-            scaler.pods.push(pod(id, None));
+            // Who waits for preempted pods to end counts where it will be
+            // (`filter_out_expendable.go`).
+            let promised = self.binder.promise(id);
+            let at = promised
+                .and_then(|node| scaler.nodes.binary_search_by_key(&node, |node| node.key).ok());
+            scaler.pods.push(pod(id, at));
         }
         for index in 0..scaler.nodes.len() {
             let node = scaler.nodes[index];
@@ -290,7 +296,7 @@ impl World<'_> {
                 node: Some(index),
                 created_ms: node.created_ms,
                 deletion_ms: None,
-                priority: 2_000_001_000,
+                priority: ADDON_PRIORITY,
                 safe_to_evict: None,
                 local_storage: false,
                 system: true,
@@ -361,7 +367,7 @@ impl World<'_> {
             self.deleted(id);
             return;
         }
-        if node.pods.is_empty() {
+        if node.pods.is_empty() || self.only_lost_pods(id) {
             self.delete_node(id);
             self.deleted(id);
             return;
@@ -402,6 +408,6 @@ fn class(app: &super::apps::App) -> PodClass {
         selector: vec![(app.ask.app, 1)],
         tolerates: Toleration::All,
         host_anti_affinity: app.ask.per_node == 1,
-        grace_ms: super::life::ENDING_MILLIS as i64,
+        grace_ms: amount(app.ending_millis),
     }
 }

@@ -115,8 +115,13 @@ pub fn scheduled_min(schedules: &[Schedule], scenario: &Scenario, now: u64) -> u
     if schedules.is_empty() {
         return 0;
     }
+    minimum(schedules, second_of_week(scenario, now))
+}
+
+/// Local time, seconds since a Monday's midnight.
+pub fn second_of_week(scenario: &Scenario, now: u64) -> u32 {
     let second = u64::from(scenario.start_second_of_week) + now / 1000;
-    minimum(schedules, (second % u64::from(WEEK_SECONDS)) as u32)
+    (second % u64::from(WEEK_SECONDS)) as u32
 }
 
 impl World<'_> {
@@ -250,7 +255,7 @@ impl World<'_> {
             let young = now < pod.bound + settings.cpu_initialization_millis.cast_unsigned();
             match pod.phase {
                 Phase::Pending => unready += 1,
-                Phase::BackOff => missing += 1,
+                Phase::BackOff | Phase::Dark => missing += 1,
                 Phase::Starting if cpu && young => unready += 1,
                 Phase::Ready if cpu && young && sampled < pod.turned + INTERVAL_MILLIS => {
                     unready += 1

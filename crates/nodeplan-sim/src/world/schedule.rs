@@ -7,8 +7,9 @@
 
 use crate::random::Stream;
 use crate::scheduler::{
-    Cluster, Cycle, Demand, Life, NodeId, NodeSpec, NodeTerm, Operator, Outcome, Pending, PodId,
-    PodTemplate, Requirement, Selector, Symbol, TemplateId, fit_error, labels, schedule_one,
+    Budget, Cluster, Cycle, Demand, Life, NodeId, NodeSpec, NodeTerm, Operator, Outcome, Pending,
+    PodId, PodTemplate, Requirement, Selector, Symbol, TemplateId, eligible_to_preempt, fit_error,
+    labels, preempt, schedule_one,
 };
 
 use super::nodes::{Node, Nodes};
@@ -30,6 +31,29 @@ pub struct Ask {
     pub memory: u64,
     /// Most pods of the workload on one node.
     pub per_node: u32,
+    /// Priority.
+    pub priority: i32,
+    /// Whether they may take the place of less important pods.
+    pub preempts: bool,
+}
+
+/// Priority of add-ons (`system-node-critical`).
+pub const ADDON_PRIORITY: i32 = 2_000_001_000;
+
+/// What becomes of a pod that asks for the place of others.
+#[derive(Debug)]
+pub enum Plea {
+    /// It waits for pods that end already.
+    Waits,
+    /// No node can be made to fit.
+    Refused,
+    /// The node promised to it.
+    Granted {
+        /// The world's number of it.
+        node: u32,
+        /// Pods that have to go.
+        victims: Vec<PodId>,
+    },
 }
 
 /// The scheduler and what it knows.
@@ -39,6 +63,8 @@ pub struct Binder {
     cycle: Cycle,
     /// By workload.
     templates: Vec<TemplateId>,
+    /// Label of a workload's pods, by workload.
+    labels: Vec<(Symbol, Symbol)>,
     /// Add-ons of a node, as one pod, by pool.
     addons: Vec<TemplateId>,
     /// Places on a node, by extended resource.
@@ -90,7 +116,8 @@ impl Binder {
                 scored_memory: memory,
                 ..Demand::default()
             };
-            let template = PodTemplate { demand, ..PodTemplate::default() };
+            let template =
+                PodTemplate { demand, priority: ADDON_PRIORITY, ..PodTemplate::default() };
             binder.addons.push(binder.cluster.register(template));
         }
         binder
@@ -106,6 +133,7 @@ impl Binder {
         self.limited.push(limited);
         let names = &mut self.cluster.names;
         let label = (self.keys.app, names.intern(&format!("workload {}", ask.app)));
+        self.labels.push(label);
         let admitted = (0..nodes.pools.len() as u32).filter(|&pool| nodes.admits(pool, ask.app));
         let values = admitted.map(|pool| names.intern(&format!("pool {pool}"))).collect();
         let counted = |amount: i64, unset: i64| if amount == 0 { unset } else { amount };
@@ -125,6 +153,8 @@ impl Binder {
                 names: Vec::new(),
             }]),
             default_spread: Some(Selector::of_labels(&[label])),
+            priority: ask.priority,
+            preemption_never: !ask.preempts,
             ..PodTemplate::default()
         }
     }
@@ -192,7 +222,7 @@ impl Binder {
 
     /// The node for a pod of a workload; of several best ones any.
     pub fn pick(&mut self, app: u32, pod: u32, ties: &mut Stream) -> Option<u32> {
-        let pending = Pending::of(self.templates[app as usize], u64::from(pod));
+        let pending = self.pending(app, pod);
         match schedule_one(&self.cluster, &pending, &mut self.cycle) {
             Outcome::Unschedulable => None,
             Outcome::Placed(_) => {
@@ -201,6 +231,62 @@ impl Binder {
                 Some(self.back[best[nth as usize].0 as usize])
             }
         }
+    }
+
+    fn pending(&self, app: u32, pod: u32) -> Pending<'static> {
+        let tag = u64::from(pod);
+        let nominated = self.cluster.promise(tag);
+        Pending { nominated, ..Pending::of(self.templates[app as usize], tag) }
+    }
+
+    /// Seeks victims for the pod that just found no node, and promises it theirs. Budgets are
+    /// given as pods that may go, by workload.
+    pub fn plead(&mut self, app: u32, pod: u32, allowed: &[(u32, i64)], ties: &mut Stream) -> Plea {
+        let pending = self.pending(app, pod);
+        let rejected = &self.cycle.rejected;
+        let verdict =
+            pending.nominated.and_then(|node| rejected.iter().find(|(at, _)| *at == node));
+        if !eligible_to_preempt(&self.cluster, &pending, verdict.map(|(_, why)| why)) {
+            return Plea::Waits;
+        }
+        let budget = |&(app, allowed): &(u32, i64)| Budget {
+            selector: Selector::of_labels(&[self.labels[app as usize]]),
+            allowed,
+            ..Budget::default()
+        };
+        let budgets: Vec<Budget> = allowed.iter().map(budget).collect();
+        let offset = if rejected.len() > 1 { ties.below(rejected.len() as u32) } else { 0 };
+        let mut found = preempt(&self.cluster, &pending, rejected, &budgets, offset as usize);
+        self.cluster.withdraw(pending.tag);
+        let Some(chosen) = found.chosen else { return Plea::Refused };
+        let candidate = found.candidates.swap_remove(chosen);
+        let priority = self.cluster.template(pending.template).priority;
+        self.cluster.withdraw_below(candidate.node, priority);
+        self.cluster.nominate(pending.tag, pending.template, candidate.node);
+        let node = self.back[candidate.node.0 as usize];
+        Plea::Granted { node, victims: candidate.victims }
+    }
+
+    /// The node promised to a pod.
+    pub fn promise(&self, pod: u32) -> Option<u32> {
+        self.cluster.promise(u64::from(pod)).map(|node| self.back[node.0 as usize])
+    }
+
+    /// A pod no longer waits.
+    pub fn withdraw(&mut self, pod: u32) {
+        self.cluster.withdraw(u64::from(pod));
+    }
+
+    /// Pods with promises and their nodes; for the audit.
+    #[cfg(test)]
+    pub fn promises(&self) -> Vec<(u32, u32)> {
+        let all = self.cluster.promises();
+        all.map(|(tag, node)| (tag as u32, self.back[node.0 as usize])).collect()
+    }
+
+    /// A pod ends because the scheduler preempted it.
+    pub fn preempted(&mut self, pod: PodId) {
+        self.cluster.set_life(pod, Life::Preempted);
     }
 
     /// Why the last pod found no node.

@@ -126,6 +126,8 @@ const TIMES: NodeTimes = NodeTimes {
     ready_p95_millis: 120_000,
     delete_millis: 60_000,
     pull_millis: 0,
+    noticed_millis: 40_000,
+    tolerated_millis: 300_000,
 };
 
 /// A quiet scenario: one sample an hour, `replicas` pods, pools of `initial` nodes up to `max`.
@@ -140,6 +142,7 @@ fn quiet(workloads: usize, replicas: &[u32], pools: &[(u32, u32)]) -> Scenario {
         scaling: vec![None; workloads],
         replicas: replicas.to_vec(),
         budgets: vec![None; workloads],
+        pods: vec![PodRules::default(); workloads],
         pools: pools
             .iter()
             .map(|&(initial, max)| PoolBounds {
@@ -312,8 +315,8 @@ fn a_rollout_keeps_what_it_promises() {
     let mut scenario = quiet(1, &[3], &[(1, 1)]);
     scenario.sample_millis = 15_000;
     scenario.loads[0].startup_millis = 40_000;
-    let what =
-        Happening::Rollout { workload: WorkloadId(0), surge_percent: 25, unavailable_percent: 0 };
+    let (surge, unavailable) = (Amount::Percent(25), Amount::Count(0));
+    let what = Happening::Rollout { workload: WorkloadId(0), surge, unavailable };
     scenario.events = vec![Event { at_millis: HOUR, what }];
     let timeline = simulate(&problem, &plan, &scenario).unwrap();
     assert!(timeline.workloads.iter().all(|sample| sample.ready >= 3));
@@ -328,7 +331,7 @@ fn a_budget_slows_a_scale_down() {
     let mut scenario = quiet(1, &[6], &[(3, 3)]);
     scenario.sample_millis = 15_000;
     scenario.loads[0].startup_millis = 20_000;
-    scenario.budgets[0] = Some(1);
+    scenario.budgets[0] = Some(PodBudget::MaxUnavailable(Amount::Count(1)));
     let timeline = simulate(&problem, &plan, &scenario).unwrap();
     let fewest = timeline.workloads.iter().map(|sample| sample.ready).min();
     assert_eq!(fewest, Some(5), "never two away at once");
@@ -391,6 +394,8 @@ fn random(seed: u64) -> (Problem, Plan, Scenario) {
     scenario.sample_millis = 60_000;
     scenario.times.pull_millis = u64::from(draw.below(20_000));
     scenario.times.ready_p95_millis += u64::from(draw.below(600_000));
+    scenario.times.noticed_millis = u64::from(draw.below(60_000));
+    scenario.times.tolerated_millis = u64::from(draw.below(600_000));
     scenario.autoscaler.delay_after_add_millis = u64::from(draw.below(600_000));
     scenario.autoscaler.unneeded_millis = u64::from(draw.below(600_000));
     scenario.series = vec![Series {
@@ -401,7 +406,16 @@ fn random(seed: u64) -> (Problem, Plan, Scenario) {
             .collect(),
     }];
     for (app, &count) in replicas.iter().enumerate() {
-        scenario.budgets[app] = (draw.below(3) == 0).then(|| draw.below(3));
+        scenario.budgets[app] = match draw.below(4) {
+            0 => Some(PodBudget::MaxUnavailable(random_amount(&mut draw))),
+            1 => Some(PodBudget::MinAvailable(random_amount(&mut draw))),
+            _ => None,
+        };
+        scenario.pods[app] = PodRules {
+            priority: [0, 0, 0, 100, -5, -20][draw.below(6) as usize],
+            preempts: draw.below(4) > 0,
+            ending_millis: u64::from(draw.below(40_000)),
+        };
         random_load(&mut scenario, app, count, &mut draw);
     }
     for _ in 0..draw.below(5) {
@@ -463,16 +477,40 @@ fn random_load(scenario: &mut Scenario, app: usize, replicas: u32, draw: &mut St
     }
 }
 
+/// Few, or any share.
+fn random_amount(draw: &mut Stream) -> Amount {
+    match draw.below(2) {
+        0 => Amount::Count(draw.below(4)),
+        _ => Amount::Percent(draw.below(101)),
+    }
+}
+
 fn random_provisioning(draw: &mut Stream) -> Provisioning {
     Provisioning::NodeAutoProvisioning(AutoProvisioning {
-        consolidate_after_millis: u64::from(draw.below(120_000)),
+        consolidate_after_millis: (draw.below(4) > 0).then(|| u64::from(draw.below(120_000))),
         policy: match draw.below(3) {
             0 => ConsolidationPolicy::Empty,
             _ => ConsolidationPolicy::EmptyOrUnderutilized,
         },
-        budget_percent: draw.below(101),
+        budgets: (0..draw.below(3)).map(|_| random_budget(draw)).collect(),
+        most_cpu: (draw.below(4) == 0).then(|| MilliCpu(u64::from(draw.below(64_000)))),
+        most_memory: (draw.below(4) == 0).then(|| Bytes(u64::from(draw.below(256)) * GIB)),
         expire_after_millis: (draw.below(3) == 0).then(|| u64::from(draw.below(HOUR as u32))),
     })
+}
+
+fn random_budget(draw: &mut Stream) -> NodeBudget {
+    let window =
+        Schedule { days: 0x7f, from_second: draw.below(7200), to_second: draw.below(7200), min: 0 };
+    NodeBudget {
+        nodes: random_amount(draw),
+        reasons: match draw.below(3) {
+            0 => vec![DisruptionReason::Empty],
+            1 => vec![DisruptionReason::Underutilized],
+            _ => Vec::new(),
+        },
+        window: (draw.below(2) == 0).then_some(window),
+    }
 }
 
 fn random_event(pools: usize, apps: usize, draw: &mut Stream) -> Happening {
@@ -485,8 +523,8 @@ fn random_event(pools: usize, apps: usize, draw: &mut Stream) -> Happening {
         3 => Happening::ProvisioningFails { pool, millis },
         4 => Happening::Rollout {
             workload: WorkloadId(draw.below(apps as u32)),
-            surge_percent: draw.below(101),
-            unavailable_percent: draw.below(101),
+            surge: random_amount(draw),
+            unavailable: random_amount(draw),
         },
         _ => Happening::Upgrade { pool, surge: 1 + draw.below(2) },
     }

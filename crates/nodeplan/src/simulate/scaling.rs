@@ -4,11 +4,13 @@ use super::Inputs;
 use super::names::Names;
 use nodeplan_io::yaml::{LoadEntry, ScalingEntry};
 use nodeplan_model::problem::Problem;
-use nodeplan_model::scenario::{Autoscaling, Metric};
+use nodeplan_model::scenario::{Autoscaling, Metric, PodBudget, PodRules};
 use nodeplan_model::workload::Workload;
 
 /// CPU target of an autoscaler that names no metric, as the API server fills in.
 const USUAL_TARGET: u32 = 80;
+/// Priority of the platform's own pods (`system-cluster-critical`).
+const SYSTEM_PRIORITY: i32 = 2_000_000_000;
 /// KEDA's cooldown where none is given.
 const COOLDOWN_SECONDS: u32 = 300;
 
@@ -26,8 +28,10 @@ pub(super) struct Scaling {
     pub scaling: Vec<Option<Autoscaling>>,
     /// Replicas at the start.
     pub replicas: Vec<u32>,
-    /// Pods that may be away at once.
-    pub budgets: Vec<Option<u32>>,
+    /// Disruption budgets.
+    pub budgets: Vec<Option<PodBudget>>,
+    /// How pods rank and end.
+    pub pods: Vec<PodRules>,
 }
 
 /// Autoscaling, starting replicas and disruption budget of every workload.
@@ -73,8 +77,21 @@ pub(super) fn all(
             untold.join(", ")
         ));
     }
-    let budget = |entry: &Option<&ScalingEntry>| entry.and_then(|entry| entry.max_unavailable);
-    Scaling { scaling, replicas, budgets: entries.iter().map(budget).collect() }
+    let budget = |entry: &Option<&ScalingEntry>| entry.and_then(|entry| entry.budget);
+    let rules = problem.workloads().iter().zip(&entries).map(|(one, entry)| rules(one, *entry));
+    let pods = rules.collect();
+    Scaling { scaling, replicas, budgets: entries.iter().map(budget).collect(), pods }
+}
+
+/// How the pods of a workload rank and end.
+fn rules(workload: &Workload, entry: Option<&ScalingEntry>) -> PodRules {
+    let usual = PodRules::default();
+    let priority = if workload.system { SYSTEM_PRIORITY } else { usual.priority };
+    PodRules {
+        priority: entry.and_then(|entry| entry.priority).unwrap_or(priority),
+        preempts: entry.and_then(|entry| entry.preempts).unwrap_or(usual.preempts),
+        ending_millis: entry.and_then(|entry| entry.ending_millis).unwrap_or(usual.ending_millis),
+    }
 }
 
 fn autoscaling(

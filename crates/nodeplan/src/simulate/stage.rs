@@ -46,9 +46,13 @@ pub fn stage(problem: &Problem, plan: &Plan, inputs: &Inputs) -> Result<Staged, 
         scaling: own.scaling,
         replicas: own.replicas,
         budgets: own.budgets,
+        pods: own.pods,
         pools,
         times: file.times,
-        provisioning: Provisioning::default(),
+        provisioning: match &file.provisioning {
+            Some(rules) => Provisioning::NodeAutoProvisioning(rules.clone()),
+            None => Provisioning::ClusterAutoscaler,
+        },
         autoscaler: file.autoscaler,
         events,
     };
@@ -167,10 +171,10 @@ fn happening(entry: &EventEntry, names: &mut Names<'_>) -> Option<Event> {
         What::ProvisioningFails { pool, millis } => {
             Happening::ProvisioningFails { pool: names.pool(pool)?, millis: *millis }
         }
-        What::Rollout { workload, surge_percent, unavailable_percent } => Happening::Rollout {
+        What::Rollout { workload, surge, unavailable } => Happening::Rollout {
             workload: names.workload(workload)?,
-            surge_percent: *surge_percent,
-            unavailable_percent: *unavailable_percent,
+            surge: *surge,
+            unavailable: *unavailable,
         },
         What::Upgrade { pool, surge } => {
             Happening::Upgrade { pool: names.pool(pool)?, surge: *surge }

@@ -13,8 +13,8 @@ const C: (&str, u64, u64) = ("C", 16, 400);
 /// Settings under which every node may go at once.
 fn free(consolidate_after_seconds: u64) -> AutoProvisioning {
     AutoProvisioning {
-        consolidate_after_millis: consolidate_after_seconds * 1000,
-        budget_percent: 100,
+        consolidate_after_millis: Some(consolidate_after_seconds * 1000),
+        budgets: Vec::new(),
         ..AutoProvisioning::default()
     }
 }
@@ -113,7 +113,7 @@ fn a_budget_slows_the_drain() {
     let timeline = run(&[A, B], &[(0, 2), (2, 2)], (2, 1500), free(0), |scenario| {
         scenario.sample_millis = 15_000;
         scenario.loads[0].startup_millis = 20_000;
-        scenario.budgets[0] = Some(1);
+        scenario.budgets[0] = Some(PodBudget::MaxUnavailable(Amount::Count(1)));
     });
     assert_eq!(timeline.workloads.iter().map(|sample| sample.ready).min(), Some(1));
     assert_eq!(timeline.pools.last().unwrap().nodes, 0);
@@ -125,7 +125,7 @@ fn a_budget_slows_the_drain() {
 #[test]
 fn an_empty_node_goes_once_it_was_quiet() {
     let rules = AutoProvisioning { policy: ConsolidationPolicy::Empty, ..free(300) };
-    let timeline = run(&[A], &[(2, 2)], (1, 1500), rules, |_| {});
+    let timeline = run(&[A], &[(2, 2)], (1, 1500), rules.clone(), |_| {});
     assert_eq!(told(&timeline), [(315, 0, 2, 1)]);
     assert_eq!(timeline.node_millis, [u128::from(4 * HOUR + 375_000)]);
     let timeline = run(&[A], &[(2, 2)], (2, 1500), rules, |_| {});
