@@ -14,7 +14,7 @@ use nodeplan::model::resources::Resources;
 use nodeplan::model::scenario::{
     AutoscalerProfile, Autoscaling, Balancing, Behavior, Load, MILLION, Metric, NodeTimes,
     Objective, PodRules, PoolBounds, Provisioning, RatePolicy, Rules, Scenario, Select, Series,
-    Service, Source,
+    Service, Sidecar, Source,
 };
 use nodeplan::model::units::{Bytes, DAY_MILLIS, MIB, MilliCpu, PerMille};
 use nodeplan::model::workload::{MeanSource, QosClass, Scaling, Workload, WorkloadKind};
@@ -97,7 +97,7 @@ impl World {
             initial: initial.max(1),
             spot: false,
             zones: Vec::new(),
-            priority: 0,
+            priority: Some(0),
             schedules: Vec::new(),
         });
         let scenario = Scenario {
@@ -111,6 +111,7 @@ impl World {
             replicas: vec![size.replicas.0; workloads.len()],
             budgets: vec![None; workloads.len()],
             pods: vec![PodRules::default(); workloads.len()],
+            crons: vec![None; workloads.len()],
             pools: pools.collect(),
             times: NodeTimes::default(),
             provisioning: Provisioning::ClusterAutoscaler,
@@ -255,6 +256,8 @@ fn scaling(at: u32, size: WorldSize) -> Autoscaling {
         schedules: Vec::new(),
         cooldown_seconds: None,
         activation: 0,
+        sidecar: Sidecar::default(),
+        queue_lag_millis: 0,
     }
 }
 

@@ -9,10 +9,10 @@ use nodeplan::model::ids::{GroupId, SkuId, WorkloadId};
 use nodeplan::model::plan::{NodePool, Plan, PoolMode};
 use nodeplan::model::problem::{LoadPoint, PoolKind, Problem};
 use nodeplan::model::scenario::{
-    Amount, AutoProvisioning, AutoscalerProfile, Autoscaling, Balancing, Behavior,
-    ConsolidationPolicy, DisruptionReason, Event, Expander, Happening, Load, MILLION, Metric,
-    NodeBudget, NodeTimes, Objective, PodBudget, PodRules, PoolBounds, Provisioning, RatePolicy,
-    Retries, Rules, Scenario, Schedule, Select, Series, Service, Source,
+    Amount, AutoProvisioning, AutoscalerProfile, Autoscaling, Balancing, Behavior, Concurrency,
+    ConsolidationPolicy, CronJob, DisruptionReason, Event, Expander, Happening, Load, MILLION,
+    Metric, NodeBudget, NodeTimes, Objective, PodBudget, PodRules, PoolBounds, Provisioning,
+    RatePolicy, Retries, Rules, Scenario, Schedule, Select, Series, Service, Sidecar, Source,
 };
 use nodeplan::model::units::{Bytes, DAY_MILLIS, MIB, MilliCpu};
 use nodeplan::model::workload::Workload;
@@ -84,6 +84,7 @@ fn scenario(tape: &mut Tape<'_>, workloads: u8, pools: u8) -> Scenario {
         replicas: (0..workloads).map(|_| replicas(tape)).collect(),
         budgets: (0..workloads).map(|_| budget(tape)).collect(),
         pods: (0..workloads).map(|_| pod_rules(tape)).collect(),
+        crons: (0..workloads).map(|_| cron(tape)).collect(),
         pools: (0..pools).map(|_| bounds(tape)).collect(),
         times: NodeTimes {
             ready_p50_millis: 1000 * u64::from(tape.byte()),
@@ -114,6 +115,17 @@ fn budget(tape: &mut Tape<'_>) -> Option<PodBudget> {
         1 => Some(PodBudget::MinAvailable(amount(tape))),
         _ => None,
     }
+}
+
+fn cron(tape: &mut Tape<'_>) -> Option<CronJob> {
+    let policies = [Concurrency::Allow, Concurrency::Forbid, Concurrency::Replace];
+    tape.one_in(6).then(|| CronJob {
+        minutes: tape.word() << 30 | tape.word(),
+        hours: tape.pick(&[u32::MAX, 0, 1]),
+        days: tape.pick(&[0x7f, 0, 1]),
+        jobs: replicas(tape),
+        concurrency: tape.pick(&policies),
+    })
 }
 
 fn pod_rules(tape: &mut Tape<'_>) -> PodRules {
@@ -203,6 +215,8 @@ fn scaling(tape: &mut Tape<'_>) -> Option<Autoscaling> {
         0 | 1 => Metric::CpuUtilization(u32::from(tape.byte())),
         2 => Metric::MemoryUtilization(u32::from(tape.byte())),
         3 => Metric::QueueLength(tape.word()),
+        4 => Metric::ContainerCpu(u32::from(tape.byte())),
+        5 => Metric::ContainerMemory(u32::from(tape.byte())),
         _ => Metric::RequestsPerPod(tape.word()),
     });
     let metrics = metrics.collect();
@@ -214,6 +228,12 @@ fn scaling(tape: &mut Tape<'_>) -> Option<Autoscaling> {
         schedules: schedules(tape),
         cooldown_seconds: tape.pick(&[None, None, None, Some(60)]),
         activation: u64::from(tape.byte() % 4),
+        sidecar: Sidecar {
+            cpu_request: MilliCpu(tape.pick(&[0, 0, 100, u64::MAX])),
+            cpu: MilliCpu(tape.pick(&[0, 0, 50, u64::MAX])),
+            ..Sidecar::default()
+        },
+        queue_lag_millis: tape.pick(&[0, 0, 40_000, u64::MAX]),
     })
 }
 
@@ -249,7 +269,7 @@ fn bounds(tape: &mut Tape<'_>) -> PoolBounds {
         initial: u32::from(tape.byte() % 8).clamp(one.min(other), one.max(other)),
         spot: tape.one_in(3),
         zones: (1..=3).filter(|_| tape.one_in(3)).collect(),
-        priority: i32::from(tape.byte() % 3),
+        priority: tape.pick(&[Some(0), Some(1), Some(2), None, Some(i64::MIN)]),
         schedules: schedules(tape),
     }
 }

@@ -222,6 +222,69 @@ pub enum Metric {
     QueueLength(u64),
     /// Requests a second per pod, thousandths.
     RequestsPerPod(u64),
+    /// CPU of the main container, percent of its request (`ContainerResource`).
+    ContainerCpu(u32),
+    /// Memory of the main container, percent of its request.
+    ContainerMemory(u32),
+}
+
+/// What of a pod is not its main container: what it requests and uses.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sidecar {
+    /// CPU of the pod's request.
+    pub cpu_request: MilliCpu,
+    /// Memory of the pod's request.
+    pub memory_request: Bytes,
+    /// CPU of what the pod uses.
+    pub cpu: MilliCpu,
+    /// Memory of what the pod uses.
+    pub memory: Bytes,
+}
+
+/// What a CronJob does when it is time and its last run goes on (`concurrencyPolicy`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Concurrency {
+    /// A run beside it.
+    #[default]
+    Allow,
+    /// None this time.
+    Forbid,
+    /// A run in its place.
+    Replace,
+}
+
+/// A CronJob: at its minutes so many pods begin, each with one job to do, and end with the last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CronJob {
+    /// Minutes of the hour, bit 0 the full hour.
+    pub minutes: u64,
+    /// Hours of the day, bit 0 midnight.
+    pub hours: u32,
+    /// Days of the week, bit 0 Monday.
+    pub days: u8,
+    /// Jobs of a run, a pod for each.
+    pub jobs: u32,
+    /// What happens while a run goes on.
+    pub concurrency: Concurrency,
+}
+
+impl CronJob {
+    /// Seconds from this second of the local week, counted from Monday midnight, to the next
+    /// time it begins, at least 1; none if it never does.
+    #[must_use]
+    pub fn seconds_to_next(&self, second_of_week: u32) -> Option<u32> {
+        const WEEK_MINUTES: u32 = 7 * 24 * 60;
+        let wait = 60 - second_of_week % 60;
+        let first = second_of_week / 60 + 1;
+        let holds = |minute: u32| {
+            let (hour, day) = (minute / 60 % 24, minute / (24 * 60) % 7);
+            self.minutes >> (minute % 60) & 1 == 1
+                && self.hours >> hour & 1 == 1
+                && self.days >> day & 1 == 1
+        };
+        (0..WEEK_MINUTES).find(|after| holds(first + after)).map(|after| wait + after * 60)
+    }
 }
 
 /// How a policy list is combined (`autoscaling/v2 ScalingPolicySelect`).
@@ -300,6 +363,12 @@ pub struct Autoscaling {
     pub cooldown_seconds: Option<u32>,
     /// KEDA: more than this many messages wake it from zero.
     pub activation: u64,
+    /// What of a pod metrics of its main container leave out.
+    #[serde(default)]
+    pub sidecar: Sidecar,
+    /// Age of the queue's length when it is read, milliseconds.
+    #[serde(default)]
+    pub queue_lag_millis: u64,
 }
 
 /// Bounds of one pool of the plan.
@@ -316,8 +385,8 @@ pub struct PoolBounds {
     /// Availability zones its nodes go round, 1 to 3; none: all three.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub zones: Vec<u8>,
-    /// Priority of the pool for the priority expander.
-    pub priority: i32,
+    /// Priority of the pool for the priority expander; none: no pattern of its map matches.
+    pub priority: Option<i64>,
     /// Scheduled minimums.
     pub schedules: Vec<Schedule>,
 }
@@ -598,6 +667,8 @@ pub struct Scenario {
     pub budgets: Vec<Option<PodBudget>>,
     /// How pods rank and end, one per workload.
     pub pods: Vec<PodRules>,
+    /// When a CronJob makes its pods, one per workload; their work is [`Service::Jobs`].
+    pub crons: Vec<Option<CronJob>>,
     /// Bounds, one per pool of the plan.
     pub pools: Vec<PoolBounds>,
     /// How long nodes take.

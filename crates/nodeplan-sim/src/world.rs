@@ -9,6 +9,7 @@ mod apps;
 mod audit;
 mod clock;
 mod contend;
+mod cron_jobs;
 mod disrupt_nodes;
 mod fail_nodes;
 mod happenings;
@@ -232,6 +233,9 @@ impl World<'_> {
         for (index, event) in self.scenario.events.iter().enumerate() {
             self.clock.at(event.at_millis, Next::Event(index as u32));
         }
+        for app in 0..self.apps.len() as u32 {
+            self.await_cron(app);
+        }
         self.clock.at(INTERVAL_MILLIS, Next::Load);
         self.clock.at(INTERVAL_MILLIS, Next::Hpa);
         self.clock.at(self.scenario.sample_millis, Next::Sample);
@@ -282,8 +286,10 @@ impl World<'_> {
             Next::Event(index) => self.happen(index),
             Next::NodeSilent(node) => self.node_silent(node),
             Next::PodsLeave(node) => self.pods_leave(node),
+            Next::Cron(app) => self.cron(app),
             Next::Load => {
                 self.settle();
+                self.end_jobs();
                 self.clock.at(now + INTERVAL_MILLIS, Next::Load);
             }
             Next::Hpa => {
@@ -312,6 +318,8 @@ impl World<'_> {
 const MOST_REPLICAS: u64 = 1_000_000;
 /// The largest number of nodes of a pool.
 const MOST_NODES: u64 = 100_000;
+/// The longest lag of a metric, a day.
+const LONGEST_LAG_MILLIS: u64 = 86_400_000;
 /// The longest run, ten years.
 const LONGEST_MILLIS: u64 = 10 * 366 * 86_400_000;
 
@@ -325,6 +333,7 @@ fn faults_of(problem: &Problem, plan: &Plan, scenario: &Scenario) -> Vec<SimErro
         ("starting replicas", scenario.replicas.len(), workloads),
         ("disruption budgets", scenario.budgets.len(), workloads),
         ("rules of pods", scenario.pods.len(), workloads),
+        ("CronJobs", scenario.crons.len(), workloads),
         ("pool bounds", scenario.pools.len(), plan.pools.len()),
     ] {
         if got != expected {
@@ -348,7 +357,11 @@ fn faults_of(problem: &Problem, plan: &Plan, scenario: &Scenario) -> Vec<SimErro
     for &replicas in &scenario.replicas {
         most("a number of starting replicas", u64::from(replicas), MOST_REPLICAS);
     }
+    for cron in scenario.crons.iter().flatten() {
+        most("a number of jobs", u64::from(cron.jobs), MOST_REPLICAS);
+    }
     for scaling in scenario.scaling.iter().flatten() {
+        most("the lag of a queue's length in ms", scaling.queue_lag_millis, LONGEST_LAG_MILLIS);
         most("a most number of replicas", u64::from(scaling.max), MOST_REPLICAS);
     }
     for rules in &scenario.pods {

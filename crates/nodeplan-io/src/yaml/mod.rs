@@ -7,6 +7,7 @@
 mod aks;
 mod amounts;
 mod config;
+mod cron;
 mod design;
 mod events;
 mod fields;
@@ -29,6 +30,7 @@ pub use config::{AUTO_MAX_PODS, Config, Measured, SizeFor};
 pub use design::{Design, DesignPool};
 pub use events::{EventEntry, What};
 pub use load::{Arrivals, LoadEntry, LoadFile, arrivals};
+pub use priorities::Patterns;
 pub use scaling::{PoolEntry, ScalingEntry};
 pub use scenario::ScenarioFile;
 pub use synthetic::{Gateway, Shape, Synthetic};
@@ -70,7 +72,7 @@ pub fn scenario(name: &str, text: &[u8]) -> Result<ScenarioFile, Vec<ImportError
 ///
 /// # Errors
 /// Every fault of the text, in order of place; the autoscaler ignores a map with any.
-pub fn priorities(name: &str, text: &[u8]) -> Result<Vec<(i64, Vec<String>)>, Vec<ImportError>> {
+pub fn priorities(name: &str, text: &[u8]) -> Result<Patterns, Vec<ImportError>> {
     document(name, text, priorities::read)
 }
 

@@ -4,8 +4,11 @@ use super::fields::Reader;
 use super::tree::{Node, Value};
 use crate::quantity::clip;
 
+/// Patterns of group names by priority, in order of priority.
+pub type Patterns = Vec<(i64, Vec<String>)>;
+
 /// The map, in order of priority.
-pub(super) fn read(reader: &mut Reader, root: &Node) -> Vec<(i64, Vec<String>)> {
+pub(super) fn read(reader: &mut Reader, root: &Node) -> Patterns {
     let Some(entries) = reader.entries(root, "the priority map") else { return Vec::new() };
     let mut map = Vec::new();
     for (priority, key, patterns) in entries {

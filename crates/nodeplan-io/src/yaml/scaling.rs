@@ -1,11 +1,14 @@
 //! How workloads and pools scale in a scenario: bounds, targets, behaviour, scheduled minimums.
 
 use super::amounts::{Named, quoted};
+use super::cron;
 use super::fields::{Fields, Reader};
 use super::tree::{Node, Value};
 use crate::quantity;
 use crate::time::second_of_day;
-use nodeplan_model::scenario::{Behavior, Metric, PodBudget, RatePolicy, Rules, Schedule, Select};
+use nodeplan_model::scenario::{
+    Behavior, Concurrency, CronJob, Metric, PodBudget, RatePolicy, Rules, Schedule, Select, Sidecar,
+};
 
 /// Scaling of one workload; `None` is left to the plan's problem.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,6 +37,12 @@ pub struct ScalingEntry {
     pub preempts: Option<bool>,
     /// From being told to end until a pod has.
     pub ending_millis: Option<u64>,
+    /// What of a pod is not its main container.
+    pub sidecar: Sidecar,
+    /// Age of the queue's length when it is read.
+    pub queue_lag_millis: u64,
+    /// Its pods are those of a CronJob.
+    pub cron: Option<CronJob>,
     /// KEDA: to zero when idle this long.
     pub cooldown_seconds: Option<u32>,
     /// KEDA: more than so many messages wake it.
@@ -81,6 +90,23 @@ const WORKLOAD: &[&str] = &[
     "termination",
     "cooldown",
     "activation",
+    "sidecar",
+    "queue_lag",
+    "cron",
+    "jobs",
+    "concurrency",
+];
+/// What a CronJob has no use for.
+const SCALED: [&str; 9] = [
+    "autoscaling",
+    "min",
+    "max",
+    "replicas",
+    "targets",
+    "behavior",
+    "schedules",
+    "cooldown",
+    "activation",
 ];
 
 /// Reads one workload's scaling.
@@ -98,6 +124,9 @@ pub(super) fn workload(reader: &mut Reader, workload: Named, node: &Node) -> Opt
         behavior: fields.get("behavior").and_then(|node| behavior(reader, node)),
         schedules: schedules(reader, &fields),
         budget: budget(reader, &fields),
+        sidecar: fields.get("sidecar").map(|node| sidecar(reader, node)).unwrap_or_default(),
+        queue_lag_millis: queue_lag(reader, &fields),
+        cron: cron_job(reader, &fields),
         priority: fields
             .get("priority")
             .and_then(|at| reader.signed(at, "priority", i32::MIN, MOST_PRIORITY)),
@@ -106,6 +135,69 @@ pub(super) fn workload(reader: &mut Reader, workload: Named, node: &Node) -> Opt
         cooldown_seconds: reader.seconds_of(&fields, "cooldown"),
         activation: activation
             .and_then(|at| reader.count(at, "activation", 0, u64::from(u32::MAX))),
+    })
+}
+
+/// The longest lag of a queue's length.
+const MOST_LAG_MILLIS: u64 = 86_400_000;
+
+fn queue_lag(reader: &mut Reader, fields: &Fields<'_>) -> u64 {
+    let lag = reader.millis_of(fields, "queue_lag").unwrap_or(0);
+    if let (Some(at), true) = (fields.get("queue_lag"), lag > MOST_LAG_MILLIS) {
+        reader.wrong_value(at, "queue_lag is too long".to_owned(), "at most 24h", None);
+    }
+    lag.min(MOST_LAG_MILLIS)
+}
+
+/// Reads what of a pod's request and use belongs to containers beside the main one.
+fn sidecar(reader: &mut Reader, node: &Node) -> Sidecar {
+    let known = ["cpu_request", "memory_request", "cpu", "memory"];
+    let Some(fields) = reader.fields(node, "sidecar", &known) else { return Sidecar::default() };
+    let mut cpu = |name: &str| fields.get(name).and_then(|at| reader.cpu(at, name));
+    let (cpu_request, cpu_used) = (cpu("cpu_request"), cpu("cpu"));
+    let mut memory = |name: &str| fields.get(name).and_then(|at| reader.memory(at, name));
+    let (memory_request, memory_used) = (memory("memory_request"), memory("memory"));
+    Sidecar {
+        cpu_request: cpu_request.unwrap_or_default(),
+        memory_request: memory_request.unwrap_or_default(),
+        cpu: cpu_used.unwrap_or_default(),
+        memory: memory_used.unwrap_or_default(),
+    }
+}
+
+/// Reads a CronJob: `cron: "*/15 * * * *"`, `jobs: 4`, `concurrency: Forbid`.
+fn cron_job(reader: &mut Reader, fields: &Fields<'_>) -> Option<CronJob> {
+    let Some(node) = fields.get("cron") else {
+        for name in ["jobs", "concurrency"] {
+            if let Some(at) = fields.get(name) {
+                reader.clash(at, format!("{name} has no meaning without cron"), "leave it out");
+            }
+        }
+        return None;
+    };
+    for name in SCALED {
+        if let Some(at) = fields.get(name) {
+            reader.clash(at, format!("{name} has no meaning for a CronJob"), "leave it out");
+        }
+    }
+    let times = cron::read(reader, node);
+    let jobs = fields.get("jobs").map_or(Some(1), |at| reader.small(at, "jobs", 1, MOST));
+    let concurrency = fields.get("concurrency").and_then(|at| {
+        let text = reader.text(at, "concurrency")?;
+        let values = [
+            ("Allow", Concurrency::Allow),
+            ("Forbid", Concurrency::Forbid),
+            ("Replace", Concurrency::Replace),
+        ];
+        reader.choice(at, text, "concurrency", &values)
+    });
+    let times = times?;
+    Some(CronJob {
+        minutes: times.minutes,
+        hours: times.hours,
+        days: times.days,
+        jobs: jobs?,
+        concurrency: concurrency.unwrap_or_default(),
     })
 }
 
@@ -148,7 +240,7 @@ fn bounds(reader: &mut Reader, fields: &Fields<'_>) -> (Option<u32>, Option<u32>
 }
 
 fn targets(reader: &mut Reader, node: &Node) -> Vec<Metric> {
-    let known = ["cpu", "memory", "queue", "requests_per_pod"];
+    let known = ["cpu", "memory", "queue", "requests_per_pod", "container_cpu", "container_memory"];
     let Some(fields) = reader.fields(node, "targets", &known) else { return Vec::new() };
     let mut all = Vec::new();
     // As in the workloads file and in Kubernetes: 70 is 70 %.
@@ -166,6 +258,8 @@ fn targets(reader: &mut Reader, node: &Node) -> Vec<Metric> {
     };
     percent("cpu", Metric::CpuUtilization);
     percent("memory", Metric::MemoryUtilization);
+    percent("container_cpu", Metric::ContainerCpu);
+    percent("container_memory", Metric::ContainerMemory);
     if let Some(at) = fields.get("queue") {
         all.extend(reader.count(at, "queue", 1, 1_000_000_000_000).map(Metric::QueueLength));
     }

@@ -3,10 +3,12 @@
 use super::amounts::quoted;
 use super::events::{self, EventEntry};
 use super::fields::{Fields, Reader};
+use super::priorities::{self, Patterns};
 use super::provisioning;
 use super::scaling::{self, PoolEntry, ScalingEntry};
 use super::synthetic::{self, Gateway, Synthetic};
 use super::tree::{Node, Value};
+use crate::diagnostic::Place;
 use crate::time::{moment, offset_millis, second_of_day};
 use nodeplan_model::scenario::{AutoProvisioning, AutoscalerProfile, Expander, MILLION, NodeTimes};
 
@@ -27,6 +29,8 @@ pub struct ScenarioFile {
     pub offset_millis: Option<i64>,
     /// The cluster autoscaler.
     pub autoscaler: AutoscalerProfile,
+    /// The priority expander's map, in order of priority, and where it stands.
+    pub priorities: Option<(Place, Patterns)>,
     /// Node auto-provisioning in the place of the cluster autoscaler.
     pub provisioning: Option<AutoProvisioning>,
     /// How long nodes take.
@@ -81,7 +85,7 @@ pub(super) fn read(reader: &mut Reader, root: &Node) -> ScenarioFile {
     file.growth = reader.ppm_of(&fields, "growth", MILLION * MILLION);
     file.offset_millis = fields.get("offset").and_then(|node| offset(reader, node));
     if let Some(node) = fields.get("autoscaler") {
-        autoscaler(reader, node, &mut file.autoscaler);
+        file.priorities = autoscaler(reader, node, &mut file.autoscaler);
     }
     if let Some(node) = fields.get("node_auto_provisioning") {
         file.provisioning = provisioning::read(reader, node);
@@ -180,7 +184,11 @@ const EXPANDERS: [(&str, Expander); 4] = [
 ];
 
 /// The profile in AKS's words, with `_` for `-`.
-fn autoscaler(reader: &mut Reader, node: &Node, profile: &mut AutoscalerProfile) {
+fn autoscaler(
+    reader: &mut Reader,
+    node: &Node,
+    profile: &mut AutoscalerProfile,
+) -> Option<(Place, Patterns)> {
     let mut times: [(&str, &mut u64); 9] = [
         ("scan_interval", &mut profile.scan_millis),
         ("scale_down_delay_after_add", &mut profile.delay_after_add_millis),
@@ -198,10 +206,10 @@ fn autoscaler(reader: &mut Reader, node: &Node, profile: &mut AutoscalerProfile)
         ("skip_nodes_with_local_storage", &mut profile.skip_local_storage),
         ("skip_nodes_with_system_pods", &mut profile.skip_system_pods),
     ];
-    let mut known = vec!["expander", "scale_down_utilization_threshold"];
+    let mut known = vec!["expander", "priorities", "scale_down_utilization_threshold"];
     known.extend(times.iter().map(|(name, _)| *name));
     known.extend(flags.iter().map(|(name, _)| *name));
-    let Some(fields) = reader.fields(node, "the autoscaler", &known) else { return };
+    let fields = reader.fields(node, "the autoscaler", &known)?;
     for (name, to) in &mut times {
         **to = reader.millis_of(&fields, name).unwrap_or(**to);
     }
@@ -220,4 +228,9 @@ fn autoscaler(reader: &mut Reader, node: &Node, profile: &mut AutoscalerProfile)
     if let (Some(at), 0) = (fields.get("scan_interval"), profile.scan_millis) {
         reader.wrong_value(at, "scan_interval is 0".to_owned(), "above 0", None);
     }
+    let map = fields.get("priorities")?;
+    if profile.expander != Expander::Priority {
+        reader.clash(map, "priorities have no meaning here", "add expander: priority");
+    }
+    Some((map.place.clone(), priorities::read(reader, map)))
 }

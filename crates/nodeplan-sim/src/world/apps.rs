@@ -34,6 +34,8 @@ pub struct App {
     pub on_node: Vec<u16>,
     /// Arrivals.
     pub arrivals: Stream,
+    /// Jobs that a CronJob brought since the last interval.
+    pub brought: u64,
     /// Its HorizontalPodAutoscaler.
     pub scaler: Option<Scaler>,
     /// A rollout that goes on.
@@ -70,10 +72,15 @@ impl App {
             live: Vec::new(),
             ready: 0,
             dark: Vec::new(),
-            ending_millis: scenario.pods[index].ending_millis,
+            ending_millis: match scenario.crons[index] {
+                // A pod that is done has ended by itself.
+                Some(_) => 0,
+                None => scenario.pods[index].ending_millis,
+            },
             last_bound: 0,
             on_node: Vec::new(),
             arrivals: Stream::new(scenario.seed, "arrivals", &workload.full_name()),
+            brought: 0,
             scaler: scenario.scaling[index].as_ref().map(Scaler::new),
             rollout: None,
         })

@@ -25,6 +25,8 @@ pub enum Next {
     PodsLeave(u32),
     /// Traffic of the interval that ends now.
     Load,
+    /// A CronJob begins.
+    Cron(u32),
     /// All autoscalers of pods look.
     Hpa,
     /// The cluster autoscaler looks.

@@ -140,6 +140,18 @@ impl Settling {
         (offered, served + lost + waiting + later)
     }
 
+    /// Drops the messages or jobs that wait for a workload; how many, millionths.
+    pub fn drop_line(&mut self, app: usize) -> u64 {
+        let flow = &mut self.flows[app];
+        flow.oldest = 0;
+        let lost = std::mem::take(&mut flow.line).micro_messages();
+        #[cfg(test)]
+        {
+            flow.ledger[2] += lost;
+        }
+        lost
+    }
+
     /// CPU and memory that metrics show of a Ready pod, milli-cores and bytes.
     pub fn shown(&self, app: usize) -> (u64, u64) {
         self.flows[app].shown
@@ -376,7 +388,8 @@ impl World<'_> {
             };
         }
         let dispersion = f64::from(load.burstiness_milli.max(1000)) / 1000.0;
-        let offered = self.apps[app].arrivals.arrivals(mean, dispersion);
+        let brought = std::mem::take(&mut self.apps[app].brought);
+        let offered = self.apps[app].arrivals.arrivals(mean, dispersion).saturating_add(brought);
         let failed = self.misrouted(app, offered);
         let tally = &mut self.record.tallies[app];
         tally.offered += offered;
@@ -427,6 +440,7 @@ impl World<'_> {
             Service::None => {
                 self.load.flows[app].used = load.idle.0;
                 self.tell_use(app);
+                self.check_memory(app);
             }
             Service::Requests { .. } => self.serve_requests(app),
             Service::Messages { .. } | Service::Jobs { .. } => self.serve_queue(app),

@@ -100,6 +100,17 @@ impl Scaler {
     }
 }
 
+impl Scaler {
+    /// Reads the list of machines anew where that is due.
+    fn refresh(&mut self, now: u64) {
+        if now - self.refreshed >= REFRESH_MILLIS {
+            self.refreshed = now;
+            let machines = self.groups.iter().map(|group| &group.instances[..]);
+            self.state.refresh_instances(machines);
+        }
+    }
+}
+
 /// What a node of a pool looks like. Pools differ by who may run there, written as one label per
 /// pool and workload that admits it.
 fn shape(nodes: &Nodes, pool: usize) -> NodeShape {
@@ -127,15 +138,13 @@ impl World<'_> {
         let Some(mut scaler) = self.scaler.take() else { return };
         let same = scaler.seen.0 == self.changes && !self.scheduled_pools && !self.every_loop;
         if same && scaler.seen.1 >= QUIET_LOOPS && now < scaler.quiet_until {
+            // The machines are those of the last loop.
+            scaler.refresh(now);
             self.scaler = Some(scaler);
             return;
         }
         self.view(&mut scaler);
-        if now - scaler.refreshed >= REFRESH_MILLIS {
-            scaler.refreshed = now;
-            let machines = scaler.groups.iter().map(|group| &group.instances[..]);
-            scaler.state.refresh_instances(machines);
-        }
+        scaler.refresh(now);
         let view = ClusterView {
             now_ms: now as i64,
             shapes: &scaler.shapes,
@@ -158,7 +167,12 @@ impl World<'_> {
     /// The time before which loops do nothing as long as nothing changes: at once where pods or
     /// machines are on their way, else when the first unneeded node has been so for long enough.
     fn quiet_until(&self, scaler: &Scaler, now: u64) -> u64 {
-        let alike = scaler.nodes.iter().all(|node| node.ready && node.deletion_taint_ms.is_none())
+        // Pods on a node that does not answer change with time alone.
+        let usual = |node: &Node| {
+            let answers = self.nodes.all[node.key as usize].failed.is_none();
+            node.ready && answers && node.deletion_taint_ms.is_none()
+        };
+        let alike = scaler.nodes.iter().all(usual)
             && scaler.groups.iter().all(|group| {
                 let running = |machine: &Instance| machine.state == InstanceState::Running;
                 group.target == group.instances.len() as i64
@@ -219,7 +233,7 @@ impl World<'_> {
                 daemon_pods: amount(pool.addon_pods.min(1)),
                 increase_fails: pool.failing_until > now,
                 delete_fails: false,
-                priority: Some(i64::from(pool.bounds.priority)),
+                priority: pool.bounds.priority,
             });
         }
         self.view_nodes(scaler);

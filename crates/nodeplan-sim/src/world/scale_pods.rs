@@ -1,6 +1,8 @@
 //! The HorizontalPodAutoscalers of the world: what each sees, and what follows.
 
-use nodeplan_model::scenario::{self, Autoscaling, Scenario, Schedule};
+use std::collections::VecDeque;
+
+use nodeplan_model::scenario::{self, Autoscaling, Scenario, Schedule, Sidecar};
 use nodeplan_model::timeline::Actor;
 
 use crate::hpa::keda::{KedaState, ScaledObject, Step, poll, signal};
@@ -20,6 +22,8 @@ pub struct Scaler {
     state: State,
     /// KEDA's part, where the workload may go to zero.
     keda: Option<(ScaledObject, KedaState)>,
+    /// Lengths of the queue at the last looks, oldest first, as long as its metric lags.
+    lengths: VecDeque<u64>,
 }
 
 impl Scaler {
@@ -52,6 +56,7 @@ impl Scaler {
                 };
                 (object, KedaState::created(0))
             }),
+            lengths: vec![0; declared.queue_lag_millis.div_ceil(INTERVAL_MILLIS) as usize].into(),
         }
     }
 }
@@ -74,6 +79,12 @@ fn metric(metric: &scenario::Metric) -> Metric {
         scenario::Metric::QueueLength(target) => Metric::ExternalAverage { milli: milli(target) },
         scenario::Metric::RequestsPerPod(target) => {
             Metric::Pods { milli: i64::try_from(target).unwrap_or(i64::MAX) }
+        }
+        scenario::Metric::ContainerCpu(percent) => {
+            Metric::Utilization { resource: Resource::Cpu, percent: clamp(percent) }
+        }
+        scenario::Metric::ContainerMemory(percent) => {
+            Metric::Utilization { resource: Resource::Other, percent: clamp(percent) }
         }
     }
 }
@@ -142,10 +153,12 @@ impl World<'_> {
         let scheduled = scheduled_min(&declared.schedules, self.scenario, now);
         scaler.policy.min = clamp(declared.min.max(scheduled).min(declared.max));
         let current = self.apps[app].wanted;
+        scaler.lengths.push_back(self.load.waiting(app).0);
+        let length = scaler.lengths.pop_front().expect("one was just added");
         if let Some((object, state)) = &mut scaler.keda {
             object.min = scaler.policy.min;
             let polls = now.is_multiple_of(object.polling_millis.cast_unsigned());
-            let waiting = i64::try_from(self.load.waiting(app).0).unwrap_or(i64::MAX);
+            let waiting = i64::try_from(length).unwrap_or(i64::MAX);
             let activation = i64::try_from(declared.activation).unwrap_or(i64::MAX);
             let signals = [signal(Some(waiting), activation)];
             let step = if polls {
@@ -164,7 +177,7 @@ impl World<'_> {
         let mut readings = std::mem::take(&mut self.readings);
         readings.clear();
         for metric in &declared.metrics {
-            let reading = self.reading(app, *metric, now);
+            let reading = self.reading(app, (*metric, declared.sidecar), length, now);
             readings.push(reading);
         }
         let ready = clamp(self.apps[app].ready);
@@ -195,14 +208,31 @@ impl World<'_> {
 
     /// What one metric shows. CPU and memory are those of the interval before the last: one
     /// scrape of lag.
-    fn reading(&self, app: usize, metric: scenario::Metric, now: u64) -> Reading<'static> {
+    fn reading(
+        &self,
+        app: usize,
+        (metric, sidecar): (scenario::Metric, Sidecar),
+        length: u64,
+        now: u64,
+    ) -> Reading<'static> {
+        use scenario::Metric::{
+            ContainerCpu, ContainerMemory, CpuUtilization, MemoryUtilization, QueueLength,
+            RequestsPerPod,
+        };
         let (cpu, memory) = self.load.shown(app);
         let row = &self.apps[app];
+        // What is left of a pod without its sidecar, where its container is looked at alone.
+        let own = |all: u64, others: u64| match metric {
+            ContainerCpu(_) | ContainerMemory(_) => all.saturating_sub(others),
+            _ => all,
+        };
         match metric {
-            scenario::Metric::CpuUtilization(percent) => {
+            CpuUtilization(percent) | ContainerCpu(percent) => {
+                let cpu = own(cpu, sidecar.cpu.0);
                 let (ready, unready, missing) = self.classes(app, now, true);
                 let sum = i64::try_from(cpu).unwrap_or(i64::MAX).saturating_mul(ready);
-                let request = i64::try_from(row.ask.cpu).unwrap_or(i64::MAX);
+                let request = own(row.ask.cpu, sidecar.cpu_request.0);
+                let request = i64::try_from(request).unwrap_or(i64::MAX);
                 Reading::Tally(Tally::same_request(
                     (ready, unready, missing),
                     sum,
@@ -210,13 +240,14 @@ impl World<'_> {
                     clamp(percent),
                 ))
             }
-            scenario::Metric::MemoryUtilization(percent) => {
+            MemoryUtilization(percent) | ContainerMemory(percent) => {
+                let memory = own(memory, sidecar.memory.0);
                 let (ready, unready, missing) = self.classes(app, now, false);
                 // Bytes, in thousandths.
                 let milli =
                     |bytes: u64| i64::try_from(bytes).unwrap_or(i64::MAX).saturating_mul(1000);
                 let sum = milli(memory).saturating_mul(ready);
-                let request = milli(row.ask.memory);
+                let request = milli(own(row.ask.memory, sidecar.memory_request.0));
                 Reading::Tally(Tally::same_request(
                     (ready, unready, missing),
                     sum,
@@ -224,11 +255,10 @@ impl World<'_> {
                     clamp(percent),
                 ))
             }
-            scenario::Metric::QueueLength(_) => {
-                let waiting = self.load.waiting(app).0;
-                Reading::Value(i64::try_from(waiting).unwrap_or(i64::MAX).saturating_mul(1000))
+            QueueLength(_) => {
+                Reading::Value(i64::try_from(length).unwrap_or(i64::MAX).saturating_mul(1000))
             }
-            scenario::Metric::RequestsPerPod(_) => {
+            RequestsPerPod(_) => {
                 let (ready, unready, missing) = self.classes(app, now, false);
                 let sum = i64::try_from(self.load.rate_milli(app)).unwrap_or(i64::MAX);
                 Reading::Tally(Tally::same_request((ready, unready, missing), sum, 0, 100))
@@ -283,6 +313,12 @@ impl World<'_> {
             }
             (scenario::Metric::MemoryUtilization(target), Reading::Tally(tally)) => {
                 format!("memory {} of {target} %", percent(&tally))
+            }
+            (scenario::Metric::ContainerCpu(target), Reading::Tally(tally)) => {
+                format!("CPU of the container {} of {target} %", percent(&tally))
+            }
+            (scenario::Metric::ContainerMemory(target), Reading::Tally(tally)) => {
+                format!("memory of the container {} of {target} %", percent(&tally))
             }
             (scenario::Metric::QueueLength(target), Reading::Value(value)) => {
                 format!("{} messages wait, {target} a pod", value / 1000)

@@ -312,7 +312,7 @@ fn finish(laid: Laid, design: &Design) -> Standing {
             initial: designed.count.unwrap_or(min).clamp(min, max),
             spot: designed.spot,
             zones: designed.zones.clone(),
-            priority: i32::try_from(designed.priority).unwrap_or(i32::MAX),
+            priority: Some(i64::from(designed.priority)),
             schedules: Vec::new(),
         }
     });

@@ -110,6 +110,8 @@ fn targets(scaling: &Autoscaling) -> String {
     let one = |metric: &Metric| match metric {
         Metric::CpuUtilization(percent) => format!("CPU {percent}%"),
         Metric::MemoryUtilization(percent) => format!("memory {percent}%"),
+        Metric::ContainerCpu(percent) => format!("CPU of the container {percent}%"),
+        Metric::ContainerMemory(percent) => format!("memory of the container {percent}%"),
         Metric::QueueLength(messages) => format!("{messages} messages a pod"),
         Metric::RequestsPerPod(milli) => format!("{milli} thousandths of a request/s a pod"),
     };

@@ -38,6 +38,7 @@ impl Shares {
             ready_p95_millis: 1,
             delete_millis: 1,
             pull_millis: 0,
+            ..quick.times
         };
         for load in &mut quick.loads {
             load.startup_millis = 0;

@@ -32,7 +32,7 @@ impl Design {
             scaling: scenario.scaling.clone(),
             replicas: scenario.replicas.clone(),
             autoscaler: scenario.autoscaler,
-            provisioning: scenario.provisioning,
+            provisioning: scenario.provisioning.clone(),
         }
     }
 
@@ -50,7 +50,7 @@ impl Design {
                 })
                 .collect(),
             autoscaler: self.autoscaler,
-            provisioning: self.provisioning,
+            provisioning: self.provisioning.clone(),
             ..scenario.clone()
         }
     }

@@ -202,7 +202,7 @@ fn bounds(plan: &Plan, points: usize) -> Vec<PoolBounds> {
                 max: small(most.saturating_add(most / 2).saturating_add(1)),
                 initial: small(pool.nodes(1.min(points - 1)).max(least)),
                 spot: false,
-                priority: 0,
+                priority: Some(0),
                 zones: Vec::new(),
                 schedules: Vec::new(),
             }

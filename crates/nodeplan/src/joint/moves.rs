@@ -260,7 +260,7 @@ fn profiles(from: &Design) -> Vec<Design> {
 fn provisionings(from: &Design) -> Vec<Design> {
     let own = |consolidate_after_millis| {
         Provisioning::NodeAutoProvisioning(AutoProvisioning {
-            consolidate_after_millis,
+            consolidate_after_millis: Some(consolidate_after_millis),
             ..AutoProvisioning::default()
         })
     };
@@ -326,6 +326,8 @@ mod tests {
             schedules: Vec::new(),
             cooldown_seconds: None,
             activation: 0,
+            sidecar: nodeplan_model::scenario::Sidecar::default(),
+            queue_lag_millis: 0,
         };
         let all = held(&hours, 100, &one);
         let rows: Vec<_> =

@@ -75,6 +75,12 @@ impl<'a> Names<'a> {
         found
     }
 
+    /// Notes something said of a name that cannot hold.
+    pub fn clash(&mut self, named: &Named, message: String, help: &str) {
+        let fault = ImportError::new("NP1413", named.place.clone(), message);
+        self.faults.push(fault.help(help));
+    }
+
     /// Notes a name given twice.
     pub fn twice(&mut self, named: &Named, what: &str) {
         let message = format!("{what} `{}` is given twice", clip(&named.name));

@@ -4,7 +4,7 @@ use super::Inputs;
 use super::names::Names;
 use nodeplan_io::yaml::{LoadEntry, ScalingEntry};
 use nodeplan_model::problem::Problem;
-use nodeplan_model::scenario::{Autoscaling, Metric, PodBudget, PodRules};
+use nodeplan_model::scenario::{Autoscaling, CronJob, Metric, PodBudget, PodRules, Service};
 use nodeplan_model::workload::Workload;
 
 /// CPU target of an autoscaler that names no metric, as the API server fills in.
@@ -32,6 +32,8 @@ pub(super) struct Scaling {
     pub budgets: Vec<Option<PodBudget>>,
     /// How pods rank and end.
     pub pods: Vec<PodRules>,
+    /// CronJobs.
+    pub crons: Vec<Option<CronJob>>,
 }
 
 /// Autoscaling, starting replicas and disruption budget of every workload.
@@ -66,6 +68,7 @@ pub(super) fn all(
         let start = entries[at].and_then(|entry| entry.replicas);
         replicas.push(match &one {
             Some(one) => start.unwrap_or(one.min).clamp(one.min, one.max.max(one.min)),
+            None if entries[at].is_some_and(|entry| entry.cron.is_some()) => 0,
             None => start.unwrap_or(low),
         });
         scaling.push(one);
@@ -80,7 +83,50 @@ pub(super) fn all(
     let budget = |entry: &Option<&ScalingEntry>| entry.and_then(|entry| entry.budget);
     let rules = problem.workloads().iter().zip(&entries).map(|(one, entry)| rules(one, *entry));
     let pods = rules.collect();
-    Scaling { scaling, replicas, budgets: entries.iter().map(budget).collect(), pods }
+    let crons = crons(problem, &entries, &loads, names);
+    Scaling { scaling, replicas, budgets: entries.iter().map(budget).collect(), pods, crons }
+}
+
+/// What a sidecar leaves to the main container of a pod is more than nothing.
+fn check_sidecar(workload: &Workload, entry: &ScalingEntry, names: &mut Names<'_>) {
+    let (own, request) = (entry.sidecar, &workload.request);
+    let all = |metric: &Metric| match metric {
+        Metric::ContainerCpu(_) => own.cpu_request >= request.cpu,
+        Metric::ContainerMemory(_) => own.memory_request >= request.memory,
+        _ => false,
+    };
+    if entry.targets.as_ref().is_some_and(|targets| targets.iter().any(all)) {
+        let message =
+            format!("the sidecar of {} leaves its container no request", workload.full_name());
+        names.clash(&entry.workload, message, "lower the requests of its sidecar");
+    }
+}
+
+/// CronJobs, whose work a load file has to tell.
+fn crons(
+    problem: &Problem,
+    entries: &[Option<&ScalingEntry>],
+    loads: &[Option<&LoadEntry>],
+    names: &mut Names<'_>,
+) -> Vec<Option<CronJob>> {
+    let mut all = Vec::with_capacity(entries.len());
+    for (at, workload) in problem.workloads().iter().enumerate() {
+        if let Some(entry) = entries[at] {
+            check_sidecar(workload, entry, names);
+        }
+        let told = entries[at].and_then(|entry| Some((entry, entry.cron?)));
+        if let Some((entry, _)) = told {
+            let jobs = loads[at].is_some_and(|load| matches!(load.service, Service::Jobs { .. }));
+            if !jobs {
+                let message =
+                    format!("the work of the CronJob {} is not told", workload.full_name());
+                let help = "give it cpu_per_job in a load file (--load)";
+                names.clash(&entry.workload, message, help);
+            }
+        }
+        all.push(told.map(|(_, cron)| cron));
+    }
+    all
 }
 
 /// How the pods of a workload rank and end.
@@ -101,6 +147,9 @@ fn autoscaling(
     load: Option<&LoadEntry>,
     untold: &mut Vec<String>,
 ) -> Option<Autoscaling> {
+    if entry.is_some_and(|entry| entry.cron.is_some()) {
+        return None;
+    }
     let asked = entry.and_then(|entry| entry.autoscaling);
     let max = entry.and_then(|entry| entry.max).unwrap_or(high);
     let min = entry.and_then(|entry| entry.min).unwrap_or(low).min(max);
@@ -131,6 +180,8 @@ fn autoscaling(
         schedules: entry.map_or_else(Vec::new, |entry| entry.schedules.clone()),
         cooldown_seconds: cooldown.or((min == 0).then_some(COOLDOWN_SECONDS)),
         activation: activation.unwrap_or(0),
+        sidecar: entry.map(|entry| entry.sidecar).unwrap_or_default(),
+        queue_lag_millis: entry.map_or(0, |entry| entry.queue_lag_millis),
     })
 }
 

@@ -8,6 +8,7 @@ use nodeplan_io::yaml::{EventEntry, ScenarioFile, What};
 use nodeplan_model::plan::{NodePool, Plan, PoolMode};
 use nodeplan_model::problem::Problem;
 use nodeplan_model::scenario::{Event, Happening, PoolBounds, Provisioning, Scenario, Series};
+use nodeplan_sim::autoscaler::priority::Priorities;
 
 /// A run without traffic files lasts so long.
 const DAY_MILLIS: u64 = 86_400_000;
@@ -47,6 +48,7 @@ pub fn stage(problem: &Problem, plan: &Plan, inputs: &Inputs) -> Result<Staged, 
         replicas: own.replicas,
         budgets: own.budgets,
         pods: own.pods,
+        crons: own.crons,
         pools,
         times: file.times,
         provisioning: match &file.provisioning {
@@ -115,10 +117,11 @@ fn bounds(
             entry.initial.unwrap_or(pool.initial).clamp(pool.min, pool.max.max(pool.min));
         pool.spot |= entry.spot;
         if entry.priority != 0 {
-            pool.priority = entry.priority;
+            pool.priority = Some(i64::from(entry.priority));
         }
         pool.schedules.clone_from(&entry.schedules);
     }
+    expand(plan, file, names, &mut pools);
     if seen.len() < plan.pools.len() && file.autoscaler.enabled {
         let start = if pools.iter().any(|pool| pool.initial != pool.min) {
             "and start with its count"
@@ -152,11 +155,29 @@ fn planned(problem: &Problem, plan: &Plan) -> Vec<PoolBounds> {
             initial: small(least),
             spot: false,
             zones: Vec::new(),
-            priority: 0,
+            priority: Some(0),
             schedules: Vec::new(),
         }
     };
     plan.pools.iter().map(one).collect()
+}
+
+/// Priorities of pools by the priority expander's map, whose patterns look for the names of the scale
+/// sets that AKS makes of them.
+fn expand(plan: &Plan, file: &ScenarioFile, names: &mut Names<'_>, pools: &mut [PoolBounds]) {
+    let Some((place, map)) = &file.priorities else { return };
+    match Priorities::new(map) {
+        Ok(map) => {
+            for (bounds, pool) in pools.iter_mut().zip(&plan.pools) {
+                bounds.priority = map.of(&format!("aks-{}-00000000-vmss", pool.name));
+            }
+        }
+        Err(_) => {
+            let message = "a pattern of the priority map is no regular expression";
+            let fault = ImportError::new("NP1055", place.clone(), message);
+            names.faults.push(fault.expected("patterns such as .*spot.*"));
+        }
+    }
 }
 
 fn happening(entry: &EventEntry, names: &mut Names<'_>) -> Option<Event> {

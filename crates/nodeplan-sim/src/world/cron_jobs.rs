@@ -1,0 +1,65 @@
+//! CronJobs: pods that come at a time, each with a job to do, and end with the last job.
+//!
+//! What is to be done is one queue for all pods of a workload, settled like any other in intervals
+//! of [`super::INTERVAL_MILLIS`]; at the end of the interval in which the last job is done, the pods
+//! end. What a run replaces was lost.
+
+use nodeplan_model::scenario::{Concurrency, MILLION, Service};
+use nodeplan_model::timeline::Actor;
+
+use super::World;
+use super::clock::Next;
+use super::scale_pods::second_of_week;
+
+impl World<'_> {
+    /// Waits for the next time of a CronJob.
+    pub(super) fn await_cron(&mut self, app: u32) {
+        let Some(job) = self.scenario.crons[app as usize] else { return };
+        let now = self.clock.now();
+        if let Some(seconds) = job.seconds_to_next(second_of_week(self.scenario, now)) {
+            self.clock.at((now / 1000 + u64::from(seconds)) * 1000, Next::Cron(app));
+        }
+    }
+
+    /// It is time for a CronJob.
+    pub(super) fn cron(&mut self, app: u32) {
+        self.await_cron(app);
+        let at = app as usize;
+        let Some(job) = self.scenario.crons[at] else { return };
+        let busy = self.apps[at].wanted > 0;
+        match job.concurrency {
+            Concurrency::Forbid if busy => return,
+            Concurrency::Replace if busy => {
+                let lost = self.load.drop_line(at);
+                let brought = std::mem::take(&mut self.apps[at].brought);
+                let tally = &mut self.record.tallies[at];
+                tally.offered = tally.offered.saturating_add(brought);
+                let lost = lost.saturating_add(brought.saturating_mul(MILLION));
+                tally.lost_micro = tally.lost_micro.saturating_add(lost);
+                self.set_replicas(app, 0, Actor::Scenario, "the next run takes its place");
+            }
+            _ => {}
+        }
+        let each = match self.scenario.loads[at].service {
+            Service::Jobs { arrivals_per_job, .. } => u64::from(arrivals_per_job.max(1)),
+            _ => 1,
+        };
+        let row = &mut self.apps[at];
+        row.brought = row.brought.saturating_add(u64::from(job.jobs) * each);
+        let wanted = row.wanted.saturating_add(job.jobs).min(super::MOST_REPLICAS as u32);
+        self.set_replicas(app, wanted, Actor::Scenario, "it is time for its jobs");
+    }
+
+    /// Ends the pods of CronJobs that have nothing left to do.
+    pub(super) fn end_jobs(&mut self) {
+        for app in 0..self.apps.len() {
+            let done = self.scenario.crons[app].is_some()
+                && self.apps[app].wanted > 0
+                && self.apps[app].brought == 0
+                && self.load.waiting(app).0 == 0;
+            if done {
+                self.set_replicas(app as u32, 0, Actor::Scenario, "its jobs are done");
+            }
+        }
+    }
+}
