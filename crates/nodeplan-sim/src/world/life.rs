@@ -20,6 +20,8 @@ impl World<'_> {
     pub(super) fn set_replicas(&mut self, app: u32, replicas: u32, actor: Actor, reason: &str) {
         let from = self.apps[app as usize].wanted;
         self.apps[app as usize].wanted = replicas;
+        // Budgets are counted from it.
+        self.changes += u64::from(from != replicas);
         if from != replicas && self.clock.now() > 0 {
             self.decide(Decision {
                 at_millis: self.clock.now(),
