@@ -117,6 +117,12 @@ pub struct OptimizeArgs {
     #[command(flatten)]
     #[allow(missing_docs)]
     pub search: SearchArgs,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub demand: LoadArgs,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub joint: JointArgs,
     /// Hand-made design to compare with, YAML; may be repeated
     #[arg(long, env = "NODEPLAN_COMPARE", value_name = "FILE", value_delimiter = ',')]
     pub compare: Vec<PathBuf>,
@@ -138,6 +144,34 @@ pub struct OptimizeArgs {
     /// File to write instead of standard output
     #[arg(short, long, env = "NODEPLAN_OUTPUT", value_name = "FILE")]
     pub output: Option<PathBuf>,
+}
+
+/// The search under load: with --traffic or --scenario, pools, bounds, targets, behaviour and
+/// autoscaler are chosen together.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Search under load (with --traffic or --scenario)")]
+pub struct JointArgs {
+    /// Leave these as they are: sizes, targets, min, max, behavior, nodes, profile, provisioning, schedules
+    #[arg(long, env = "NODEPLAN_FREEZE", value_name = "LIST", value_delimiter = ',')]
+    pub freeze: Vec<String>,
+    /// Most simulated runs of the search [default: 600]
+    #[arg(long, env = "NODEPLAN_TRIALS", value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub trials: Option<u32>,
+    /// Runs of each finalist, under seeds of their own [default: 8]
+    #[arg(long, env = "NODEPLAN_FINAL_RUNS", value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub final_runs: Option<u32>,
+    /// Most that the 95th percentile of a pod's wait for a node may be [default: 15m]
+    #[arg(long, env = "NODEPLAN_MAX_PENDING", value_name = "TIME")]
+    pub max_pending: Option<String>,
+    /// Hold back the last third of the trace instead of every second day (traffic that grows)
+    #[arg(long, env = "NODEPLAN_HOLD_BACK_TAIL")]
+    pub hold_back_tail: bool,
+    /// Exit 4 if the design costs more than this a month, USD
+    #[arg(long, env = "NODEPLAN_BUDGET", value_name = "USD")]
+    pub budget: Option<String>,
+    /// Directory for plan.json, scenario.yaml, floor.json and report.md
+    #[arg(long, env = "NODEPLAN_WRITE", value_name = "DIR")]
+    pub write: Option<PathBuf>,
 }
 
 /// Formats of an answer.
@@ -315,40 +349,9 @@ pub struct SimulateArgs {
     /// prints) together with --workloads
     #[arg(value_name = "PLAN|CLUSTER")]
     pub plan: PathBuf,
-    /// Traffic, CSV: timestamp_s (or RFC 3339 timestamp) and columns of numbers; may be repeated
-    #[arg(short, long, env = "NODEPLAN_TRAFFIC", value_name = "FILE", value_delimiter = ',')]
-    pub traffic: Vec<PathBuf>,
-    /// Who takes which column, WORKLOAD=COLUMN or WORKLOAD=COLUMN*FACTOR; may be repeated
-    #[arg(short, long, env = "NODEPLAN_MAP", value_name = "MAP", value_delimiter = ',')]
-    pub map: Vec<String>,
-    /// Numbers of traffic: count per step, or rate per second
-    #[arg(long, env = "NODEPLAN_UNIT", value_enum, default_value = "count")]
-    pub unit: TrafficUnit,
-    /// What stands where traffic is missing
-    #[arg(long, env = "NODEPLAN_GAPS", value_enum, default_value = "linear")]
-    pub gaps: TrafficGaps,
-    /// Factor on traffic, or peak-to-max: so much that the peak needs the most replicas
-    #[arg(long, env = "NODEPLAN_SCALE", value_name = "FACTOR|peak-to-max")]
-    pub scale: Option<String>,
-    /// How much later traffic of files comes, 3h, or -3h for earlier; what leaves at one end comes in at
-    /// the other. One column only: WORKLOAD=COLUMN@3h
-    #[arg(long, env = "NODEPLAN_OFFSET", value_name = "TIME", allow_hyphen_values = true)]
-    pub offset: Option<String>,
-    /// What a request costs, where it comes from, objectives, YAML
-    #[arg(short, long, env = "NODEPLAN_LOAD", value_name = "FILE")]
-    pub load: Option<PathBuf>,
-    /// Length, autoscalers, pools, failures, made-up traffic, YAML
-    #[arg(short, long, env = "NODEPLAN_SCENARIO", value_name = "FILE")]
-    pub scenario: Option<PathBuf>,
-    /// Seed, before the scenario's [default: 1]
-    #[arg(long, env = "NODEPLAN_SEED", value_name = "N")]
-    pub seed: Option<u64>,
-    /// Length of the run, 24h, before the scenario's [default: that of the traffic]
-    #[arg(long, env = "NODEPLAN_HORIZON", value_name = "TIME")]
-    pub horizon: Option<String>,
-    /// Length of a sample of the timeline, 1m, before the scenario's
-    #[arg(long, env = "NODEPLAN_SAMPLE", value_name = "TIME")]
-    pub sample: Option<String>,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub demand: LoadArgs,
     /// Runs of as many seeds, for means and confidence intervals
     #[arg(long, env = "NODEPLAN_RUNS", value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub runs: Option<u32>,
@@ -395,6 +398,47 @@ pub struct ClusterArgs {
     #[command(flatten)]
     #[allow(missing_docs)]
     pub node: NodeArgs,
+}
+
+/// What arrives, what it costs, and what happens.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Load")]
+pub struct LoadArgs {
+    /// Traffic, CSV: timestamp_s (or RFC 3339 timestamp) and columns of numbers; may be repeated
+    #[arg(short, long, env = "NODEPLAN_TRAFFIC", value_name = "FILE", value_delimiter = ',')]
+    pub traffic: Vec<PathBuf>,
+    /// Who takes which column, WORKLOAD=COLUMN or WORKLOAD=COLUMN*FACTOR; may be repeated
+    #[arg(short, long, env = "NODEPLAN_MAP", value_name = "MAP", value_delimiter = ',')]
+    pub map: Vec<String>,
+    /// Numbers of traffic: count per step, or rate per second
+    #[arg(long, env = "NODEPLAN_UNIT", value_enum, default_value = "count")]
+    pub unit: TrafficUnit,
+    /// What stands where traffic is missing
+    #[arg(long, env = "NODEPLAN_GAPS", value_enum, default_value = "linear")]
+    pub gaps: TrafficGaps,
+    /// Factor on traffic, or peak-to-max: so much that the peak needs the most replicas
+    #[arg(long, env = "NODEPLAN_SCALE", value_name = "FACTOR|peak-to-max")]
+    pub scale: Option<String>,
+    /// How much later traffic of files comes, 3h, or -3h for earlier; what leaves at one end comes in at
+    /// the other. One column only: WORKLOAD=COLUMN@3h
+    #[arg(long, env = "NODEPLAN_OFFSET", value_name = "TIME", allow_hyphen_values = true)]
+    pub offset: Option<String>,
+    /// What a request costs, where it comes from, objectives, YAML
+    #[arg(short, long, env = "NODEPLAN_LOAD", value_name = "FILE")]
+    pub load: Option<PathBuf>,
+    /// Length, autoscalers, pools, failures, made-up traffic, YAML; may be repeated: what a later file
+    /// says goes before
+    #[arg(short, long, env = "NODEPLAN_SCENARIO", value_name = "FILE", value_delimiter = ',')]
+    pub scenario: Vec<PathBuf>,
+    /// Seed, before the scenario's [default: 1]
+    #[arg(long, env = "NODEPLAN_SEED", value_name = "N")]
+    pub seed: Option<u64>,
+    /// Length of the run, 24h, before the scenario's [default: that of the traffic]
+    #[arg(long, env = "NODEPLAN_HORIZON", value_name = "TIME")]
+    pub horizon: Option<String>,
+    /// Length of a sample of the timeline, 1m, before the scenario's
+    #[arg(long, env = "NODEPLAN_SAMPLE", value_name = "TIME")]
+    pub sample: Option<String>,
 }
 
 /// `verify`.

@@ -86,6 +86,19 @@ impl Watch {
         let _ = write!(std::io::stderr(), "\r\u{1b}[K{:<10} {line}", progress.phase);
     }
 
+    /// Shows a line of words.
+    pub fn say(&self, line: &str) {
+        let now = clock::now();
+        if !self.shown || now - self.begun < SILENT {
+            return;
+        }
+        if let Ok(mut last) = self.last.lock() {
+            *last = Some(now);
+            // Nobody needs a line that cannot be shown.
+            let _ = write!(std::io::stderr(), "\r\u{1b}[K{line}");
+        }
+    }
+
     /// Takes the line away.
     pub fn clear(&self) {
         if self.last.lock().is_ok_and(|last| last.is_some()) {

@@ -3,5 +3,7 @@
 
 mod design;
 mod scalar;
+mod scaling;
 
 pub use design::design;
+pub use scaling::scaling;

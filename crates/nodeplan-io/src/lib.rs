@@ -9,6 +9,7 @@ pub mod diagnostic;
 pub mod diff;
 pub mod document;
 pub mod export;
+pub mod joint;
 pub mod pack;
 pub mod quantity;
 pub mod run;

@@ -11,6 +11,7 @@ pub mod comparison;
 pub mod eligibility;
 pub mod floor;
 pub mod ids;
+pub mod joint;
 pub mod overhead;
 pub mod placement;
 pub mod plan;

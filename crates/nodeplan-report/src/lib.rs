@@ -14,6 +14,7 @@ mod diff_csv;
 pub mod document;
 mod escape;
 pub mod explain;
+pub mod joint;
 mod markdown;
 pub mod number;
 pub mod run;

@@ -8,6 +8,7 @@
 //! the choice is worth on days it has not seen. Everything is counted in simulated runs, never in
 //! seconds: same inputs, same bytes, on any number of threads.
 
+mod answer;
 mod counterfactual;
 mod design;
 mod floor;
@@ -18,6 +19,7 @@ mod search;
 mod split;
 mod trial;
 
+pub use answer::joint_answer;
 pub use counterfactual::Shares;
 pub use design::Design;
 pub use floor::{Floored, floor_of};

@@ -19,6 +19,7 @@ use nodeplan_model::problem::Problem;
 use nodeplan_model::scenario::{MILLION, PoolBounds, Scenario};
 use nodeplan_model::scorecard::Scorecard;
 use nodeplan_model::timeline::Timeline;
+use nodeplan_sim::queueing::table::Tables;
 
 pub use figures::run_answer;
 pub(crate) use names::clip;
@@ -89,8 +90,22 @@ pub struct Simulated {
 /// # Errors
 /// A scenario that cannot be run, all faults at once.
 pub fn simulate(problem: &Problem, plan: &Plan, scenario: &Scenario) -> Result<Simulated, Error> {
-    let timeline =
-        nodeplan_sim::world::simulate(problem, plan, scenario).map_err(Error::Simulate)?;
+    simulate_with(problem, plan, scenario, &mut Tables::new())
+}
+
+/// [`simulate`] with tables of response times that earlier runs have filled; they change nothing but
+/// the time it takes.
+///
+/// # Errors
+/// A scenario that cannot be run, all faults at once.
+pub fn simulate_with(
+    problem: &Problem,
+    plan: &Plan,
+    scenario: &Scenario,
+    tables: &mut Tables,
+) -> Result<Simulated, Error> {
+    let timeline = nodeplan_sim::world::simulate_with(problem, plan, scenario, tables)
+        .map_err(Error::Simulate)?;
     let scorecard = evaluate(problem, scenario, &timeline);
     Ok(Simulated { timeline, scorecard })
 }

@@ -5,6 +5,7 @@ pub mod check;
 pub mod diff;
 pub mod explain;
 pub mod export;
+pub mod joint;
 pub mod optimize;
 pub mod pack;
 pub mod simulate;

@@ -35,6 +35,11 @@ pub fn run(global: &Global, args: &OptimizeArgs) -> Done {
     listen();
     let time_limit = rules::time_limit(args.search.time_limit.as_deref())?;
     let mut read = read(global, args)?;
+    if super::joint::asked(args) {
+        let Read { catalog: _, prepared, inputs, options, .. } = read;
+        let watch = Watch::new(time_limit, args.search.progress, 0);
+        return super::joint::run(global, args, &prepared.problem, inputs, &options, &watch);
+    }
     let problem = &read.prepared.problem;
     let millis = problem.points().iter().map(|point| point.weight_millis).sum();
     let watch = Watch::new(time_limit, args.search.progress, millis);

@@ -1,7 +1,7 @@
 //! `simulate`: a plan or a cluster under traffic, over time.
 
 use super::subject::{Subject, subject};
-use crate::args::{Format, Global, SimulateArgs, TrafficGaps, TrafficUnit};
+use crate::args::{Format, Global, LoadArgs, SimulateArgs, TrafficGaps, TrafficUnit};
 use crate::diagnose::Failure;
 use crate::{Done, output};
 use nodeplan::io::csv::{Gaps, TrafficOptions, Unit, traffic_csv};
@@ -21,7 +21,7 @@ use std::path::Path;
 pub fn run(global: &Global, args: &SimulateArgs) -> Done {
     super::threads(global.threads);
     let Subject { problem, plan, bounds, notes, mut files } = subject(global, args)?;
-    let mut inputs = inputs(args, &mut files)?;
+    let mut inputs = inputs(&args.demand, &mut files)?;
     inputs.bounds = bounds;
     let mut staged = stage(&problem, &plan, &inputs).map_err(unusable)?;
     staged.assumptions.splice(0..0, notes);
@@ -79,7 +79,7 @@ pub fn unusable(faults: Vec<ImportError>) -> Failure {
 }
 
 /// Reads every file before any fault ends the run, so that all faults are told at once.
-fn inputs(args: &SimulateArgs, files: &mut Vec<InputFile>) -> Result<Inputs, Failure> {
+pub fn inputs(args: &LoadArgs, files: &mut Vec<InputFile>) -> Result<Inputs, Failure> {
     let mut faults = Vec::new();
     let mut inputs = Inputs { scale: scale(args.scale.as_deref())?, ..Inputs::default() };
     let mut read = |path: &Path| -> Result<(String, Vec<u8>), Failure> {
@@ -114,9 +114,9 @@ fn inputs(args: &SimulateArgs, files: &mut Vec<InputFile>) -> Result<Inputs, Fai
             Err(more) => faults.extend(more),
         }
     }
-    if let Some(path) = &args.scenario {
+    for path in &args.scenario {
         let (name, bytes) = read(path)?;
-        match yaml::scenario(&name, &bytes) {
+        match yaml::scenario_over(inputs.scenario.clone(), &name, &bytes) {
             Ok(scenario) => inputs.scenario = scenario,
             Err(more) => faults.extend(more),
         }
@@ -165,7 +165,7 @@ fn scale(text: Option<&str>) -> Result<Scale, Failure> {
     }
 }
 
-fn millis(name: &str, text: &str) -> Result<u64, Failure> {
+pub fn millis(name: &str, text: &str) -> Result<u64, Failure> {
     let micros = time::micros(text).map_err(|fault| no_length(name, text, fault))?;
     Ok(micros.div_ceil(1000))
 }

@@ -31,6 +31,7 @@ pub use design::{Design, DesignPool};
 pub use events::{EventEntry, What};
 pub use load::{Arrivals, LoadEntry, LoadFile, arrivals};
 pub use priorities::Patterns;
+pub(crate) use scaling::DAYS;
 pub use scaling::{PoolEntry, ScalingEntry};
 pub use scenario::ScenarioFile;
 pub use synthetic::{Gateway, Shape, Synthetic};
@@ -64,7 +65,19 @@ pub fn load(name: &str, text: &[u8]) -> Result<LoadFile, Vec<ImportError>> {
 /// # Errors
 /// Every fault of the file, in order of place.
 pub fn scenario(name: &str, text: &[u8]) -> Result<ScenarioFile, Vec<ImportError>> {
-    document(name, text, scenario::read)
+    scenario_over(ScenarioFile::default(), name, text)
+}
+
+/// Reads a scenario over another one: what it says goes before, pool by pool and workload by workload.
+///
+/// # Errors
+/// Every fault of the file, in order of place.
+pub fn scenario_over(
+    base: ScenarioFile,
+    name: &str,
+    text: &[u8],
+) -> Result<ScenarioFile, Vec<ImportError>> {
+    document(name, text, |reader, root| scenario::read(base.clone(), reader, root))
 }
 
 /// Reads the value of the ConfigMap key `priorities` of the cluster autoscaler's priority

@@ -345,7 +345,7 @@ pub(super) fn window(
 }
 
 /// Days of the week, Monday first.
-pub(super) const DAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
+pub(crate) const DAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
 
 /// Which day a word names.
 pub(super) fn day(text: &str) -> Option<usize> {

@@ -71,19 +71,22 @@ const FIELDS: &[&str] = &[
     "events",
 ];
 
-/// Reads the scenario of a document.
-pub(super) fn read(reader: &mut Reader, root: &Node) -> ScenarioFile {
-    let mut file = ScenarioFile::default();
+/// Reads the scenario of a document over another one.
+pub(super) fn read(base: ScenarioFile, reader: &mut Reader, root: &Node) -> ScenarioFile {
+    let mut file = base;
     if matches!(root.value, Value::Null) {
         return file;
     }
     let Some(fields) = reader.fields(root, "the scenario", FIELDS) else { return file };
-    file.seed = fields.get("seed").and_then(|node| reader.count(node, "seed", 0, u64::MAX));
-    file.start_second_of_week = fields.get("start").and_then(|node| start(reader, node));
-    file.horizon_millis = reader.millis_of(&fields, "horizon");
-    file.sample_millis = reader.millis_of(&fields, "sample");
-    file.growth = reader.ppm_of(&fields, "growth", MILLION * MILLION);
-    file.offset_millis = fields.get("offset").and_then(|node| offset(reader, node));
+    let seed = fields.get("seed").and_then(|node| reader.count(node, "seed", 0, u64::MAX));
+    file.seed = seed.or(file.seed);
+    let start = fields.get("start").and_then(|node| start(reader, node));
+    file.start_second_of_week = start.or(file.start_second_of_week);
+    file.horizon_millis = reader.millis_of(&fields, "horizon").or(file.horizon_millis);
+    file.sample_millis = reader.millis_of(&fields, "sample").or(file.sample_millis);
+    file.growth = reader.ppm_of(&fields, "growth", MILLION * MILLION).or(file.growth);
+    let offset = fields.get("offset").and_then(|node| offset(reader, node));
+    file.offset_millis = offset.or(file.offset_millis);
     if let Some(node) = fields.get("autoscaler") {
         file.priorities = autoscaler(reader, node, &mut file.autoscaler);
     }
@@ -95,11 +98,15 @@ pub(super) fn read(reader: &mut Reader, root: &Node) -> ScenarioFile {
         }
     }
     times(reader, &fields, &mut file.times);
-    file.startup_millis = reader.millis_of(&fields, "startup");
-    for (name, node) in named(reader, &fields, "pools") {
+    file.startup_millis = reader.millis_of(&fields, "startup").or(file.startup_millis);
+    let pools = named(reader, &fields, "pools");
+    file.pools.retain(|old| pools.iter().all(|(new, _)| new.name != old.pool.name));
+    for (name, node) in pools {
         file.pools.extend(scaling::pool(reader, name, node));
     }
-    for (name, node) in named(reader, &fields, "workloads") {
+    let workloads = named(reader, &fields, "workloads");
+    file.workloads.retain(|old| workloads.iter().all(|(new, _)| new.name != old.workload.name));
+    for (name, node) in workloads {
         file.workloads.extend(scaling::workload(reader, name, node));
     }
     for (name, node) in named(reader, &fields, "traffic") {

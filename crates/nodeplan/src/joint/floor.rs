@@ -1,7 +1,7 @@
 //! The floor: terms from the load model, prices from the packing problem, multipliers by search.
 //! The judge derives the figure ([`nodeplan_eval::floor`]).
 
-use super::need::{Arrivals, cores_milli, cost, strength};
+use super::need::{Arrivals, cores_milli, cost};
 use super::trial::Demands;
 use crate::{Error, Options, optimize_with};
 use ndarray::Array2;
@@ -132,17 +132,15 @@ fn base_pods(
                 let Requirement::Requests { offered_milli, .. } = &terms.requirements[at] else {
                     return 0;
                 };
-                let load = &scenario.loads[at];
-                if load.service == Service::None {
+                if scenario.loads[at].service == Service::None {
                     return scenario.replicas[at];
                 }
                 let mut offered = offered_milli.clone();
                 offered.sort_unstable();
                 let place = (offered.len() * quantile / 100).min(offered.len().saturating_sub(1));
                 let rate = offered.get(place).copied().unwrap_or(0) as f64 / INTERVAL_MILLIS as f64;
-                let share = demands.shares[at].unwrap_or(0);
-                let pods = strength(problem, at, load, share)
-                    .map_or(0.0, |one| libm::ceil(rate / one.rate.max(1e-9)));
+                let pods =
+                    demands.strengths[at].map_or(0.0, |one| libm::ceil(rate / one.rate.max(1e-9)));
                 (pods.clamp(0.0, 1e6) as u32).max(u32::from(rate > 0.0)).min(rooms[at])
             })
             .collect();

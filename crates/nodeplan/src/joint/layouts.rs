@@ -2,7 +2,7 @@
 //! different limits on the size of a node, since small nodes follow the load and large ones waste
 //! less on reservations.
 
-use super::need::{Arrivals, strength};
+use super::need::Arrivals;
 use super::trial::Demands;
 use crate::{Error, Optimized, Options, optimize_with};
 use ndarray::Array2;
@@ -55,9 +55,7 @@ pub fn levels(problem: &Problem, scenario: &Scenario, demands: &Demands) -> Arra
     let needs: Vec<Vec<u32>> = (0..arrivals.intervals())
         .map(|at| {
             (0..count)
-                .map(|workload| {
-                    pods(problem, scenario, demands, workload, arrivals.rate(workload, at))
-                })
+                .map(|workload| pods(scenario, demands, workload, arrivals.rate(workload, at)))
                 .collect()
         })
         .collect();
@@ -81,18 +79,9 @@ pub fn levels(problem: &Problem, scenario: &Scenario, demands: &Demands) -> Arra
 }
 
 /// Pods that an autoscaler at its target would run for a rate, at least one.
-fn pods(
-    problem: &Problem,
-    scenario: &Scenario,
-    demands: &Demands,
-    workload: usize,
-    rate: f64,
-) -> u32 {
+fn pods(scenario: &Scenario, demands: &Demands, workload: usize, rate: f64) -> u32 {
     let Some(scaling) = &scenario.scaling[workload] else { return scenario.replicas[workload] };
-    let share = demands.shares[workload].unwrap_or(0);
-    let Some(one) = strength(problem, workload, &scenario.loads[workload], share) else {
-        return scenario.replicas[workload];
-    };
+    let Some(one) = demands.strengths[workload] else { return scenario.replicas[workload] };
     let wanted = libm::ceil(rate / one.rate.max(1e-9)).clamp(1.0, 1e6) as u32;
     wanted.min(scaling.max.max(1))
 }
@@ -107,8 +96,8 @@ pub fn target(
 ) -> Option<u32> {
     let scaling = scenario.scaling[workload].as_ref()?;
     scaling.metrics.iter().find(|metric| matches!(metric, Metric::CpuUtilization(_)))?;
-    let share = demands.shares[workload]?;
-    let one = strength(problem, workload, &scenario.loads[workload], share)?;
+    demands.shares[workload]?;
+    let one = demands.strengths[workload]?;
     let request = problem.workloads()[workload].request.cpu.0.max(1);
     Some((one.cpu_milli * 100.0 / request as f64).clamp(1.0, 10_000.0) as u32)
 }

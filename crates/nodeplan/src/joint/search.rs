@@ -5,15 +5,17 @@ use super::design::Design;
 use super::floor::{Floored, floor_of};
 use super::layouts::{Layout, layouts, target};
 use super::moves::{Family, Ground, neighbours};
-use super::need::{Arrivals, strength};
+use super::need::Arrivals;
 use super::split::{Halves, split};
 use super::trial::{Demands, Trial};
 use crate::Error;
 use nodeplan_model::problem::Problem;
 use nodeplan_model::scenario::{Metric, Scenario};
 use nodeplan_model::units::Spend;
+use nodeplan_sim::queueing::table::Tables;
 use nodeplan_solve::Control;
 use rayon::prelude::*;
+use std::sync::Mutex;
 
 /// Limits and wishes of a search.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -106,7 +108,9 @@ pub fn optimize_under_load(
     if layouts.is_empty() {
         return Ok(None);
     }
+    let shelf = Shelf::default();
     let mut search = Search {
+        shelf: &shelf,
         layouts: &layouts,
         scenario: &halves.seen,
         demands: &demands,
@@ -119,9 +123,10 @@ pub fn optimize_under_load(
     };
     search.start(problem)?;
     search.improve(problem)?;
+    search.tidy()?;
     let (steps, runs) = (search.steps.clone(), search.runs);
     let kept = std::mem::take(&mut search.kept);
-    let (design, replications) = finale(&layouts, &halves.seen, &demands, options, &kept)?;
+    let (design, replications) = finale(&layouts, &halves.seen, &demands, options, &kept, &shelf)?;
     let layout = layouts[design.layout].clone();
     let on = |scenario: &Scenario| Trial::of(&layout, &design, scenario, &demands);
     let (seen, unseen, whole) = (on(&halves.seen)?, on(&halves.unseen)?, on(scenario)?);
@@ -159,8 +164,26 @@ fn rooms(problem: &Problem, scenario: &Scenario, design: &Design) -> Vec<u32> {
     (0..problem.workloads().len()).map(most).collect()
 }
 
+/// Tables of response times that no run uses at the moment.
+#[derive(Default)]
+struct Shelf(Mutex<Vec<Tables>>);
+
+impl Shelf {
+    /// Lends tables to a run.
+    fn lend<T>(&self, run: impl FnOnce(&mut Tables) -> T) -> T {
+        let taken = self.0.lock().ok().and_then(|mut shelf| shelf.pop());
+        let mut tables = taken.unwrap_or_default();
+        let done = run(&mut tables);
+        if let Ok(mut shelf) = self.0.lock() {
+            shelf.push(tables);
+        }
+        done
+    }
+}
+
 /// A search on its way.
 struct Search<'a> {
+    shelf: &'a Shelf,
     layouts: &'a [Layout],
     scenario: &'a Scenario,
     demands: &'a Demands,
@@ -189,7 +212,10 @@ impl Search<'_> {
                     return Ok(None);
                 }
                 let layout = &self.layouts[design.layout];
-                Trial::of(layout, design, self.scenario, self.demands).map(|one| Some(one.key()))
+                let run = |tables: &mut Tables| {
+                    Trial::with(layout, design, self.scenario, self.demands, tables)
+                };
+                self.shelf.lend(run).map(|one| Some(one.key()))
             })
             .collect();
         let before = self.kept.first().map(|(key, _)| *key);
@@ -281,6 +307,69 @@ impl Search<'_> {
     }
 }
 
+impl Search<'_> {
+    /// Takes back changes that save next to nothing: what stays is worth a change.
+    fn tidy(&mut self) -> Result<(), Error> {
+        let Some(((0, spend), best)) = self.kept.first().cloned() else { return Ok(()) };
+        let most = spend.saturating_add(spend / WORTH);
+        let plain = Design::of(self.scenario, best.layout, &self.layouts[best.layout]);
+        let mut now = ((0, spend), best);
+        for step in 0..now.1.scaling.len() * ASPECTS + 3 {
+            if (self.control.interrupt)() {
+                break;
+            }
+            let mut design = now.1.clone();
+            take_back(&mut design, &plain, step);
+            if design == now.1 {
+                continue;
+            }
+            let layout = &self.layouts[design.layout];
+            let run = |tables: &mut Tables| {
+                Trial::with(layout, &design, self.scenario, self.demands, tables)
+            };
+            let (short, spend) = self.shelf.lend(run)?.key();
+            self.runs += 1;
+            if short == 0 && spend <= most {
+                now = ((short, spend), design);
+            }
+        }
+        if now.1 != self.kept[0].1 {
+            // It goes before designs that are cheaper by next to nothing.
+            self.kept.insert(0, now);
+        }
+        Ok(())
+    }
+}
+
+/// A change must save this part of the cost, one over it.
+const WORTH: u128 = 1000;
+/// Settings of an autoscaler that are taken back one by one.
+const ASPECTS: usize = 5;
+
+/// Takes one change back.
+fn take_back(design: &mut Design, plain: &Design, step: usize) {
+    let count = design.scaling.len() * ASPECTS;
+    match step.checked_sub(count) {
+        Some(0) => design.provisioning = plain.provisioning.clone(),
+        Some(1) => design.autoscaler = plain.autoscaler,
+        Some(_) => design.pools.clone_from(&plain.pools),
+        None => {
+            let workload = step / ASPECTS;
+            let (Some(own), Some(old)) = (&mut design.scaling[workload], &plain.scaling[workload])
+            else {
+                return;
+            };
+            match step % ASPECTS {
+                0 => own.behavior.clone_from(&old.behavior),
+                1 => own.schedules.clone_from(&old.schedules),
+                2 => own.max = old.max.max(own.min),
+                3 => own.min = old.min.min(own.max),
+                _ => own.metrics.clone_from(&old.metrics),
+            }
+        }
+    }
+}
+
 /// Replicas that the median day needs in each hour.
 fn hours(problem: &Problem, scenario: &Scenario, demands: &Demands) -> Vec<[u32; 24]> {
     let grain = 900_000.min(scenario.horizon_millis.max(1));
@@ -288,9 +377,7 @@ fn hours(problem: &Problem, scenario: &Scenario, demands: &Demands) -> Vec<[u32;
     let start = u64::from(scenario.start_second_of_week);
     (0..problem.workloads().len())
         .map(|workload| {
-            let share = demands.shares[workload].unwrap_or(0);
-            let found = strength(problem, workload, &scenario.loads[workload], share);
-            let Some(one) = found else { return [0; 24] };
+            let Some(one) = demands.strengths[workload] else { return [0; 24] };
             let mut needs: Vec<Vec<u32>> = vec![Vec::new(); 24];
             for at in 0..arrivals.intervals() {
                 let hour = (start + at as u64 * grain / 1000) / 3600 % 24;
@@ -314,6 +401,7 @@ fn finale(
     demands: &Demands,
     options: &JointOptions,
     kept: &[((u64, u128), Design)],
+    shelf: &Shelf,
 ) -> Result<(Design, (Vec<Spend>, u32)), Error> {
     let runs = options.replications.max(1);
     let jobs: Vec<(usize, u32)> =
@@ -324,18 +412,30 @@ fn finale(
             let design = &kept[*at].1;
             let seed = scenario.seed.wrapping_add(u64::from(*run));
             let scenario = Scenario { seed, ..scenario.clone() };
-            Trial::of(&layouts[design.layout], design, &scenario, demands).map(|one| one.key())
+            let layout = &layouts[design.layout];
+            shelf
+                .lend(|tables| Trial::with(layout, design, &scenario, demands, tables))
+                .map(|one| one.key())
         })
         .collect();
     let keys = keys?;
-    let judged = keys.chunks(runs as usize).zip(kept).map(|(rows, (_, design))| {
-        let mut costs: Vec<Spend> = rows.iter().map(|(_, spend)| Spend(*spend)).collect();
-        costs.sort_unstable();
-        let met = rows.iter().filter(|(short, _)| *short == 0).count();
-        let high = costs[(costs.len() * 95).div_ceil(100).max(1) - 1];
-        (rows.len() - met, high, design, costs, u32::try_from(met).unwrap_or(0))
-    });
-    let best = judged.min_by_key(|(missed, high, ..)| (*missed, *high));
+    let judged: Vec<_> = keys
+        .chunks(runs as usize)
+        .zip(kept)
+        .map(|(rows, (_, design))| {
+            let mut costs: Vec<Spend> = rows.iter().map(|(_, spend)| Spend(*spend)).collect();
+            costs.sort_unstable();
+            let met = rows.iter().filter(|(short, _)| *short == 0).count();
+            let high = costs[(costs.len() * 95).div_ceil(100).max(1) - 1];
+            (rows.len() - met, high, design, costs, u32::try_from(met).unwrap_or(0))
+        })
+        .collect();
+    let least = judged.iter().map(|(missed, high, ..)| (*missed, high.0)).min();
+    // The first that is as good but for next to nothing.
+    let close = |missed: usize, high: Spend| {
+        least.is_some_and(|(fewest, cost)| missed == fewest && high.0 <= cost + cost / WORTH)
+    };
+    let best = judged.into_iter().find(|(missed, high, ..)| close(*missed, *high));
     let (_, _, design, costs, met) = best.expect("a search keeps at least one design");
     Ok((design.clone(), (costs, met)))
 }

@@ -2,14 +2,15 @@
 
 use super::design::Design;
 use super::layouts::Layout;
-use super::need::strength;
+use super::need::{Strength, strength};
 use crate::Error;
-use crate::simulate::{Simulated, simulate};
+use crate::simulate::{Simulated, simulate_with};
 use nodeplan_model::problem::Problem;
 use nodeplan_model::scenario::{MILLION, Scenario};
+use nodeplan_sim::queueing::table::Tables;
 
 /// What every run must meet.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Demands {
     /// Share of requests that must be good, per workload, parts per million: the objective, or what
     /// is left of it where not even an idle pod meets it.
@@ -18,6 +19,8 @@ pub struct Demands {
     pub out_of_reach: Vec<(usize, u64)>,
     /// Most that the 95th percentile of a pod's wait for a node may be, milliseconds.
     pub pending_millis: u64,
+    /// What a pod of each workload can do at that share.
+    pub strengths: Vec<Option<Strength>>,
     /// Of the pods that a workload without load should have, at least this share must run,
     /// parts per million.
     pub running: u64,
@@ -45,7 +48,11 @@ impl Demands {
                 asked.min(if asked > best { reach } else { MILLION })
             }));
         }
-        Self { shares, out_of_reach, pending_millis, running: RUNNING }
+        let own = |(at, share): (usize, &Option<u64>)| {
+            strength(problem, at, &scenario.loads[at], share.unwrap_or(0))
+        };
+        let strengths = shares.iter().enumerate().map(own).collect();
+        Self { shares, out_of_reach, pending_millis, strengths, running: RUNNING }
     }
 }
 
@@ -69,7 +76,22 @@ impl Trial {
         scenario: &Scenario,
         demands: &Demands,
     ) -> Result<Self, Error> {
-        let run = simulate(&layout.problem, &layout.plan, &design.on(scenario))?;
+        Self::with(layout, design, scenario, demands, &mut Tables::new())
+    }
+
+    /// Runs a design with tables of response times that earlier runs have filled; they change nothing
+    /// but the time it takes.
+    ///
+    /// # Errors
+    /// A scenario that cannot be run.
+    pub fn with(
+        layout: &Layout,
+        design: &Design,
+        scenario: &Scenario,
+        demands: &Demands,
+        tables: &mut Tables,
+    ) -> Result<Self, Error> {
+        let run = simulate_with(&layout.problem, &layout.plan, &design.on(scenario), tables)?;
         let short = short(&run, scenario, demands);
         Ok(Self { run, short })
     }

@@ -1,0 +1,266 @@
+//! `optimize` under load: pools, bounds, targets, behaviour and autoscaler together.
+
+use super::simulate::{inputs, millis, unusable};
+use crate::args::{Format, Global, OptimizeArgs};
+use crate::diagnose::Failure;
+use crate::progress::Watch;
+use crate::{Done, output};
+use nodeplan::eval::JudgeOptions;
+use nodeplan::eval::floor::check_floor;
+use nodeplan::io::document::{CatalogStamp, Tool, write};
+use nodeplan::io::joint::{FLOOR_VERSION, FloorDocument};
+use nodeplan::io::{export, joint as document, quantity};
+use nodeplan::joint::{Family, Joint, JointOptions, Step, joint_answer, optimize_under_load};
+use nodeplan::model::answer::{InputFile, Money};
+use nodeplan::model::joint::JointAnswer;
+use nodeplan::model::problem::Problem;
+use nodeplan::model::scenario::{PoolBounds, Scenario, Source};
+use nodeplan::report;
+use nodeplan::simulate::{Staged, stage};
+use nodeplan::{Optimized, Options, optimize_with};
+use std::path::Path;
+
+/// Whether the search is to be under load.
+pub fn asked(args: &OptimizeArgs) -> bool {
+    !args.demand.traffic.is_empty() || !args.demand.scenario.is_empty()
+}
+
+/// Runs the search and shows what it found.
+pub fn run(
+    global: &Global,
+    args: &OptimizeArgs,
+    problem: &Problem,
+    mut files: Vec<InputFile>,
+    options: &Options,
+    watch: &Watch,
+) -> Done {
+    let limits = limits(args)?;
+    if let Some(directory) = &args.joint.write {
+        make(directory)?;
+    }
+    let budget = args.joint.budget.as_deref().map(money).transpose()?;
+    let read = inputs(&args.demand, &mut files)?;
+    let plain = watch.over(|control| -> Result<Optimized, Failure> {
+        Ok(optimize_with(problem, options, control)?)
+    })?;
+    let Some(plan) = &plain.plan else {
+        let text = "no plan holds all pods at their highest numbers";
+        return Err(Failure::new(crate::INFEASIBLE, "", text)
+            .help("run optimize without --traffic: it tells which pods fit no node"));
+    };
+    // What a scenario says of pools concerns other pools than those to be found.
+    let mut read = read;
+    read.scenario.pools.clear();
+    read.bounds = Some(standing(plan.pools.len()));
+    let staged = stage(&plain.problem, plan, &read).map_err(unusable)?;
+    let told = |step: &Step| {
+        let missed = if step.short == 0 { "" } else { ", objectives missed so far" };
+        let cost = report::number::money(whole_money(step.spend.0));
+        watch.say(&format!("{} runs, {cost} for the part seen{missed}", step.runs));
+    };
+    let found = watch.over(|control| -> Result<Option<Joint>, Failure> {
+        Ok(optimize_under_load(&plain.problem, &staged.scenario, &limits, control, &told)?)
+    })?;
+    let Some(joint) = found else {
+        return Err(Failure::new(crate::OUT_OF_WORK, "", "no pools were found in time"));
+    };
+    let mut answer = joint_answer(&plain.problem, &staged, &joint, files);
+    answer.again = again(args, &staged);
+    if let Some(directory) = &args.joint.write {
+        written(directory, &answer, &joint, &staged)?;
+    }
+    output::write(&text(global, args, &plain.problem, &answer), args.output.as_deref())?;
+    let month = answer.parts.iter().find(|part| part.name == "whole").map(|part| part.month);
+    let dear = budget.zip(month).is_some_and(|(budget, month)| month > budget);
+    if dear {
+        eprintln!("The design costs more than the budget.");
+    }
+    let missed = answer.parts.iter().any(|part| part.name == "seen" && !part.met);
+    Ok(if dear || missed { crate::GATE } else { crate::DONE })
+}
+
+/// Bounds of pools that the search replaces.
+fn standing(pools: usize) -> Vec<PoolBounds> {
+    let one = PoolBounds {
+        min: 1,
+        max: 1,
+        initial: 1,
+        spot: false,
+        priority: None,
+        zones: Vec::new(),
+        schedules: Vec::new(),
+    };
+    vec![one; pools]
+}
+
+fn whole_money(spend: u128) -> Money {
+    Money(i128::try_from(spend / 3_600_000).unwrap_or(i128::MAX))
+}
+
+fn limits(args: &OptimizeArgs) -> Result<JointOptions, Failure> {
+    let usual = JointOptions::default();
+    let frozen: Result<Vec<Family>, Failure> = args
+        .joint
+        .freeze
+        .iter()
+        .map(|name| {
+            Family::named(name.trim()).ok_or_else(|| {
+                let known: Vec<&str> = Family::ALL.iter().map(|family| family.name()).collect();
+                Failure::usage(format!("--freeze `{name}` names no family of variables"))
+                    .help(format!("one of {}", known.join(", ")))
+            })
+        })
+        .collect();
+    let pending = args.joint.max_pending.as_deref().map(|text| millis("--max-pending", text));
+    Ok(JointOptions {
+        frozen: frozen?,
+        runs: args.joint.trials.unwrap_or(usual.runs),
+        replications: args.joint.final_runs.unwrap_or(usual.replications),
+        pending_millis: pending.transpose()?.unwrap_or(usual.pending_millis),
+        tail: args.joint.hold_back_tail,
+    })
+}
+
+fn money(text: &str) -> Result<Money, Failure> {
+    let amount = quantity::scaled(text, 9).map_err(|fault| {
+        Failure::usage(format!("--budget `{text}` is no amount: {fault}"))
+            .help("write 1200 or 850.50")
+    })?;
+    Ok(Money(i128::from(amount)))
+}
+
+fn text(global: &Global, args: &OptimizeArgs, problem: &Problem, answer: &JointAnswer) -> String {
+    let style = output::style(global);
+    let plain = report::Style { color: false, ascii: true, ..style };
+    let laid_out = || report::joint::document(answer);
+    match output::format(args.format, args.output.as_deref()) {
+        Format::Json => document::write(answer, tool(), CatalogStamp::of(problem)),
+        Format::Csv => report::joint::csv(answer),
+        Format::Md => report::markdown(&laid_out()),
+        Format::Table if args.output.is_some() => report::terminal(&laid_out(), &plain),
+        Format::Table => report::terminal(&laid_out(), &style),
+    }
+}
+
+fn tool() -> Tool {
+    Tool { name: "nodeplan".to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() }
+}
+
+/// How to run the design again: traffic with its factors, since `peak-to-max` would look for others
+/// under other autoscalers.
+fn again(args: &OptimizeArgs, staged: &Staged) -> Vec<String> {
+    let directory = args.joint.write.as_deref().unwrap_or(Path::new("DIR"));
+    let mut words = vec![format!("nodeplan simulate {}", shell(&directory.join("plan.json")))];
+    for file in &args.demand.traffic {
+        words.push(format!("--traffic {}", shell(file)));
+    }
+    if let Some(load) = &args.demand.load {
+        words.push(format!("--load {}", shell(load)));
+    }
+    for scenario in &args.demand.scenario {
+        words.push(format!("--scenario {}", shell(scenario)));
+    }
+    words.push(format!("--scenario {}", shell(&directory.join("scenario.yaml"))));
+    if let Some(factor) = factor(&staged.scenario, args) {
+        words.push(format!("--scale {factor}"));
+    }
+    for map in &args.demand.map {
+        words.push(format!("--map {}", quoted(map)));
+    }
+    vec![words.join(" ")]
+}
+
+/// The factor of the traffic, where all that comes from outside has the same.
+fn factor(scenario: &Scenario, args: &OptimizeArgs) -> Option<String> {
+    args.demand.scale.as_ref()?;
+    let mut factors =
+        scenario.loads.iter().flat_map(|load| &load.sources).filter_map(|source| match source {
+            Source::Series { factor, .. } => Some(*factor),
+            Source::Calls { .. } => None,
+        });
+    let first = factors.next()?;
+    factors
+        .all(|other| other == first)
+        .then(|| format!("{}.{:06}", first / 1_000_000, first % 1_000_000))
+}
+
+fn shell(path: &Path) -> String {
+    quoted(&path.display().to_string())
+}
+
+/// A word for a shell.
+fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-=*+:,@%".contains(c);
+    if !word.is_empty() && !word.contains('*') && word.chars().all(plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', "'\\''"))
+}
+
+/// Makes the directory before the search: nobody wants to hear of it afterwards.
+fn make(directory: &Path) -> Result<(), Failure> {
+    std::fs::create_dir_all(directory).map_err(|error| {
+        let text = format!("cannot make {}: {error}", directory.display());
+        Failure::new(crate::FAILED, "", text)
+    })
+}
+
+/// The files of a design.
+fn written(
+    directory: &Path,
+    answer: &JointAnswer,
+    joint: &Joint,
+    staged: &Staged,
+) -> Result<(), Failure> {
+    let put = |name: &str, text: &str| output::write(text, Some(&directory.join(name)));
+    let solved = joint.layout.solved.clone();
+    let plan = super::optimize::document(answer.inputs.clone(), Default::default(), solved, None);
+    put("plan.json", &write(&plan))?;
+    let scenario = joint.design.on(&staged.scenario);
+    put("scenario.yaml", &export::scaling(&joint.layout.problem, &joint.layout.plan, &scenario))?;
+    put("report.md", &report::markdown(&report::joint::document(answer)))?;
+    put("design.json", &document::write(answer, tool(), CatalogStamp::of(&joint.layout.problem)))?;
+    if let Some(floored) = &joint.floor {
+        let floor = FloorDocument {
+            schema_version: FLOOR_VERSION.to_owned(),
+            tool: tool(),
+            spend: floored.check.spend,
+            problem: floored.problem.clone(),
+            floor: floored.floor.clone(),
+        };
+        put("floor.json", &floor.write())?;
+    }
+    Ok(())
+}
+
+/// Whether a file is a floor.
+pub fn is_floor(bytes: &[u8]) -> bool {
+    let head = &bytes[..bytes.len().min(200)];
+    String::from_utf8_lossy(head).contains(FLOOR_VERSION)
+}
+
+/// The judge's word on a floor.
+pub fn verify(name: &str, bytes: Vec<u8>) -> Done {
+    let text = String::from_utf8(bytes)
+        .map_err(|_| Failure::new(crate::INVALID, "NP1301", format!("{name} is not UTF-8 text")))?;
+    let document = FloorDocument::read(name, &text).map_err(Failure::input)?;
+    let check = check_floor(&document.problem, &document.floor, &JudgeOptions::default());
+    let money = |spend: u128| report::number::money(whole_money(spend));
+    let mut said = format!(
+        "{}: no run that meets the terms costs less than {} {}\n",
+        report::visible(name),
+        money(check.spend.0),
+        report::visible(&document.problem.parts().currency),
+    );
+    for one in &check.findings {
+        let (place, text) = (report::visible(&one.place), report::visible(&one.text));
+        said.push_str(&format!("false[{}]: {place}: {text}\n", one.code));
+    }
+    let holds = check.findings.is_empty() && check.spend >= document.spend;
+    if check.spend < document.spend {
+        said.push_str(&format!("false[NP5301]: it claims {}\n", money(document.spend.0)));
+    }
+    said.push_str(if holds { "All of it is true.\n" } else { "Not all of it is true.\n" });
+    output::print(&said)?;
+    Ok(if holds { crate::DONE } else { crate::GATE })
+}

@@ -1,0 +1,101 @@
+//! `nodeplan optimize` under load as its users meet it: a small cluster, short traffic.
+
+mod command;
+
+use command::{Folder, code, stderr, stdout};
+
+const SMALL: &str = "name,min_replicas,max_replicas,cpu_request,memory_request,cpu_limit,memory_limit,hpa_cpu_target\n\
+                     web,2,20,500m,1Gi,1,2Gi,40\nqueue,1,1,200m,256Mi,400m,512Mi,\n";
+const LOAD: &str = "\
+workloads:
+  web:
+    arrivals: trace
+    cpu_per_request: 20ms
+    memory: 300Mi
+    slo: {p95: 200ms}
+  queue:
+    arrivals: 0.2 per web
+    cpu_per_message: 5ms
+    slo: {oldest: 60s}
+";
+
+/// Four hours, ten minutes at 25 and ten at 250 requests a second by turns.
+fn folder(name: &str) -> Folder {
+    let row = |minute: u64| {
+        let count = if minute % 20 < 10 { 1500 } else { 15000 };
+        format!("{},{count}\n", minute * 60)
+    };
+    let folder = Folder::new(name);
+    folder.write("w.csv", SMALL);
+    folder.write("load.yaml", LOAD);
+    let rows: String = (0..240).map(row).collect();
+    folder.write("t.csv", &format!("timestamp_s,requests\n{rows}"));
+    folder
+}
+
+fn optimize<'a>(more: &[&'a str]) -> Vec<&'a str> {
+    let usual = ["optimize", "-w", "w.csv", "-t", "t.csv", "-l", "load.yaml"];
+    let few = ["--skus", "D2s_v3,D4s_v3,D8s_v3", "--trials", "60", "--final-runs", "2"];
+    [&usual[..], &few[..], more].concat()
+}
+
+#[test]
+fn a_design_is_told_with_its_floor_and_runs_again_at_the_same_cost() {
+    let folder = folder("joint");
+    let done = folder.run(&optimize(&["--write", "out"]));
+    assert_eq!(code(&done), 0, "{}{}", stdout(&done), stderr(&done));
+    let told = stdout(&done);
+    for part in
+        ["Cost", "Floor", "proven under the load", "Seen", "Unseen", "What to change", "MEAN"]
+    {
+        assert!(told.contains(part), "{part}: {told}");
+    }
+    let verified = folder.run(&["verify", "out/floor.json"]);
+    assert_eq!(code(&verified), 0, "{}", stderr(&verified));
+    assert!(stdout(&verified).contains("All of it is true."));
+    assert_eq!(code(&folder.run(&["verify", "out/plan.json"])), 0);
+    let again = folder.run(&[
+        "simulate",
+        "out/plan.json",
+        "-t",
+        "t.csv",
+        "-l",
+        "load.yaml",
+        "-s",
+        "out/scenario.yaml",
+        "-f",
+        "json",
+    ]);
+    assert_eq!(code(&again), 0, "{}", stderr(&again));
+    let run: serde_json::Value = serde_json::from_str(&stdout(&again)).expect("JSON");
+    let text = std::fs::read_to_string(folder.path().join("out/design.json")).expect("written");
+    let design: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    let whole = &design["design"]["parts"][2];
+    assert_eq!(whole["name"], "whole");
+    assert_eq!(run["run"]["scorecard"]["spend"], whole["score"]["spend"]);
+    let floor = &design["design"]["floor"];
+    assert!(floor["cost"].as_i64() <= whole["cost"].as_i64(), "{floor} {}", whole["cost"]);
+    assert!(floor["cost"].as_i64() > Some(0));
+}
+
+#[test]
+fn the_same_bytes_on_any_number_of_threads() {
+    let folder = folder("joint-threads");
+    let run = |threads: &str| stdout(&folder.run(&optimize(&["-f", "json", "--threads", threads])));
+    let one = run("1");
+    assert!(one.contains("nodeplan/design/v1"));
+    assert_eq!(one, run("3"));
+}
+
+#[test]
+fn frozen_variables_stay_and_a_budget_is_a_gate() {
+    let folder = folder("joint-frozen");
+    let all = "sizes,targets,min,max,behavior,nodes,profile,provisioning,schedules";
+    let done = folder.run(&optimize(&["--freeze", all, "--budget", "1"]));
+    assert_eq!(code(&done), 4, "{}", stderr(&done));
+    assert!(!stdout(&done).contains("What to change"), "{}", stdout(&done));
+    assert!(stderr(&done).contains("costs more than the budget"), "{}", stderr(&done));
+    let wrong = folder.run(&optimize(&["--freeze", "taget"]));
+    assert_eq!(code(&wrong), 2);
+    assert!(stderr(&wrong).contains("one of targets, sizes"), "{}", stderr(&wrong));
+}

@@ -1,0 +1,122 @@
+//! What the search under load found, computed for reports.
+
+use crate::answer::{InputFile, Money};
+use crate::scorecard::Scorecard;
+use serde::{Deserialize, Serialize};
+
+/// A setting of the design, before and after.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Setting {
+    /// Workload, pool or `cluster autoscaler`.
+    pub of: String,
+    /// Which: `max replicas`.
+    pub what: String,
+    /// As the inputs had it; none: not at all.
+    pub before: Option<String>,
+    /// As the design has it.
+    pub after: String,
+}
+
+/// A run of the design on a part of the trace.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PartAnswer {
+    /// `seen`, `unseen`, `whole`.
+    pub name: String,
+    /// What the run cost.
+    pub cost: Money,
+    /// A month at that rate.
+    pub month: Money,
+    /// Whether everything demanded is met.
+    pub met: bool,
+    /// Its score.
+    pub score: Scorecard,
+}
+
+/// A pool of the design.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JointPool {
+    /// Name.
+    pub name: String,
+    /// Size.
+    pub size: String,
+    /// Fewest nodes.
+    pub min: u32,
+    /// Most nodes.
+    pub max: u32,
+    /// Mean number of nodes over the whole trace, thousandths.
+    pub mean_milli: u64,
+}
+
+/// An improvement of the search.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JointStep {
+    /// Simulated runs until then.
+    pub runs: u32,
+    /// Cost a month on the part seen.
+    pub month: Money,
+    /// Whether everything demanded was met.
+    pub met: bool,
+    /// Which family of variables made it; none: a start.
+    pub family: Option<String>,
+}
+
+/// The floor and what lies above it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FloorAnswer {
+    /// No design that meets the objectives costs less over the whole trace.
+    pub cost: Money,
+    /// A month at that rate.
+    pub month: Money,
+    /// Of the month above it: nodes and pods take time to come.
+    pub start_up: Money,
+    /// Pods beyond those that the floor needs.
+    pub head_room: Money,
+    /// The rest: room on nodes that no pod has, and what the floor cannot prove.
+    pub packing: Money,
+}
+
+/// Runs of the design under several seeds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Finale {
+    /// How many.
+    pub runs: u32,
+    /// In how many everything demanded is met.
+    pub met: u32,
+    /// Median cost a month.
+    pub median: Money,
+    /// 95th percentile of it.
+    pub high: Money,
+}
+
+/// The answer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct JointAnswer {
+    /// Files it was made from.
+    pub inputs: Vec<InputFile>,
+    /// Azure region.
+    pub region: String,
+    /// ISO currency code.
+    pub currency: String,
+    /// Which limits gave the pools.
+    pub layout: String,
+    /// Pools.
+    pub pools: Vec<JointPool>,
+    /// What differs from the inputs.
+    pub settings: Vec<Setting>,
+    /// Runs on the part seen, the part not seen, and the whole trace.
+    pub parts: Vec<PartAnswer>,
+    /// The floor.
+    pub floor: Option<FloorAnswer>,
+    /// Several seeds.
+    pub finale: Finale,
+    /// How the search went.
+    pub steps: Vec<JointStep>,
+    /// Simulated runs of the search.
+    pub runs: u32,
+    /// Objectives that no number of pods can meet, in words.
+    pub out_of_reach: Vec<String>,
+    /// Assumptions.
+    pub assumptions: Vec<String>,
+    /// How to run the design again.
+    pub again: Vec<String>,
+}

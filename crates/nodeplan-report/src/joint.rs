@@ -1,0 +1,232 @@
+//! What the search under load found, as a document: the design, what it costs on the part of the
+//! trace it was chosen on and on the part it was not, and how far it is from the least possible.
+
+use crate::document::{Block, Document, Fact, Table, Tone};
+use crate::number;
+use nodeplan_model::answer::Money;
+use nodeplan_model::joint::{FloorAnswer, JointAnswer, PartAnswer};
+
+/// Steps of the search shown: the first, the last, and some between.
+const STEPS: usize = 8;
+
+/// Lays out an answer.
+#[must_use]
+pub fn document(answer: &JointAnswer) -> Document {
+    let mut blocks = vec![Block::Line(read_line(answer)), Block::Facts(facts(answer))];
+    blocks.push(Block::Table(pools(answer)));
+    if !answer.settings.is_empty() {
+        blocks.push(Block::Heading("What to change".to_owned()));
+        blocks.push(Block::Table(settings(answer)));
+    }
+    blocks.push(Block::Heading("Service: share of requests within the objective".to_owned()));
+    blocks.push(Block::Table(services(answer)));
+    blocks.push(Block::Heading(format!(
+        "Search: {}",
+        number::count(u64::from(answer.runs), "simulated run")
+    )));
+    blocks.push(Block::Table(steps(answer)));
+    if !answer.out_of_reach.is_empty() {
+        blocks.push(Block::Heading(
+            "Objectives that no number of pods can meet; held close to the best there is"
+                .to_owned(),
+        ));
+        blocks.push(Block::List(answer.out_of_reach.clone()));
+    }
+    if !answer.assumptions.is_empty() {
+        blocks.push(Block::Heading("Assumptions (*)".to_owned()));
+        blocks.push(Block::List(answer.assumptions.clone()));
+    }
+    if !answer.again.is_empty() {
+        blocks.push(Block::Heading("Run it again".to_owned()));
+        blocks.push(Block::List(answer.again.clone()));
+    }
+    Document { blocks }
+}
+
+fn named<'a>(answer: &'a JointAnswer, name: &str) -> Option<&'a PartAnswer> {
+    answer.parts.iter().find(|part| part.name == name)
+}
+
+fn read_line(answer: &JointAnswer) -> String {
+    let files: Vec<&str> = answer.inputs.iter().map(|input| input.path.as_str()).collect();
+    let hours = named(answer, "whole").map_or(0, |part| part.score.millis);
+    format!("Read {} for {}, {} of traffic", files.join(", "), answer.region, number::hours(hours))
+}
+
+fn facts(answer: &JointAnswer) -> Vec<Fact> {
+    let currency = &answer.currency;
+    let mut facts = Vec::new();
+    if let Some(whole) = named(answer, "whole") {
+        facts.push(Fact::plain(
+            "Cost",
+            format!(
+                "{} {currency}/month simulated over the whole trace",
+                number::money(whole.month)
+            ),
+        ));
+    }
+    if let Some(floor) = &answer.floor {
+        facts.push(Fact::plain("Floor", floor_text(answer, floor)));
+    }
+    let service = |part: &PartAnswer| {
+        if part.met {
+            return "every objective kept".to_owned();
+        }
+        let missed: Vec<String> = part
+            .score
+            .services
+            .iter()
+            .filter(|service| !service.met)
+            .map(|service| format!("{} in {} min", service.workload, service.miss_minutes))
+            .collect();
+        match missed.is_empty() {
+            true => {
+                "missed: pods waited too long, were killed for memory, or did not run".to_owned()
+            }
+            false => format!("missed by {}", missed.join(", ")),
+        }
+    };
+    for (label, name) in [("Seen", "seen"), ("Unseen", "unseen"), ("Whole", "whole")] {
+        if let Some(part) = named(answer, name) {
+            let cost = number::money(part.month);
+            facts.push(Fact {
+                tone: if part.met { Tone::Good } else { Tone::Mind },
+                ..Fact::plain(label, format!("{} at {cost} {currency}/month", service(part)))
+            });
+        }
+    }
+    let finale = &answer.finale;
+    facts.push(Fact::plain(
+        "Seeds",
+        format!(
+            "{} of {} met everything; {} {currency}/month in the median, {} at the 95th percentile \
+             (on the part seen)",
+            finale.met,
+            number::count(u64::from(finale.runs), "run"),
+            number::money(finale.median),
+            number::money(finale.high),
+        ),
+    ));
+    facts
+}
+
+/// `no design … below 741 (proven under the load model); the rest: start-up delay 31, …`.
+fn floor_text(answer: &JointAnswer, floor: &FloorAnswer) -> String {
+    let whole = named(answer, "whole").map_or(Money(0), |part| part.month);
+    let gap = whole.minus(floor.month).per_mille_of(whole);
+    if named(answer, "whole").is_some_and(|part| !part.met) {
+        return format!(
+            "{} {}/month for designs that meet the objectives over the whole trace (proven under the \
+             load model); this one does not",
+            number::money(floor.month),
+            answer.currency,
+        );
+    }
+    format!(
+        "no design that meets the objectives can go below {} {}/month (proven under the load model, \
+         {} lower); the rest: start-up delay {}, head-room {}, packing {}",
+        number::money(floor.month),
+        answer.currency,
+        number::signed_percent(gap).trim_start_matches('+'),
+        number::money(floor.start_up),
+        number::money(floor.head_room),
+        number::money(floor.packing),
+    )
+}
+
+fn pools(answer: &JointAnswer) -> Table {
+    let mut table = Table::new(&["POOL", "SIZE", ">MIN", ">MAX", ">MEAN"]);
+    for pool in &answer.pools {
+        let mean = format!("{}.{:02}", pool.mean_milli / 1000, pool.mean_milli % 1000 / 10);
+        let cells = [
+            pool.name.clone(),
+            pool.size.clone(),
+            pool.min.to_string(),
+            pool.max.to_string(),
+            mean,
+        ];
+        table.rows.push(cells.into_iter().map(Into::into).collect());
+    }
+    table
+}
+
+fn settings(answer: &JointAnswer) -> Table {
+    let mut table = Table::new(&["OF", "SETTING", "NOW", "BETTER"]);
+    for one in &answer.settings {
+        let before = one.before.clone().unwrap_or_default();
+        let cells = [one.of.clone(), one.what.clone(), before, one.after.clone()];
+        table.rows.push(cells.into_iter().map(Into::into).collect());
+    }
+    table
+}
+
+fn services(answer: &JointAnswer) -> Table {
+    let titles = ["WORKLOAD", ">OBJECTIVE", ">SEEN", ">UNSEEN", ">WHOLE", ">P95 MS", ">MISS MIN"];
+    let mut table = Table::new(&titles);
+    let Some(whole) = named(answer, "whole") else { return table };
+    for (at, service) in whole.score.services.iter().enumerate() {
+        let Some(objective) = service.objective else { continue };
+        let share = |name: &str| {
+            let good = named(answer, name).and_then(|part| part.score.services.get(at)?.good);
+            good.map_or(String::new(), number::ppm_percent)
+        };
+        let cells = [
+            service.workload.clone(),
+            number::ppm_percent(objective),
+            share("seen"),
+            share("unseen"),
+            share("whole"),
+            format!(
+                "{}.{}",
+                service.latency_micros[1] / 1000,
+                service.latency_micros[1] / 100 % 10
+            ),
+            service.miss_minutes.to_string(),
+        ];
+        table.rows.push(cells.into_iter().map(Into::into).collect());
+    }
+    table
+}
+
+fn steps(answer: &JointAnswer) -> Table {
+    let mut table = Table::new(&[">RUNS", ">COST/MONTH", "OBJECTIVES", "BY"]);
+    let count = answer.steps.len();
+    let stride = count.div_ceil(STEPS).max(1);
+    for (at, step) in answer.steps.iter().enumerate() {
+        if at % stride != 0 && at + 1 != count {
+            continue;
+        }
+        let cells = [
+            step.runs.to_string(),
+            number::money(step.month),
+            if step.met { "kept" } else { "missed" }.to_owned(),
+            step.family.clone().unwrap_or_else(|| "start".to_owned()),
+        ];
+        table.rows.push(cells.into_iter().map(Into::into).collect());
+    }
+    table
+}
+
+/// The shares of every workload on every part, as CSV.
+#[must_use]
+pub fn csv(answer: &JointAnswer) -> String {
+    let mut text = String::from("part,cost,month,workload,good_ppm,objective_ppm,miss_minutes\n");
+    for part in &answer.parts {
+        for service in &part.score.services {
+            let number =
+                |value: Option<u64>| value.map_or(String::new(), |value| value.to_string());
+            let cells = [
+                part.name.clone(),
+                part.cost.0.to_string(),
+                part.month.0.to_string(),
+                crate::csv_cell(&service.workload),
+                number(service.good),
+                number(service.objective),
+                service.miss_minutes.to_string(),
+            ];
+            text.push_str(&cells.join(","));
+            text.push('\n');
+        }
+    }
+    text
+}

@@ -1,0 +1,230 @@
+//! What a search found, computed for reports.
+
+use super::search::Joint;
+use crate::simulate::Staged;
+use nodeplan_model::answer::{InputFile, Money};
+use nodeplan_model::joint::{
+    Finale, FloorAnswer, JointAnswer, JointPool, JointStep, PartAnswer, Setting,
+};
+use nodeplan_model::problem::Problem;
+use nodeplan_model::scenario::{
+    AutoscalerProfile, Autoscaling, Expander, Metric, Provisioning, Scenario,
+};
+use nodeplan_model::units::Spend;
+
+use super::trial::Trial;
+
+/// Milliseconds of an hour.
+const HOUR_MILLIS: u128 = 3_600_000;
+
+/// The answer of a search.
+#[must_use]
+pub fn joint_answer(
+    problem: &Problem,
+    staged: &Staged,
+    joint: &Joint,
+    inputs: Vec<InputFile>,
+) -> JointAnswer {
+    let scenario = &staged.scenario;
+    let parts = problem.parts();
+    let whole = joint.whole.run.scorecard.millis;
+    let seen = joint.seen.run.scorecard.millis;
+    let month = |amount: i128| {
+        let spend = Spend(amount.unsigned_abs());
+        Money(Money::month_of(spend, whole).0 * amount.signum())
+    };
+    let floor = joint.floor.as_ref().zip(joint.shares).map(|(floored, shares)| FloorAnswer {
+        cost: money(floored.check.spend),
+        month: Money::month_of(floored.check.spend, whole),
+        start_up: month(shares.start_up),
+        head_room: month(shares.head_room),
+        packing: month(shares.packing),
+    });
+    let (costs, met) = &joint.replications;
+    let at = |percent: usize| {
+        let place = (costs.len() * percent).div_ceil(100).max(1) - 1;
+        Money::month_of(costs.get(place).copied().unwrap_or_default(), seen)
+    };
+    JointAnswer {
+        inputs,
+        region: parts.region.clone(),
+        currency: parts.currency.clone(),
+        layout: joint.layout.name.clone(),
+        pools: pools(joint),
+        settings: settings(problem, scenario, joint),
+        parts: vec![
+            part("seen", &joint.seen),
+            part("unseen", &joint.unseen),
+            part("whole", &joint.whole),
+        ],
+        floor,
+        finale: Finale {
+            runs: u32::try_from(costs.len()).unwrap_or(u32::MAX),
+            met: *met,
+            median: at(50),
+            high: at(95),
+        },
+        steps: joint
+            .steps
+            .iter()
+            .map(|step| JointStep {
+                runs: step.runs,
+                month: Money::month_of(step.spend, seen),
+                met: step.short == 0,
+                family: step.family.map(|family| family.name().to_owned()),
+            })
+            .collect(),
+        runs: joint.runs,
+        out_of_reach: joint
+            .demands
+            .out_of_reach
+            .iter()
+            .map(|(at, best)| {
+                let asked = scenario.loads[*at].objective.share;
+                format!(
+                    "{}: even an idle pod answers only {}.{:02} % in time, {}.{:02} % are asked for",
+                    problem.workloads()[*at].full_name(),
+                    best / 10_000,
+                    best / 100 % 100,
+                    asked / 10_000,
+                    asked / 100 % 100,
+                )
+            })
+            .collect(),
+        assumptions: staged.assumptions.clone(),
+        again: Vec::new(),
+    }
+}
+
+fn money(spend: Spend) -> Money {
+    Money(i128::try_from(spend.0 / HOUR_MILLIS).unwrap_or(i128::MAX))
+}
+
+fn part(name: &str, trial: &Trial) -> PartAnswer {
+    let score = trial.run.scorecard.clone();
+    PartAnswer {
+        name: name.to_owned(),
+        cost: money(score.spend),
+        month: Money::month_of(score.spend, score.millis),
+        met: trial.short == 0,
+        score,
+    }
+}
+
+fn pools(joint: &Joint) -> Vec<JointPool> {
+    let timeline = &joint.whole.run.timeline;
+    let millis = u128::from(joint.whole.run.scorecard.millis.max(1));
+    let rows = joint.layout.plan.pools.iter().zip(&joint.design.pools).zip(&timeline.node_millis);
+    rows.map(|((pool, bounds), time)| JointPool {
+        name: pool.name.clone(),
+        size: joint.layout.problem.sku(pool.kind.sku).name.clone(),
+        min: bounds.min,
+        max: bounds.max,
+        mean_milli: u64::try_from(time.saturating_mul(1000) / millis).unwrap_or(u64::MAX),
+    })
+    .collect()
+}
+
+/// What differs from the inputs.
+fn settings(problem: &Problem, scenario: &Scenario, joint: &Joint) -> Vec<Setting> {
+    let mut all = Vec::new();
+    let design = &joint.design;
+    for (at, workload) in problem.workloads().iter().enumerate() {
+        let (Some(before), Some(after)) = (&scenario.scaling[at], &design.scaling[at]) else {
+            continue;
+        };
+        let rows = told(before).into_iter().zip(told(after));
+        for ((what, before), (_, after)) in rows {
+            if before != after {
+                all.push(Setting {
+                    of: workload.full_name(),
+                    what: what.to_owned(),
+                    before: Some(before),
+                    after,
+                });
+            }
+        }
+    }
+    let rows = profile(&scenario.autoscaler).into_iter().zip(profile(&design.autoscaler));
+    for ((what, before), (_, after)) in rows {
+        if before != after {
+            let of = "cluster autoscaler".to_owned();
+            all.push(Setting { of, what: what.to_owned(), before: Some(before), after });
+        }
+    }
+    let maker = |one: &Provisioning| match one {
+        Provisioning::ClusterAutoscaler => "cluster autoscaler",
+        Provisioning::NodeAutoProvisioning(_) => "node auto-provisioning",
+    };
+    if scenario.provisioning != design.provisioning {
+        all.push(Setting {
+            of: "cluster".to_owned(),
+            what: "nodes are made by".to_owned(),
+            before: Some(maker(&scenario.provisioning).to_owned()),
+            after: maker(&design.provisioning).to_owned(),
+        });
+    }
+    all
+}
+
+/// An autoscaler in words.
+fn told(one: &Autoscaling) -> Vec<(&'static str, String)> {
+    let metrics: Vec<String> = one
+        .metrics
+        .iter()
+        .map(|metric| match metric {
+            Metric::CpuUtilization(percent) => format!("CPU {percent}%"),
+            Metric::MemoryUtilization(percent) => format!("memory {percent}%"),
+            Metric::ContainerCpu(percent) => format!("container CPU {percent}%"),
+            Metric::ContainerMemory(percent) => format!("container memory {percent}%"),
+            Metric::QueueLength(messages) => format!("{messages} messages a pod"),
+            Metric::RequestsPerPod(rate) => format!("{} requests/1000 s a pod", rate),
+        })
+        .collect();
+    let behavior = one.behavior.as_ref().map_or("the API's defaults".to_owned(), |behavior| {
+        let window = behavior.down.window_seconds.map_or("usual".to_owned(), |s| format!("{s} s"));
+        let policies = behavior.up.policies.as_ref().map_or(0, Vec::len);
+        let up = behavior.up.policies.iter().flatten().map(|policy| {
+            let unit = if policy.percent { "%" } else { " pods" };
+            format!("{}{unit}/{} s", policy.value, policy.period_seconds)
+        });
+        let up: Vec<String> = up.collect();
+        let up = if policies == 0 { "usual".to_owned() } else { up.join(" or ") };
+        format!("up {up}, down after {window}")
+    });
+    let clock = |second: u32| format!("{:02}:{:02}", second / 3600, second / 60 % 60);
+    let schedules: Vec<String> = one
+        .schedules
+        .iter()
+        .map(|row| {
+            format!("{} from {} to {}", row.min, clock(row.from_second), clock(row.to_second))
+        })
+        .collect();
+    vec![
+        ("target", metrics.join(", ")),
+        ("min replicas", one.min.to_string()),
+        ("max replicas", one.max.to_string()),
+        ("behavior", behavior),
+        (
+            "scheduled minimums",
+            if schedules.is_empty() { "none".to_owned() } else { schedules.join("; ") },
+        ),
+    ]
+}
+
+fn profile(one: &AutoscalerProfile) -> Vec<(&'static str, String)> {
+    let seconds = |millis: u64| format!("{} s", millis / 1000);
+    let expander = match one.expander {
+        Expander::Random => "random",
+        Expander::LeastWaste => "least-waste",
+        Expander::MostPods => "most-pods",
+        Expander::Priority => "priority",
+    };
+    vec![
+        ("expander", expander.to_owned()),
+        ("scan-interval", seconds(one.scan_millis)),
+        ("scale-down-unneeded-time", seconds(one.unneeded_millis)),
+        ("scale-down-delay-after-add", seconds(one.delay_after_add_millis)),
+        ("scale-down-utilization-threshold", format!("0.{:03}", one.utilization_milli.min(999))),
+    ]
+}
