@@ -20,6 +20,7 @@ pub mod deletions;
 pub mod drain;
 pub mod estimator;
 pub mod expander;
+pub mod layout;
 mod loop_drain;
 mod loop_estimate;
 mod loop_snapshot;

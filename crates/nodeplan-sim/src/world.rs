@@ -23,6 +23,7 @@ mod record;
 mod scale_nodes;
 mod scale_pods;
 mod schedule;
+mod view_nodes;
 
 use nodeplan_model::plan::Plan;
 use nodeplan_model::problem::Problem;
@@ -123,7 +124,7 @@ struct World<'a> {
     stirred: bool,
     /// Counts what a cluster autoscaler could see change.
     changes: u64,
-    /// Leaves no loop of the cluster autoscaler out.
+    /// Leaves no loop of the cluster autoscaler out, and lets each see everything anew.
     every_loop: bool,
     /// Whether a workload has a disruption budget.
     budgets: bool,
@@ -166,7 +167,7 @@ pub fn simulate_with(
 }
 
 /// The same; `every_loop` runs those loops of the cluster autoscaler too that are known to do
-/// nothing.
+/// nothing, and keeps nothing of what they see.
 fn run(
     problem: &Problem,
     plan: &Plan,
@@ -241,6 +242,7 @@ impl World<'_> {
         self.clock.at(self.scenario.sample_millis, Next::Sample);
         match &self.scenario.provisioning {
             Provisioning::ClusterAutoscaler if self.scenario.autoscaler.enabled => {
+                self.pods.follow();
                 self.clock.at(self.scenario.autoscaler.scan_millis, Next::Autoscaler);
             }
             Provisioning::ClusterAutoscaler => {}

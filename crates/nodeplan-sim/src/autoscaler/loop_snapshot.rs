@@ -1,14 +1,16 @@
 //! The cluster as a loop imagines it: nodes with the pods on them, places for further pods
 //! (`simulator/clustersnapshot`, `simulator/scheduling/hinting_simulator.go`).
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::layout::{Content, Layout};
 use super::node_order::{NodeOrder, Search};
-use super::view::{ClusterView, NodeKey, NodeShape, Owner, PodClass, PodKey, Toleration};
+use super::view::{ClusterView, Node, NodeKey, NodeShape, Owner, PodClass, PodKey, Toleration};
 
 /// A node of the snapshot.
 #[derive(Clone, Debug)]
-pub(crate) struct SnapshotNode {
+pub(crate) struct SnapshotNode<'a> {
     /// Identity; `None` for a node that is yet to come, which upstream names anew in every loop.
     pub(crate) key: Option<NodeKey>,
     /// Index into `ClusterView::nodes`.
@@ -17,7 +19,7 @@ pub(crate) struct SnapshotNode {
     /// Carries the `ToBeDeleted` taint.
     pub(crate) tainted: bool,
     /// Indices into `ClusterView::pods`; a pod that is being moved may be on two nodes.
-    pub(crate) pods: Vec<usize>,
+    pub(crate) pods: Cow<'a, [usize]>,
     cpu: i64,
     memory: i64,
     count: i64,
@@ -55,7 +57,7 @@ impl Hints {
 #[derive(Clone, Debug)]
 pub(crate) struct Snapshot<'a> {
     view: &'a ClusterView<'a>,
-    pub(crate) nodes: Vec<SnapshotNode>,
+    pub(crate) nodes: Vec<SnapshotNode<'a>>,
     /// The nodes that are there.
     pub(crate) order: NodeOrder,
     /// Registered nodes by identity, those taken out included.
@@ -64,42 +66,28 @@ pub(crate) struct Snapshot<'a> {
 }
 
 impl<'a> Snapshot<'a> {
-    /// Nodes of the view with their pods, but for expendable ones.
-    pub(crate) fn new(view: &'a ClusterView<'a>, expendable_cutoff: i32) -> Self {
-        let mut counts = vec![0; view.nodes.len()];
-        for node in view.pods.iter().filter_map(|pod| pod.node) {
-            counts[node] += 1;
-        }
-        let nodes = view.nodes.iter().enumerate();
-        let nodes: Vec<SnapshotNode> = nodes
-            .map(|(index, node)| SnapshotNode {
-                key: Some(node.key),
-                index: Some(index),
-                shape: node.shape,
-                tainted: node.deletion_taint_ms.is_some(),
-                pods: Vec::with_capacity(counts[index]),
-                cpu: 0,
-                memory: 0,
-                count: 0,
-                repelling: 0,
-                gone: false,
-            })
-            .collect();
+    /// Nodes of the view with their pods.
+    pub(crate) fn new(view: &'a ClusterView<'a>, layout: &'a Layout) -> Self {
+        let nodes = view.nodes.iter().zip(&layout.nodes).enumerate();
+        let node = |(index, (node, content)): (usize, (&Node, &'a Content))| SnapshotNode {
+            key: Some(node.key),
+            index: Some(index),
+            shape: node.shape,
+            tainted: node.deletion_taint_ms.is_some(),
+            pods: Cow::Borrowed(&content.pods[..]),
+            cpu: content.room.cpu,
+            memory: content.room.memory,
+            count: content.room.count,
+            repelling: content.repelling,
+            gone: false,
+        };
+        let nodes: Vec<SnapshotNode<'a>> = nodes.map(node).collect();
         let mut by_key: Vec<(NodeKey, usize)> =
             view.nodes.iter().enumerate().map(|(at, node)| (node.key, at)).collect();
         by_key.sort_unstable();
         let mut order = NodeOrder::default();
         (0..nodes.len()).for_each(|node| order.push(node));
-        let mut snapshot = Snapshot { view, nodes, order, by_key, changes: Vec::new() };
-        for (index, pod) in view.pods.iter().enumerate() {
-            if let Some(node) = pod.node
-                && pod.priority >= expendable_cutoff
-            {
-                snapshot.count(node, index);
-                snapshot.nodes[node].pods.push(index);
-            }
-        }
-        snapshot
+        Snapshot { view, nodes, order, by_key, changes: Vec::new() }
     }
 
     /// Adds a node that is yet to come, with room taken by `DaemonSet` pods.
@@ -111,7 +99,7 @@ impl<'a> Snapshot<'a> {
             index: None,
             shape,
             tainted: false,
-            pods: Vec::new(),
+            pods: Cow::Borrowed(&[]),
             cpu,
             memory,
             count,
@@ -143,7 +131,7 @@ impl<'a> Snapshot<'a> {
 
     fn add(&mut self, node: usize, pod: usize) {
         self.count(node, pod);
-        self.nodes[node].pods.push(pod);
+        self.nodes[node].pods.to_mut().push(pod);
         self.changes.push(Change::Added { node, pod });
     }
 
@@ -152,7 +140,7 @@ impl<'a> Snapshot<'a> {
         let Some(at) = self.nodes[node].pods.iter().position(|&other| other == pod) else {
             return;
         };
-        self.nodes[node].pods.remove(at);
+        self.nodes[node].pods.to_mut().remove(at);
         self.uncount(node, pod);
         self.changes.push(Change::Removed { node, pod, at });
     }
@@ -185,12 +173,12 @@ impl<'a> Snapshot<'a> {
         while self.changes.len() > mark {
             match self.changes.pop().expect("the loop's condition says there is a change") {
                 Change::Added { node, pod } => {
-                    self.nodes[node].pods.pop();
+                    self.nodes[node].pods.to_mut().pop();
                     self.uncount(node, pod);
                 }
                 Change::Removed { node, pod, at } => {
                     self.count(node, pod);
-                    self.nodes[node].pods.insert(at, pod);
+                    self.nodes[node].pods.to_mut().insert(at, pod);
                 }
             }
         }
@@ -208,7 +196,7 @@ impl<'a> Snapshot<'a> {
             && !self.repels(class, at)
     }
 
-    fn repels(&self, class: &PodClass, at: &SnapshotNode) -> bool {
+    fn repels(&self, class: &PodClass, at: &SnapshotNode<'_>) -> bool {
         if !class.host_anti_affinity && at.repelling == 0 {
             return false;
         }
@@ -260,7 +248,7 @@ pub(crate) fn schedule_pods(
     search: &mut Search,
     pods: &[usize],
     stop_at_failure: bool,
-    acceptable: impl Fn(&SnapshotNode) -> bool,
+    acceptable: impl Fn(&SnapshotNode<'_>) -> bool,
 ) -> Vec<bool> {
     let view = snapshot.view;
     let mut hopeless: BTreeSet<((u8, u32), usize)> = BTreeSet::new();

@@ -14,14 +14,13 @@ const BUFFER_MS: i64 = 2_000;
 /// on it in the snapshot.
 pub(crate) fn unschedulable(
     options: &Options,
-    view: &ClusterView<'_>,
+    (view, waiting): (&ClusterView<'_>, &[usize]),
     snapshot: &mut Snapshot<'_>,
     hints: &mut Hints,
     search: &mut Search,
     deletions: &Deletions,
 ) -> Vec<usize> {
-    let waiting = (0..view.pods.len()).filter(|&pod| view.pods[pod].node.is_none());
-    let mut pods: Vec<usize> = waiting.collect();
+    let mut pods = waiting.to_vec();
     for (node, _) in deletions.in_progress().filter(|(_, deletion)| deletion.drain) {
         let Some(node) = snapshot.find(node) else { continue };
         let moved = snapshot.nodes[node].pods.iter().copied().filter(|&pod| {

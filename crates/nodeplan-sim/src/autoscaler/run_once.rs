@@ -3,6 +3,7 @@
 use super::cloud::{Action, Cloud};
 use super::cluster_state::ClusterState;
 use super::deletions::{Deletion, DeletionResult, Deletions};
+use super::layout::Layout;
 use super::loop_drain::budgets_of_classes;
 use super::loop_snapshot::{Hints, Snapshot};
 use super::node_order::Search;
@@ -108,6 +109,16 @@ pub fn run_once(
     state: &mut AutoscalerState,
     view: &ClusterView<'_>,
 ) -> LoopOutcome {
+    run_with(options, state, view, &Layout::of(options, view))
+}
+
+/// The same, where the view's layout is known.
+pub fn run_with(
+    options: &Options,
+    state: &mut AutoscalerState,
+    view: &ClusterView<'_>,
+    layout: &Layout,
+) -> LoopOutcome {
     let mut cloud = Cloud::new(view, options.decrease_target);
     let mut outcome = LoopOutcome {
         actions: Vec::new(),
@@ -117,7 +128,7 @@ pub fn run_once(
         healthy: true,
         failed_fix: None,
     };
-    let mut snapshot = Snapshot::new(view, options.expendable_cutoff);
+    let mut snapshot = Snapshot::new(view, layout);
     let templates = templates(view, &snapshot, &mut state.templates);
     state.cluster.update(options, view, &mut cloud);
     if put_right(options, state, view, &mut cloud, &mut outcome) {
@@ -127,7 +138,7 @@ pub fn run_once(
             state,
             &mut cloud,
             &mut outcome,
-            Prepared { view, snapshot, templates, nodes },
+            Prepared { view, layout, snapshot, templates, nodes },
         );
     } else {
         outcome.scale_ups.push(ScaleUpStatus::of(ScaleUpResult::NotTried));
@@ -231,6 +242,7 @@ fn replace_not_started(
 /// The loop's material once the groups are known.
 struct Prepared<'a> {
     view: &'a ClusterView<'a>,
+    layout: &'a Layout,
     snapshot: Snapshot<'a>,
     templates: Vec<Template>,
     nodes: Vec<usize>,
@@ -244,10 +256,10 @@ fn act(
     outcome: &mut LoopOutcome,
     prepared: Prepared<'_>,
 ) {
-    let Prepared { view, mut snapshot, templates, nodes } = prepared;
+    let Prepared { view, layout, mut snapshot, templates, nodes } = prepared;
     let pods = pending::unschedulable(
         options,
-        view,
+        (view, &layout.waiting),
         &mut snapshot,
         &mut state.hints,
         &mut state.search,
@@ -273,7 +285,7 @@ fn act(
         }
         outcome.scale_ups.push(status);
     }
-    let scale_down = ScaleDown { options, view, nodes: &nodes, forbidden: wait };
+    let scale_down = ScaleDown { options, view, layout, nodes: &nodes, forbidden: wait };
     outcome.scale_down = scale_down.run(state, cloud, snapshot);
     if options.enforce_min {
         let status = scale_up::to_min_size(&context, &mut state.cluster, cloud);
@@ -288,6 +300,7 @@ fn act(
 struct ScaleDown<'a> {
     options: &'a Options,
     view: &'a ClusterView<'a>,
+    layout: &'a Layout,
     nodes: &'a [usize],
     /// Pods are so new that the loop waits for more of them.
     forbidden: bool,
@@ -303,6 +316,7 @@ impl ScaleDown<'_> {
         let context = scale_down::Context {
             options: self.options,
             view: self.view,
+            layout: self.layout,
             deletions: &state.deletions,
             budgets: &budgets_of_classes(self.view),
         };

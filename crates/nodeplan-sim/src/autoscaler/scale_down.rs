@@ -1,11 +1,13 @@
 //! Scale-down planning: which nodes are not needed, since when, and why others are
 //! (`core/scaledown/planner`, `eligibility`, `unneeded`, `unremovable`, `simulator/cluster.go`).
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::cloud::Cloud;
 use super::deletions::Deletions;
 use super::drain::Blocking;
+use super::layout::Layout;
 use super::loop_drain::{is_empty, pods_to_move};
 use super::loop_snapshot::{Hints, Snapshot, schedule_pods};
 use super::node_order::Search;
@@ -76,6 +78,7 @@ pub struct Planner {
 pub(crate) struct Context<'a> {
     pub(crate) options: &'a Options,
     pub(crate) view: &'a ClusterView<'a>,
+    pub(crate) layout: &'a Layout,
     pub(crate) deletions: &'a Deletions,
     /// Budgets that select each pod class.
     pub(crate) budgets: &'a [Vec<usize>],
@@ -219,7 +222,11 @@ impl Planner {
         if it.group.is_none() {
             return Some(Unremovable::NotAutoscaled);
         }
-        match utilization(context.options, view, buffer, node, &snapshot.nodes[node].pods) {
+        let used = match (&snapshot.nodes[node].pods, context.layout.nodes[node].used) {
+            (Cow::Borrowed(_), Some(used)) => used,
+            (pods, _) => utilization(context.options, view, buffer, node, pods),
+        };
+        match used {
             None => Some(Unremovable::UnexpectedError),
             Some(_) if !it.ready && !context.options.scale_down_unready => {
                 Some(Unremovable::ScaleDownUnreadyDisabled)
@@ -335,7 +342,7 @@ fn consume(context: &Context<'_>, moved: &[usize], allowed: &mut [i64]) -> bool 
 }
 
 /// The node's requests as a share of what it offers; `None` if it cannot be told.
-fn utilization(
+pub(crate) fn utilization(
     options: &Options,
     view: &ClusterView<'_>,
     buffer: &mut Vec<UtilizationPod>,

@@ -36,7 +36,7 @@ pub(crate) fn templates(
             continue;
         }
         let mut room = Room::default();
-        for &pod in &snapshot.nodes[index].pods {
+        for &pod in snapshot.nodes[index].pods.iter() {
             let pod = &view.pods[pod];
             if pod.mirror || matches!(pod.owner, Owner::DaemonSet(_)) {
                 room.add(&view.classes[pod.class]);

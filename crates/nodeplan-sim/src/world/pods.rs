@@ -54,6 +54,8 @@ pub struct Pods {
     rows: Vec<Pod>,
     /// Those that may have changed since they were last asked for.
     touched: Vec<u32>,
+    /// The same for a second reader, while there is one.
+    moved: Option<Vec<u32>>,
 }
 
 impl Pods {
@@ -78,6 +80,16 @@ impl Pods {
         std::mem::take(&mut self.touched)
     }
 
+    /// Keeps for a second reader too what changes from now on.
+    pub fn follow(&mut self) {
+        self.moved = Some(Vec::new());
+    }
+
+    /// Pods that may have changed since this was last called, some of them twice.
+    pub fn take_moved(&mut self) -> Vec<u32> {
+        self.moved.as_mut().map(std::mem::take).unwrap_or_default()
+    }
+
     /// How many there ever were.
     pub fn len(&self) -> usize {
         self.rows.len()
@@ -94,6 +106,9 @@ impl std::ops::Index<u32> for Pods {
 impl std::ops::IndexMut<u32> for Pods {
     fn index_mut(&mut self, id: u32) -> &mut Pod {
         self.touched.push(id);
+        if let Some(moved) = &mut self.moved {
+            moved.push(id);
+        }
         &mut self.rows[id as usize]
     }
 }

@@ -6,11 +6,11 @@ use nodeplan_model::timeline::{Actor, Decision};
 use crate::autoscaler::cloud::Action;
 use crate::autoscaler::deletions::DeletionResult;
 use crate::autoscaler::expander::Filter;
+use crate::autoscaler::layout::Layout;
 use crate::autoscaler::options::Options;
-use crate::autoscaler::run_once::{AutoscalerState, run_once};
+use crate::autoscaler::run_once::{AutoscalerState, run_with};
 use crate::autoscaler::view::{
-    Budget, ClusterView, Group, Instance, InstanceState, Node, NodeShape, Owner, Pod, PodClass,
-    Toleration,
+    Budget, ClusterView, Group, Instance, InstanceState, Node, NodeShape, Pod, PodClass,
 };
 
 use crate::random::Stream;
@@ -18,9 +18,6 @@ use crate::random::Stream;
 use super::World;
 use super::clock::Next;
 use super::nodes::{NodePhase, Nodes};
-use super::pods::{NOWHERE, Phase};
-use super::scale_pods::scheduled_min;
-use super::schedule::ADDON_PRIORITY;
 
 /// From the taint to the first eviction or, for an empty node, the deletion
 /// (`node-delete-delay-after-taint`).
@@ -37,14 +34,22 @@ const QUIET_LOOPS: u32 = 2;
 /// The autoscaler and what it reads, kept from loop to loop.
 #[derive(Debug)]
 pub struct Scaler {
-    options: Options,
+    pub(super) options: Options,
     state: AutoscalerState,
-    shapes: Vec<NodeShape>,
-    classes: Vec<PodClass>,
-    groups: Vec<Group>,
-    nodes: Vec<Node>,
-    pods: Vec<Pod>,
-    budgets: Vec<Budget>,
+    pub(super) shapes: Vec<NodeShape>,
+    pub(super) classes: Vec<PodClass>,
+    pub(super) groups: Vec<Group>,
+    pub(super) nodes: Vec<Node>,
+    /// Pods of the view at places that they keep.
+    pub(super) pods: Vec<Pod>,
+    /// Places of pods that are no more.
+    pub(super) free: Vec<usize>,
+    pub(super) layout: Layout,
+    /// Identities of the nodes that the layout is of.
+    pub(super) listed: Vec<u32>,
+    /// Pods that wait for a node promised to them, and that node.
+    pub(super) promised: Vec<(u32, u32)>,
+    pub(super) budgets: Vec<Budget>,
     refreshed: u64,
     /// The world's changes as of the last loop, and how many loops saw no other.
     seen: (u64, u32),
@@ -92,6 +97,10 @@ impl Scaler {
             groups: Vec::new(),
             nodes: Vec::new(),
             pods: Vec::new(),
+            free: Vec::new(),
+            layout: Layout::default(),
+            listed: Vec::new(),
+            promised: Vec::new(),
             budgets: Vec::new(),
             refreshed: 0,
             seen: (0, 0),
@@ -154,7 +163,7 @@ impl World<'_> {
             pods: &scaler.pods,
             budgets: &scaler.budgets,
         };
-        let outcome = run_once(&scaler.options, &mut scaler.state, &view);
+        let outcome = run_with(&scaler.options, &mut scaler.state, &view, &scaler.layout);
         let loops = if same { scaler.seen.1.saturating_add(1) } else { 0 };
         scaler.seen = (self.changes, loops);
         scaler.quiet_until = self.quiet_until(&scaler, now);
@@ -190,133 +199,6 @@ impl World<'_> {
         });
         let again = scaler.state.planner.next_recheck_ms().map(i64::cast_unsigned);
         ripe.chain(again).min().unwrap_or(u64::MAX)
-    }
-
-    /// Writes what the autoscaler sees.
-    fn view(&self, scaler: &mut Scaler) {
-        let now = self.clock.now();
-        if scaler.classes.is_empty() {
-            scaler.classes = self.apps.iter().map(class).collect();
-            // Add-ons of a pool, as one pod on each node.
-            scaler.classes.extend(self.nodes.pools.iter().map(|pool| PodClass {
-                cpu_milli: amount(pool.addon_cpu),
-                memory_bytes: amount(pool.addon_memory),
-                app: u32::MAX,
-                selector: Vec::new(),
-                tolerates: Toleration::All,
-                host_anti_affinity: false,
-                grace_ms: 0,
-            }));
-        }
-        scaler.groups.clear();
-        scaler.nodes.clear();
-        scaler.pods.clear();
-        for (index, pool) in self.nodes.pools.iter().enumerate() {
-            let scheduled = scheduled_min(&pool.bounds.schedules, self.scenario, now);
-            let instance = |&id: &u32| Instance {
-                key: id,
-                state: match self.nodes.all[id as usize].phase {
-                    NodePhase::Creating => InstanceState::Creating,
-                    NodePhase::Deleting => InstanceState::Deleting,
-                    _ => InstanceState::Running,
-                },
-                error: None,
-            };
-            scaler.groups.push(Group {
-                min: i64::from(pool.bounds.min.max(scheduled).min(pool.bounds.max)),
-                max: i64::from(pool.bounds.max),
-                shape: index,
-                target: i64::from(pool.target),
-                instances: pool.live.iter().map(instance).collect(),
-                daemon_cpu_milli: amount(pool.addon_cpu),
-                daemon_memory_bytes: amount(pool.addon_memory),
-                daemon_pods: amount(pool.addon_pods.min(1)),
-                increase_fails: pool.failing_until > now,
-                delete_fails: false,
-                priority: pool.bounds.priority,
-            });
-        }
-        self.view_nodes(scaler);
-        self.view_pods(scaler);
-        scaler.budgets.clear();
-        scaler.budgets.extend((0..self.apps.len()).filter_map(|app| {
-            let allowed = i64::from(self.disruptions_allowed(app)?);
-            Some(Budget { app: app as u32, allowed })
-        }));
-    }
-
-    /// Registered nodes, oldest first.
-    fn view_nodes(&self, scaler: &mut Scaler) {
-        let mut live: Vec<u32> =
-            self.nodes.pools.iter().flat_map(|pool| pool.live.iter().copied()).collect();
-        live.sort_unstable();
-        for id in live {
-            let node = &self.nodes.all[id as usize];
-            if matches!(node.phase, NodePhase::Creating | NodePhase::Deleting | NodePhase::Gone) {
-                continue;
-            }
-            scaler.nodes.push(Node {
-                key: id,
-                group: Some(node.pool as usize),
-                shape: node.pool as usize,
-                created_ms: node.created as i64,
-                ready: node.phase != NodePhase::Down,
-                ready_changed_ms: node.turned as i64,
-                scale_down_disabled: false,
-                deletion_taint_ms: (node.phase == NodePhase::Draining)
-                    .then_some((node.turned / 1000 * 1000) as i64),
-                soft_taint: false,
-            });
-        }
-    }
-
-    /// Pods that wait or run, by node, and add-ons.
-    fn view_pods(&self, scaler: &mut Scaler) {
-        let pod = |id: u32, node: Option<usize>| {
-            let row = &self.pods[id];
-            Pod {
-                key: u64::from(id),
-                class: row.app as usize,
-                owner: Owner::Replicated(row.app),
-                node,
-                created_ms: row.created as i64,
-                deletion_ms: (row.phase == Phase::Ending).then_some(row.turned as i64),
-                priority: self.apps[row.app as usize].ask.priority,
-                safe_to_evict: None,
-                local_storage: false,
-                system: false,
-                mirror: false,
-            }
-        };
-        for &id in &self.pending {
-            // Who waits for preempted pods to end counts where it will be
-            // (`filter_out_expendable.go`).
-            let promised = self.binder.promise(id);
-            let at = promised
-                .and_then(|node| scaler.nodes.binary_search_by_key(&node, |node| node.key).ok());
-            scaler.pods.push(pod(id, at));
-        }
-        for index in 0..scaler.nodes.len() {
-            let node = scaler.nodes[index];
-            for &id in &self.nodes.all[node.key as usize].pods {
-                debug_assert_ne!(self.pods[id].node, NOWHERE);
-                scaler.pods.push(pod(id, Some(index)));
-            }
-            let addons = self.apps.len() + node.shape;
-            scaler.pods.push(Pod {
-                key: u64::from(u32::MAX) + 1 + u64::from(node.key),
-                class: addons,
-                owner: Owner::DaemonSet(node.shape as u32),
-                node: Some(index),
-                created_ms: node.created_ms,
-                deletion_ms: None,
-                priority: ADDON_PRIORITY,
-                safe_to_evict: None,
-                local_storage: false,
-                system: true,
-                mirror: false,
-            });
-        }
     }
 
     /// The autoscaler hears that the deletion of a node ended.
@@ -411,17 +293,4 @@ impl World<'_> {
 /// An amount as upstream's signed integer.
 pub(super) fn amount(amount: u64) -> i64 {
     i64::try_from(amount).unwrap_or(i64::MAX / 4)
-}
-
-/// A workload's pods as the autoscaler compares them.
-fn class(app: &super::apps::App) -> PodClass {
-    PodClass {
-        cpu_milli: amount(app.ask.cpu),
-        memory_bytes: amount(app.ask.memory),
-        app: app.ask.app,
-        selector: vec![(app.ask.app, 1)],
-        tolerates: Toleration::All,
-        host_anti_affinity: app.ask.per_node == 1,
-        grace_ms: amount(app.ending_millis),
-    }
 }

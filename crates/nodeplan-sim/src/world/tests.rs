@@ -619,6 +619,8 @@ fn tables_hold_nothing_of_the_runs_before() {
     }
 }
 
+/// Runs that leave loops out, and keep what the autoscaler sees from loop to loop, say the same as
+/// those that run every loop on what is written anew.
 #[test]
 fn loops_left_out_would_have_done_nothing() {
     let first = first_seed();
