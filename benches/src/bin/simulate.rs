@@ -1,9 +1,9 @@
 //! What simulating costs, in CPU seconds and memory: 50 workloads over a day and 200 over a week;
 //! with `--all` also 1,000 runs of the first, and 5,000 nodes with 100,000 pods over a day.
 //!
-//! `cargo run --release -p nodeplan-benches --bin simulate -- [--all] [WORKLOADSxDAYS]...`
+//! `cargo run --release -p nodeplan-benches --bin simulate -- [--all] [WORKLOADSxDAYS | many | large]...`
 //!
-//! Other sizes may be named, such as `20x3`; then only those run.
+//! Other sizes may be named, such as `20x3`, and the two of `--all`; then only those run.
 
 use nodeplan::simulate::Simulated;
 use nodeplan_benches::{World, WorldSize, peak_mib, reset_peak, timed};
@@ -18,15 +18,18 @@ const RUNS: u32 = 1000;
 fn main() -> ExitCode {
     let (flags, sizes): (Vec<String>, Vec<String>) =
         std::env::args().skip(1).partition(|arg| arg.starts_with('-'));
-    let sizes: Option<Vec<WorldSize>> = sizes.iter().map(|text| size(text)).collect();
+    let sizes: Option<Vec<Wish>> = sizes.iter().map(|text| wish(text)).collect();
     let all = flags.iter().all(|flag| flag == "--all");
     let (Some(sizes), true) = (sizes, all) else {
-        eprintln!("usage: simulate [--all] [WORKLOADSxDAYS]...");
+        eprintln!("usage: simulate [--all] [WORKLOADSxDAYS | many | large]...");
         return ExitCode::from(2);
     };
     if !sizes.is_empty() {
-        for size in sizes {
-            measure(size, 1);
+        for wish in sizes {
+            match wish {
+                Wish::One(size) => measure(size, 1),
+                Wish::Many => many(),
+            }
         }
         return ExitCode::SUCCESS;
     }
@@ -37,6 +40,22 @@ fn main() -> ExitCode {
         measure(WorldSize::large(), 1);
     }
     ExitCode::SUCCESS
+}
+
+/// What is to be measured.
+enum Wish {
+    /// A cluster.
+    One(WorldSize),
+    /// Runs with seeds of their own.
+    Many,
+}
+
+fn wish(text: &str) -> Option<Wish> {
+    match text {
+        "many" => Some(Wish::Many),
+        "large" => Some(Wish::One(WorldSize::large())),
+        text => size(text).map(Wish::One),
+    }
 }
 
 fn size(text: &str) -> Option<WorldSize> {

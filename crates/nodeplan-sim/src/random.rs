@@ -98,7 +98,6 @@ impl Stream {
             }
             return count;
         }
-        let log_mean = libm::log(mean);
         let b = 0.931 + 2.53 * libm::sqrt(mean);
         let a = -0.059 + 0.024_83 * b;
         let inverse_alpha = 1.1239 + 1.1328 / (b - 3.4);
@@ -115,7 +114,7 @@ impl Stream {
                 continue;
             }
             let left = libm::log(v) + libm::log(inverse_alpha) - libm::log(a / (us * us) + b);
-            if left <= k * log_mean - mean - libm::lgamma(k + 1.0) {
+            if left <= k * libm::log(mean) - mean - libm::lgamma(k + 1.0) {
                 return k as u64;
             }
         }

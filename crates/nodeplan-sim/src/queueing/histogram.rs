@@ -23,6 +23,12 @@ pub fn rounded(value: f64) -> u64 {
     whole.saturating_add(u64::from(value - whole as f64 >= 0.5))
 }
 
+/// The least whole number not below; below zero zero.
+pub fn raised(value: f64) -> u64 {
+    let whole = value as u64;
+    whole.saturating_add(u64::from((whole as f64) < value))
+}
+
 impl Default for Histogram {
     fn default() -> Self {
         Self::new()

@@ -37,7 +37,7 @@ pub struct App {
     /// Jobs that a CronJob brought since the last interval.
     pub brought: u64,
     /// Its HorizontalPodAutoscaler.
-    pub scaler: Option<Scaler>,
+    pub scaler: Option<Box<Scaler>>,
     /// A rollout that goes on.
     pub rollout: Option<Rollout>,
 }
@@ -81,7 +81,7 @@ impl App {
             on_node: Vec::new(),
             arrivals: Stream::new(scenario.seed, "arrivals", &workload.full_name()),
             brought: 0,
-            scaler: scenario.scaling[index].as_ref().map(Scaler::new),
+            scaler: scenario.scaling[index].as_ref().map(|own| Box::new(Scaler::new(own))),
             rollout: None,
         })
         .collect()

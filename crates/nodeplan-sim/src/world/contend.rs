@@ -186,8 +186,13 @@ impl World<'_> {
         if sum > room {
             self.divide(id, room);
         } else if rung(free) < most {
+            let least = rung(free);
             for &app in &tenants.ready {
                 let need = &mut needs[app as usize];
+                // What is left beside its own use is no less than this.
+                if need.most <= least {
+                    continue;
+                }
                 let may = rung(free.saturating_add(need.wants));
                 if may < need.most {
                     need.apart += 1;

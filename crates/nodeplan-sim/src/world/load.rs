@@ -10,6 +10,7 @@ use nodeplan_model::scenario::{Balancing, Load, MILLION, Scenario, Service, Sour
 
 use crate::demand::expected;
 use crate::queueing::backlog::{self, Backlog, GivingUp};
+use crate::queueing::histogram::{raised, rounded};
 use crate::queueing::law::Law;
 use crate::queueing::retries::Again;
 use crate::queueing::shape::{Arrivals, Shape, dispersion_at_pod, rounded_pods};
@@ -163,11 +164,13 @@ impl Settling {
     }
 }
 
+/// Milli-cores, index of dispersion, and pods that requests choose between: 0 where they do not.
+type Key = (u64, u32, u32);
+
 /// Pods with so many milli-cores and such arrivals, looked up before.
 #[derive(Clone, Debug)]
 struct Known {
-    /// Milli-cores, index of dispersion, and pods that requests choose between: 0 where they do not.
-    key: (u64, u32, u32),
+    key: Key,
     shape: ShapeId,
     /// Load of a pod at one request a second.
     load: f64,
@@ -194,14 +197,9 @@ impl Known {
 /// Most kinds of pods of a workload kept at hand.
 const MOST_KNOWN: usize = 32;
 
-/// The load that requests meet in a pod with so many milli-cores, and what is known of such pods.
-fn met<'a>(
-    load: &Load,
-    (may, ready): (u64, u32),
-    rate: f64,
-    tables: &mut Tables,
-    known: &'a mut Vec<Known>,
-) -> (Place, &'a mut Known) {
+/// What of arrivals matters to one of so many pods: index of dispersion, and pods that requests
+/// choose between.
+fn arrivals_at(load: &Load, ready: u32) -> (u32, u32) {
     let dispersion = match load.burstiness_milli {
         0..=1000 => 1000,
         milli => dispersion_at_pod(milli, ready),
@@ -210,8 +208,21 @@ fn met<'a>(
         Service::Requests { balancing: Balancing::LeastRequest, .. } => rounded_pods(ready),
         _ => 0,
     };
-    let key = (may, dispersion, among);
-    let found = known.iter().position(|one| one.key == key);
+    (dispersion, among)
+}
+
+/// The load that requests meet in a pod with so many milli-cores, and what is known of such pods.
+/// The search begins behind the pods found before: kinds are asked for in one order.
+fn met<'a>(
+    load: &Load,
+    key: Key,
+    rate: f64,
+    tables: &mut Tables,
+    (known, next): (&'a mut Vec<Known>, &mut usize),
+) -> (Place, &'a mut Known) {
+    let same = |one: &Known| one.key == key;
+    let ahead = known.get(*next).is_some_and(same);
+    let found = if ahead { Some(*next) } else { known.iter().position(same) };
     let at = found.unwrap_or_else(|| {
         if known.len() == MOST_KNOWN {
             known.clear();
@@ -219,11 +230,12 @@ fn met<'a>(
         known.push(look_up(load, key, tables));
         known.len() - 1
     });
+    *next = at + 1;
     let one = &mut known[at];
     (tables.place(one.shape, rate * one.load), one)
 }
 
-fn look_up(load: &Load, (may, dispersion, among): (u64, u32, u32), tables: &mut Tables) -> Known {
+fn look_up(load: &Load, (may, dispersion, among): Key, tables: &mut Tables) -> Known {
     let Service::Requests { cpu_micros, cv2_milli, workers, balancing, .. } = load.service else {
         unreachable!("only requests have response times")
     };
@@ -278,10 +290,12 @@ fn respond(
     let per_second = served as f64 / MILLION as f64 / SECONDS / f64::from(intervals.max(1));
     let rate = per_second / f64::from(ready.max(1));
     let (mut left, mut pods) = (told, ready);
+    let (dispersion, among) = arrivals_at(load, ready);
+    let mut next = 0;
     for &(may, count) in cores {
-        let (place, one) = met(load, (may, ready), rate, tables, known);
-        let part = u128::from(left) * u128::from(count) / u128::from(pods.max(1));
-        let micro_requests = u64::try_from(part).unwrap_or(left);
+        let key = (may, dispersion, among);
+        let (place, one) = met(load, key, rate, tables, (known, &mut next));
+        let micro_requests = share_of(left, count, pods);
         (left, pods) = (left - micro_requests, pods - count);
         let share = match own {
             None => 1.0,
@@ -290,9 +304,19 @@ fn respond(
             Some(own) => tables.share(place, own / one.unit.0),
         };
         Part { place, unit: one.unit, micro_requests, cost, fixed, delay }.join(&mut tally.parts);
-        let good = libm::round(micro_requests as f64 * share.clamp(0.0, 1.0)) as u64;
+        let good = rounded(micro_requests as f64 * share.clamp(0.0, 1.0));
         tally.good_micro = tally.good_micro.saturating_add(good);
     }
+}
+
+/// The part of some requests that goes to so many of so many pods.
+fn share_of(requests: u64, count: u32, pods: u32) -> u64 {
+    let pods = pods.max(1);
+    if let Some(product) = requests.checked_mul(u64::from(count)) {
+        return product / u64::from(pods);
+    }
+    let part = u128::from(requests) * u128::from(count) / u128::from(pods);
+    u64::try_from(part).unwrap_or(requests)
 }
 
 /// Tells the response times of a stretch and begins a new one.
@@ -308,10 +332,11 @@ fn end_stretch(load: &Load, flow: &mut Flow, tables: &mut Tables, tally: &mut Ta
 
 /// Pods that serve, and the cores that they may use for requests.
 fn serving(flow: &Flow, idle: u64) -> (u32, f64) {
-    let (mut ready, mut milli) = (0, 0_u128);
+    let (mut ready, mut milli) = (0, 0_u64);
     for &(may, count) in &flow.cores {
         ready += count;
-        milli += u128::from(may.saturating_sub(idle)) * u128::from(count);
+        let each = may.saturating_sub(idle).saturating_mul(u64::from(count));
+        milli = milli.saturating_add(each);
     }
     (ready, milli as f64 / 1000.0)
 }
@@ -322,9 +347,11 @@ fn inside(load: &Load, flow: &mut Flow, (ready, served): (u32, u64), tables: &mu
         return 0.0;
     }
     let rate = served as f64 / MILLION as f64 / SECONDS / f64::from(ready.max(1));
-    let mut inside = 0.0;
+    let (dispersion, among) = arrivals_at(load, ready);
+    let (mut inside, mut next) = (0.0, 0);
     for &(may, count) in &flow.cores {
-        let (place, one) = met(load, (may, ready), rate, tables, &mut flow.known);
+        let key = (may, dispersion, among);
+        let (place, one) = met(load, key, rate, tables, (&mut flow.known, &mut next));
         let unit = one.unit.0;
         inside += rate * tables.mean(place) * unit * f64::from(count);
     }
@@ -415,7 +442,7 @@ impl World<'_> {
         let present = offered as f64 + waiting as f64 / MILLION as f64;
         if let (Some(cost), true) = (cost(load.service), ready > 0) {
             let busy = present * cost / SECONDS / f64::from(ready);
-            flow.wants = flow.wants.saturating_add(libm::ceil(busy * 1000.0) as u64);
+            flow.wants = flow.wants.saturating_add(raised(busy * 1000.0));
         }
         flow.wants = flow.wants.min(limit);
     }
@@ -507,8 +534,7 @@ impl World<'_> {
         flow.lose(out.lost_micro, out.backlog.micro_requests, tally);
         flow.used = 0;
         if ready > 0 {
-            flow.used =
-                load.idle.0 + libm::round(out.busy * cores / f64::from(ready) * 1000.0) as u64;
+            flow.used = load.idle.0 + rounded(out.busy * cores / f64::from(ready) * 1000.0);
         }
         let inside = inside(load, flow, (ready, out.served_micro), tables);
         let waiting = out.backlog.micro_requests as f64 / MILLION as f64;
