@@ -355,15 +355,19 @@ pub struct SimulateArgs {
     /// Runs of as many seeds, for means and confidence intervals
     #[arg(long, env = "NODEPLAN_RUNS", value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub runs: Option<u32>,
-    /// Why a workload was as it was: web-app@08:30 (time of day) or web-app@2h30m (since the start)
-    #[arg(long, env = "NODEPLAN_EXPLAIN", value_name = "WORKLOAD@TIME")]
+    /// Why a workload or pool was as it was, and why its nodes were not removed: web-app@08:30 (time
+    /// of day) or d8sv5@2h30m (since the start)
+    #[arg(long, env = "NODEPLAN_EXPLAIN", value_name = "WORKLOAD|POOL@TIME")]
     pub explain: Option<String>,
     #[command(flatten)]
     #[allow(missing_docs)]
     pub cluster: ClusterArgs,
-    /// Exit 4 if an objective is missed
+    /// Exit 4 if an objective is missed, or the run is ended by Ctrl-C
     #[arg(long, env = "NODEPLAN_REQUIRE_SLO")]
     pub require_slo: bool,
+    /// Show progress even where standard error is no terminal
+    #[arg(long, env = "NODEPLAN_PROGRESS")]
+    pub progress: bool,
     /// Format; else by the ending of --output, else a table
     #[arg(short, long, env = "NODEPLAN_FORMAT", value_enum)]
     pub format: Option<Format>,

@@ -6,6 +6,9 @@ use nodeplan::report::Style;
 use std::io::{ErrorKind, IsTerminal, Write};
 use std::path::Path;
 
+/// Narrower terminals break lines themselves.
+const NARROWEST: usize = 60;
+
 fn colors(global: &Global, terminal: bool) -> bool {
     let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
     match global.color {
@@ -33,11 +36,11 @@ pub fn style(global: &Global) -> Style {
         let locale = locale.to_ascii_lowercase();
         locale.contains("utf-8") || locale.contains("utf8")
     });
-    Style {
-        color: colors(global, terminal),
-        ascii: global.ascii || !terminal || !utf8,
-        ..Style::default()
-    }
+    let usual = Style::default().width;
+    // A terminal's own width, as far as lines stay readable.
+    let width = terminal_size::terminal_size_of(std::io::stdout()).filter(|_| terminal);
+    let width = width.map_or(usual, |(width, _)| usize::from(width.0).clamp(NARROWEST, usual));
+    Style { color: colors(global, terminal), ascii: global.ascii || !terminal || !utf8, width }
 }
 
 /// The format asked for, else the one a file's ending names, else a table.

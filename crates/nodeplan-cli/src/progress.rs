@@ -1,4 +1,4 @@
-//! A line about the running search on standard error, and the two ways to end it early.
+//! A line about the running search or simulation on standard error, and the two ways to end it early.
 
 use crate::clock;
 use nodeplan::model::answer::Money;
@@ -16,7 +16,7 @@ const PACE: Duration = Duration::from_millis(200);
 
 static STOPPED: AtomicBool = AtomicBool::new(false);
 
-/// Ends the search at Ctrl-C; a second Ctrl-C ends the program.
+/// Ends the search or simulation at Ctrl-C; a second Ctrl-C ends the program.
 pub fn listen() {
     // Where no handler can be set, Ctrl-C ends the program as ever.
     let _ = ctrlc::set_handler(|| {
@@ -60,6 +60,11 @@ impl Watch {
 
     /// Shows where the search is.
     pub fn tell(&self, progress: &Progress) {
+        self.line(|| self.searched(progress));
+    }
+
+    /// Shows a line, unless one was shown just before or the work has just begun.
+    pub fn line(&self, text: impl FnOnce() -> String) {
         if !self.shown {
             return;
         }
@@ -71,6 +76,12 @@ impl Watch {
             return;
         }
         *last = Some(now);
+        // Nobody needs a line that cannot be shown.
+        let _ = write!(std::io::stderr(), "\r\u{1b}[K{}", text());
+    }
+
+    /// A line about a search.
+    fn searched(&self, progress: &Progress) -> String {
         let month = |spend| number::money(Money::month_of(spend, self.millis));
         let bound = month(progress.bound);
         let line = match progress.cost {
@@ -82,8 +93,7 @@ impl Watch {
             }
             None => format!("no plan yet, bound {bound}"),
         };
-        // Nobody needs a line that cannot be shown.
-        let _ = write!(std::io::stderr(), "\r\u{1b}[K{:<10} {line}", progress.phase);
+        format!("{:<10} {line}", progress.phase)
     }
 
     /// Shows a line of words.

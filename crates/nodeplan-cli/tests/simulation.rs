@@ -181,7 +181,7 @@ fn wrong_usage_says_what_to_write() {
         (&["--scale", "huge"][..], "help: give peak-to-max"),
         (&["--horizon", "24"][..], "--horizon `24` is no length of time"),
         (&["--horizon", "20s"][..], "error[NP4004]: "),
-        (&["--explain", "web"][..], "help: write a workload and a time"),
+        (&["--explain", "web"][..], "help: write a workload or pool and a time"),
         (&["--explain", "wep@5m"][..], "help: did you mean web?"),
         (&["--explain", "web@5d"][..], "5d is after the end of the run"),
         (&["--map", "web"][..], "error[NP1412]: no `=` stands in it"),

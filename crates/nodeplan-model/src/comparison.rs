@@ -83,6 +83,8 @@ pub enum Measure {
     Offered,
     /// Arrivals that were lost.
     Lost,
+    /// Tries of arrivals that were made again.
+    Retried,
     /// Share of good service, millionths.
     GoodPpm,
     /// Share that the objective asks for, millionths.

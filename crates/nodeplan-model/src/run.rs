@@ -73,6 +73,9 @@ pub struct Replications {
     pub met: Vec<u32>,
     /// Runs in which all did.
     pub all_met: u32,
+    /// How many were asked for, if they were interrupted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked: Option<u32>,
 }
 
 /// A run with all there is to show of it.
@@ -101,6 +104,9 @@ pub struct RunAnswer {
     pub trails: Vec<Trail>,
     /// Score.
     pub scorecard: Scorecard,
+    /// The length asked for, milliseconds, of a run that was interrupted before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cut_short: Option<u64>,
     /// Many runs, if asked for.
     pub replications: Option<Replications>,
     /// What was assumed.

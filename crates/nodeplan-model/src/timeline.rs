@@ -86,6 +86,73 @@ pub struct Decision {
     pub reason: String,
 }
 
+/// What keeps nodes from being removed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Hold {
+    /// Requests fill more of each of them than the autoscaler's threshold: the emptiest, the
+    /// fullest, the threshold, thousandths.
+    Used {
+        /// Of the emptiest.
+        least_milli: u32,
+        /// Of the fullest.
+        most_milli: u32,
+        /// Of a node that may go.
+        threshold_milli: u32,
+    },
+    /// A pod of this workload has no place elsewhere.
+    NoPlace {
+        /// Index of the workload.
+        workload: u32,
+    },
+    /// A pod of this workload must not be evicted.
+    Blocked {
+        /// Index of the workload.
+        workload: u32,
+    },
+    /// Nobody needs them, but not for long enough.
+    Unneeded {
+        /// Since when the first of them is not needed.
+        since_millis: u64,
+        /// When it may go.
+        until_millis: u64,
+    },
+    /// Nobody needs them, but the autoscaler waits after it last grew a pool or removed a node.
+    CoolDown {
+        /// Since when the first of them is not needed.
+        since_millis: u64,
+        /// End of the wait.
+        until_millis: u64,
+    },
+    /// Their pool has as few nodes as it may.
+    AtMin {
+        /// As few.
+        min: u32,
+    },
+    /// The autoscaler has not looked at them, since they are new or enough others could go.
+    NotLookedAt,
+}
+
+/// Nodes of a pool that stay for one reason.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Held {
+    /// How many.
+    pub nodes: u32,
+    /// Why.
+    pub why: Hold,
+}
+
+/// Why the nodes of a pool are not removed, from a time until the pool's next entry.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stay {
+    /// From when.
+    pub at_millis: u64,
+    /// Index of the pool.
+    pub pool: u32,
+    /// Its nodes, by reason; none if it has none that stays.
+    pub held: Vec<Held>,
+}
+
 /// A histogram of response times, its buckets so narrow that a percentile is off by at most one
 /// percent.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -131,6 +198,9 @@ pub struct Timeline {
     pub node_millis: Vec<u128>,
     /// Every scaling decision.
     pub decisions: Vec<Decision>,
+    /// Why nodes were not removed by the cluster autoscaler, whenever that changed.
+    #[serde(default)]
+    pub stays: Vec<Stay>,
 }
 
 impl Timeline {

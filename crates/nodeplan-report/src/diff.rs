@@ -164,6 +164,7 @@ fn title(what: Measure, currency: &str) -> String {
         Measure::HpaBehavior => "HPA behaviour".into(),
         Measure::Offered => "offered".into(),
         Measure::Lost => "lost".into(),
+        Measure::Retried => "retried".into(),
         Measure::GoodPpm => "good".into(),
         Measure::ObjectivePpm => "asked".into(),
         Measure::Met => "objective kept".into(),

@@ -19,6 +19,7 @@ mod markdown;
 pub mod number;
 pub mod run;
 mod run_csv;
+pub mod run_why;
 mod terminal;
 
 pub use csv::pools_csv;

@@ -2,7 +2,7 @@
 //! which decisions were taken and why, what it rests on.
 
 use crate::answer::Detail;
-use crate::document::{Block, Cell, Document, Fact, Spark, Table, Tone};
+use crate::document::{Block, Cell, Document, Fact, Remark, Spark, Table, Tone};
 use crate::number;
 use nodeplan_model::run::{Estimate, Replications, RunAnswer, Trail};
 use nodeplan_model::scenario::Service;
@@ -16,6 +16,19 @@ const SHOWN: usize = 6;
 #[must_use]
 pub fn document(answer: &RunAnswer, detail: Detail) -> Document {
     let mut blocks = vec![Block::Line(read_line(answer))];
+    if let Some(whole) = answer.cut_short {
+        blocks.push(Block::Remarks(vec![Remark {
+            severity: "warning".to_owned(),
+            code: String::new(),
+            place: String::new(),
+            text: format!(
+                "cut short: {} of {} were simulated before the run was interrupted; all figures \
+                 are of that part",
+                time(answer.scorecard.millis),
+                time(whole),
+            ),
+        }]));
+    }
     blocks.push(Block::Facts(facts(answer)));
     blocks.push(Block::Table(services(answer, detail)));
     blocks.push(Block::Table(pods(answer, detail)));
@@ -25,8 +38,13 @@ pub fn document(answer: &RunAnswer, detail: Detail) -> Document {
     blocks.push(Block::Heading(format!("Over {span}, from left to right")));
     blocks.push(Block::Sparks(sparks));
     if let Some(replications) = &answer.replications {
+        let early = match replications.asked {
+            Some(asked) => format!(" (of {asked} asked for, then interrupted)"),
+            None => String::new(),
+        };
         blocks.push(Block::Heading(format!(
-            "{} of seeds {}..{}: mean, 95 % confidence interval of the mean (Student's t), range",
+            "{}{early} of seeds {}..{}: mean, 95 % confidence interval of the mean (Student's t), \
+             range",
             number::count(u64::from(replications.runs), "run"),
             replications.first_seed,
             replications.first_seed.saturating_add(u64::from(replications.runs).max(1) - 1),
@@ -274,7 +292,7 @@ fn scales(decision: &Decision) -> bool {
         && decision.at_millis > 0
 }
 
-fn decision_table(answer: &RunAnswer, decisions: &[&Decision]) -> Table {
+pub(crate) fn decision_table(answer: &RunAnswer, decisions: &[&Decision]) -> Table {
     let mut table = Table::new(&["AT", "WHO", "WHAT", ">FROM", ">TO", "WHY"]);
     for decision in decisions {
         table.rows.push(vec![
@@ -311,69 +329,10 @@ fn subject(answer: &RunAnswer, decision: &Decision) -> String {
     }
 }
 
-/// Decisions of each kind that an explanation shows.
-const TOLD: usize = 8;
-
-/// Why a workload was as it was at a time (milliseconds since the start): what its pods did
-/// then, and the decisions that led there.
-#[must_use]
-pub fn explain(answer: &RunAnswer, workload: usize, at_millis: u64) -> Document {
-    let timeline = &answer.timeline;
-    let name = answer.workloads.get(workload).cloned().unwrap_or_default();
-    let mut blocks = vec![Block::Heading(format!("{name} at {}", clock(answer, at_millis)))];
-    let sample = usize::try_from(at_millis / timeline.sample_millis.max(1)).unwrap_or(usize::MAX);
-    let sample = sample.min(timeline.samples.saturating_sub(1));
-    if timeline.samples > 0 {
-        let row = &timeline.workloads_at(sample)[workload];
-        blocks.push(Block::Facts(vec![
-            Fact::plain(
-                "Pods",
-                format!(
-                    "{} wanted, {} ready, {} without a node",
-                    row.wanted, row.ready, row.pending
-                ),
-            ),
-            Fact::plain(
-                "Load",
-                format!(
-                    "{} arrived within {}, {} waited at its end, p95 {} ms",
-                    number::grouped(u128::from(row.offered)),
-                    time(timeline.sample_millis),
-                    number::grouped(u128::from(row.backlog)),
-                    millis(row.latency_micros[1]),
-                ),
-            ),
-            Fact::plain("CPU used", format!("{}m by all its pods", row.cpu_milli)),
-        ]));
-    }
-    let before = |of: &dyn Fn(&Decision) -> bool| -> Vec<&Decision> {
-        let all = timeline.decisions.iter();
-        let all: Vec<&Decision> = all.filter(|one| one.at_millis <= at_millis && of(one)).collect();
-        all[all.len().saturating_sub(TOLD)..].to_vec()
-    };
-    let own = |one: &Decision| one.workload.is_some_and(|at| at as usize == workload);
-    let replicas = before(&|one| own(one) && matches!(one.actor, Actor::Hpa | Actor::Scenario));
-    told("Why that many replicas", &replicas, answer, &mut blocks);
-    let pods = before(&|one| own(one) && matches!(one.actor, Actor::Scheduler | Actor::Kubelet));
-    told("What became of its pods", &pods, answer, &mut blocks);
-    let nodes = before(&|one| one.actor == Actor::Autoscaler);
-    told("Why nodes came, stayed or went", &nodes, answer, &mut blocks);
-    Document { blocks }
-}
-
-fn told(title: &str, decisions: &[&Decision], answer: &RunAnswer, blocks: &mut Vec<Block>) {
-    blocks.push(Block::Heading(title.to_owned()));
-    if decisions.is_empty() {
-        blocks.push(Block::Line("  nothing was decided before".to_owned()));
-    } else {
-        blocks.push(Block::Table(decision_table(answer, decisions)));
-    }
-}
-
 const DAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
 
 /// Local time of a moment of the run: `Mon 08:30:15`, from the second week on with its number.
-fn clock(answer: &RunAnswer, at_millis: u64) -> String {
+pub(crate) fn clock(answer: &RunAnswer, at_millis: u64) -> String {
     let second = u64::from(answer.scenario.start_second_of_week) + at_millis / 1000;
     let (week, second) = (second / 604_800, second % 604_800);
     let day = DAYS[usize::try_from(second / 86_400).unwrap_or(0) % 7];
@@ -383,7 +342,8 @@ fn clock(answer: &RunAnswer, at_millis: u64) -> String {
 }
 
 /// A length of time in at most two units: `2 d 4 h`, `90 s`.
-pub(crate) fn time(millis: u64) -> String {
+#[must_use]
+pub fn time(millis: u64) -> String {
     if millis < 1000 {
         return if millis == 0 { "0 s".to_owned() } else { format!("{millis} ms") };
     }

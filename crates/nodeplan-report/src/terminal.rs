@@ -37,7 +37,9 @@ pub fn terminal(document: &Document, style: &Style) -> String {
         }
         match block {
             Block::Heading(heading) => {
-                text.push_str(&paint(style, BOLD, &escape::terminal(heading)));
+                let mut lines = String::new();
+                wrap_into(&mut lines, style, "", "", &escape::terminal(heading));
+                text.push_str(&paint(style, BOLD, lines.trim_end()));
                 text.push('\n');
             }
             Block::Line(line) => wrap_into(&mut text, style, "", "", &escape::terminal(line)),
@@ -119,16 +121,17 @@ fn write_table(out: &mut String, style: &Style, table: &Table) {
         .collect();
     let widths = widths(style, table, &rows);
     let titles: Vec<String> = table.columns.iter().map(|column| column.title.clone()).collect();
-    out.push_str(&paint(style, BOLD, &table_line(table, &widths, &titles)));
-    out.push('\n');
+    let titles: Vec<Vec<String>> =
+        titles.iter().zip(&widths).map(|(title, width)| broken(title, *width)).collect();
+    for line in lines_of(table, &widths, &titles) {
+        out.push_str(&paint(style, BOLD, &line));
+        out.push('\n');
+    }
     for row in &rows {
         let cells: Vec<Vec<String>> =
             row.iter().zip(&widths).map(|(cell, width)| broken(cell, *width)).collect();
-        let height = cells.iter().map(Vec::len).max().unwrap_or(1);
-        for at in 0..height {
-            let parts: Vec<String> =
-                cells.iter().map(|lines| lines.get(at).cloned().unwrap_or_default()).collect();
-            out.push_str(&table_line(table, &widths, &parts));
+        for line in lines_of(table, &widths, &cells) {
+            out.push_str(&line);
             out.push('\n');
         }
     }
@@ -139,8 +142,18 @@ fn write_table(out: &mut String, style: &Style, table: &Table) {
     }
 }
 
+/// One row of cells, each broken into lines.
+fn lines_of(table: &Table, widths: &[usize], cells: &[Vec<String>]) -> Vec<String> {
+    let height = cells.iter().map(Vec::len).max().unwrap_or(1);
+    let part = |at: usize| -> Vec<String> {
+        cells.iter().map(|lines| lines.get(at).cloned().unwrap_or_default()).collect()
+    };
+    (0..height).map(|at| table_line(table, widths, &part(at))).collect()
+}
+
 /// Width of each column: that of its widest cell; where the table is wider than the page, the
-/// widest columns of text give way until it fits or their words need the room.
+/// widest columns of text, and titles above narrower figures, give way until it fits or their words
+/// need the room.
 fn widths(style: &Style, table: &Table, rows: &[Vec<String>]) -> Vec<usize> {
     let mut widths = Vec::with_capacity(table.columns.len());
     let mut least = Vec::with_capacity(table.columns.len());
@@ -153,7 +166,10 @@ fn widths(style: &Style, table: &Table, rows: &[Vec<String>]) -> Vec<usize> {
         let barred = table.rows.iter().any(|row| row.get(at).is_some_and(|c| c.bar.is_some()));
         let stays = column.right || barred;
         widths.push(width);
-        least.push(if stays { width } else { word.max(title).max(NARROW.min(width)) });
+        let titled = column.title.split(' ').map(|word| word.chars().count()).max().unwrap_or(0);
+        let figures = cells().map(|cell| cell.chars().count()).max().unwrap_or(0);
+        let texts = word.max(titled).max(NARROW.min(width));
+        least.push(if stays { figures.max(titled) } else { texts });
     }
     loop {
         let total: usize = widths.iter().map(|width| width + 2).sum::<usize>().saturating_sub(1);
@@ -230,12 +246,26 @@ fn write_sparks(out: &mut String, style: &Style, sparks: &[Spark]) {
     let labels: Vec<String> = sparks.iter().map(|spark| escape::terminal(&spark.label)).collect();
     let widest = labels.iter().map(|label| label.chars().count()).max().unwrap_or(0);
     let glyphs = if style.ascii { ASCII_SPARKS } else { SPARKS };
-    for (spark, label) in sparks.iter().zip(&labels) {
+    let ranges: Vec<String> = sparks.iter().map(|spark| escape::terminal(&spark.range)).collect();
+    let range = ranges.iter().map(|range| range.chars().count()).max().unwrap_or(0);
+    let room = style.width.saturating_sub(widest + range + 7).max(SHORTEST);
+    for ((spark, label), range) in sparks.iter().zip(&labels).zip(&ranges) {
         let curve: String =
-            spark.heights.iter().map(|height| glyphs[usize::from(*height).min(8)]).collect();
-        let range = escape::terminal(&spark.range);
+            fitted(&spark.heights, room).map(|height| glyphs[usize::from(height).min(8)]).collect();
         out.push_str(&format!(" {label:<widest$}  |{curve}|  {range}\n"));
     }
+}
+
+/// Shortest a curve becomes.
+const SHORTEST: usize = 20;
+
+/// At most `room` heights: of those that fall together, the highest.
+fn fitted(heights: &[u8], room: usize) -> impl Iterator<Item = u8> {
+    let count = heights.len().min(room);
+    (0..count).map(move |at| {
+        let part = &heights[at * heights.len() / count..(at + 1) * heights.len() / count];
+        part.iter().max().copied().unwrap_or(0)
+    })
 }
 
 fn write_remarks(out: &mut String, style: &Style, remarks: &[Remark]) {
@@ -285,6 +315,19 @@ mod tests {
             seen.sort();
             said.sort();
             assert_eq!(seen, said, "no word is lost at width {width}");
+        }
+    }
+
+    #[test]
+    fn curves_give_way_to_the_page_and_keep_their_peaks() {
+        let mut heights = vec![1; 60];
+        heights[31] = 8;
+        let spark = Spark { label: "a nodes".into(), heights, range: "0..1".into() };
+        let document = Document { blocks: vec![Block::Sparks(vec![spark])] };
+        for (width, curve) in [(78, 60), (77, 59), (48, 30), (5, SHORTEST)] {
+            let shown = terminal(&document, &Style { width, ..Style::default() });
+            let drawn = shown.chars().filter(|one| "_#".contains(*one)).count();
+            assert_eq!((drawn, shown.matches('#').count()), (curve, 1), "{width}: {shown}");
         }
     }
 

@@ -23,6 +23,7 @@ mod record;
 mod scale_nodes;
 mod scale_pods;
 mod schedule;
+mod stays;
 mod view_nodes;
 
 use nodeplan_model::plan::Plan;
@@ -138,7 +139,14 @@ struct World<'a> {
     /// Work space of preemption: pods that budgets let go.
     allowed: Vec<(u32, i64)>,
     record: Record,
+    watch: &'a Watch<'a>,
 }
+
+/// Called after every sample with the time reached, milliseconds; the run ends there if it says so.
+pub type Watch<'w> = dyn Fn(u64) -> bool + Sync + 'w;
+
+/// Watches nothing.
+const UNWATCHED: &Watch<'static> = &|_| false;
 
 /// Runs a plan through a scenario.
 ///
@@ -150,7 +158,7 @@ pub fn simulate(
     plan: &Plan,
     scenario: &Scenario,
 ) -> Result<Timeline, Vec<SimError>> {
-    run(problem, plan, scenario, &mut Tables::new(), false)
+    run(problem, plan, scenario, &mut Tables::new(), UNWATCHED, false)
 }
 
 /// The same, with tables of response times that earlier runs filled and later ones may read.
@@ -163,7 +171,21 @@ pub fn simulate_with(
     scenario: &Scenario,
     tables: &mut Tables,
 ) -> Result<Timeline, Vec<SimError>> {
-    run(problem, plan, scenario, tables, false)
+    run(problem, plan, scenario, tables, UNWATCHED, false)
+}
+
+/// The same, ended by the caller: a timeline cut short has all its samples, but fewer of them.
+///
+/// # Errors
+/// As [`simulate`].
+pub fn simulate_under(
+    problem: &Problem,
+    plan: &Plan,
+    scenario: &Scenario,
+    tables: &mut Tables,
+    watch: &Watch<'_>,
+) -> Result<Timeline, Vec<SimError>> {
+    run(problem, plan, scenario, tables, watch, false)
 }
 
 /// The same; `every_loop` runs those loops of the cluster autoscaler too that are known to do
@@ -173,6 +195,7 @@ fn run(
     plan: &Plan,
     scenario: &Scenario,
     tables: &mut Tables,
+    watch: &Watch<'_>,
     every_loop: bool,
 ) -> Result<Timeline, Vec<SimError>> {
     let mut faults = faults_of(problem, plan, scenario);
@@ -208,6 +231,7 @@ fn run(
         stirred: false,
         readings: Vec::new(),
         allowed: Vec::new(),
+        watch,
     };
     world.begin();
     world.run();
@@ -262,6 +286,7 @@ impl World<'_> {
             if !next.is_periodic() && !ready {
                 self.changes += 1;
             }
+            let sampled = matches!(next, Next::Sample);
             self.step(next);
             if self.stirred {
                 self.schedule();
@@ -269,6 +294,9 @@ impl World<'_> {
             }
             #[cfg(test)]
             self.audit();
+            if sampled && (self.watch)(self.clock.now()) {
+                break;
+            }
         }
     }
 

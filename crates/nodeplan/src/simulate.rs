@@ -23,7 +23,8 @@ use nodeplan_sim::queueing::table::Tables;
 
 pub use figures::run_answer;
 pub(crate) use names::clip;
-pub use replications::replicate;
+pub use nodeplan_sim::world::Watch;
+pub use replications::{replicate, replicate_under};
 pub(crate) use scaling::lowest_point;
 pub use stage::stage;
 
@@ -104,7 +105,31 @@ pub fn simulate_with(
     scenario: &Scenario,
     tables: &mut Tables,
 ) -> Result<Simulated, Error> {
-    let timeline = nodeplan_sim::world::simulate_with(problem, plan, scenario, tables)
+    judged(problem, plan, scenario, tables, &|_| false)
+}
+
+/// The same under the caller's eyes: `watch` hears after every sample how far the run is, and ends
+/// it there if it says so. What is judged then is the part that was run.
+///
+/// # Errors
+/// As [`simulate`].
+pub fn simulate_under(
+    problem: &Problem,
+    plan: &Plan,
+    scenario: &Scenario,
+    watch: &Watch<'_>,
+) -> Result<Simulated, Error> {
+    judged(problem, plan, scenario, &mut Tables::new(), watch)
+}
+
+fn judged(
+    problem: &Problem,
+    plan: &Plan,
+    scenario: &Scenario,
+    tables: &mut Tables,
+    watch: &Watch<'_>,
+) -> Result<Simulated, Error> {
+    let timeline = nodeplan_sim::world::simulate_under(problem, plan, scenario, tables, watch)
         .map_err(Error::Simulate)?;
     let scorecard = evaluate(problem, scenario, &timeline);
     Ok(Simulated { timeline, scorecard })

@@ -54,7 +54,7 @@ fn text(global: &Global, args: &DiffArgs, comparison: &Comparison) -> Result<Str
         Format::Table => {
             let style = output::style(global);
             let style = match args.output {
-                Some(_) => report::Style { color: false, ascii: true, ..style },
+                Some(_) => report::Style { color: false, ..report::Style::default() },
                 None => style,
             };
             report::terminal(&laid_out(), &style)

@@ -67,7 +67,11 @@ fn laid_out(global: &Global, answer: &Answer) -> report::document::Document {
 
 fn style(global: &Global, args: &OptimizeArgs) -> report::Style {
     let style = output::style(global);
-    if args.output.is_some() { report::Style { color: false, ascii: true, ..style } } else { style }
+    if args.output.is_some() {
+        report::Style { color: false, ..report::Style::default() }
+    } else {
+        style
+    }
 }
 
 fn exit_code(args: &OptimizeArgs, answer: &Answer) -> u8 {

@@ -3,6 +3,7 @@
 use super::subject::{Subject, subject};
 use crate::args::{Format, Global, LoadArgs, SimulateArgs, TrafficGaps, TrafficUnit};
 use crate::diagnose::Failure;
+use crate::progress::{Watch, listen};
 use crate::{Done, output};
 use nodeplan::io::csv::{Gaps, TrafficOptions, Unit, traffic_csv};
 use nodeplan::io::diagnostic::{ImportError, Place};
@@ -11,10 +12,13 @@ use nodeplan::io::quantity::{self, QuantityError};
 use nodeplan::io::yaml::{self, Arrivals, Named};
 use nodeplan::io::{run as run_document, time};
 use nodeplan::model::answer::InputFile;
+use nodeplan::model::plan::Plan;
 use nodeplan::model::problem::Problem;
-use nodeplan::model::run::RunAnswer;
+use nodeplan::model::run::{Replications, RunAnswer};
 use nodeplan::report;
-use nodeplan::simulate::{Inputs, Scale, replicate, run_answer, simulate, stage};
+use nodeplan::simulate::{
+    Inputs, Scale, Simulated, Staged, replicate_under, run_answer, simulate_under, stage,
+};
 use std::path::Path;
 
 /// Runs the command.
@@ -25,12 +29,9 @@ pub fn run(global: &Global, args: &SimulateArgs) -> Done {
     inputs.bounds = bounds;
     let mut staged = stage(&problem, &plan, &inputs).map_err(unusable)?;
     staged.assumptions.splice(0..0, notes);
-    let done = simulate(&problem, &plan, &staged.scenario)?;
-    let runs = args.runs.unwrap_or(1);
-    let replications = match runs {
-        0 | 1 => None,
-        _ => Some(replicate(&problem, &plan, &staged.scenario, runs)?),
-    };
+    listen();
+    let watch = Watch::new(None, args.progress, 0);
+    let (done, replications) = watched(&watch, args, &problem, &plan, &staged)?;
     let answer = run_answer(&problem, &plan, staged, done, replications, files);
     if let Some(asked) = &args.explain {
         let shown = explained(&answer, asked)?;
@@ -38,8 +39,14 @@ pub fn run(global: &Global, args: &SimulateArgs) -> Done {
         return Ok(crate::DONE);
     }
     output::write(&text(global, args, &problem, &answer), args.output.as_deref())?;
-    let missed = args.require_slo && !answer.scorecard.met();
-    if missed {
+    let cut = interrupted(&answer, args.runs.unwrap_or(1));
+    if let Some(cut) = &cut {
+        eprintln!("{cut}");
+    }
+    if args.require_slo && cut.is_some() {
+        return Ok(crate::GATE);
+    }
+    if args.require_slo && !answer.scorecard.met() {
         let format = output::format(args.format, args.output.as_deref());
         if format != Format::Table || args.output.is_some() {
             eprintln!("An objective was missed.");
@@ -47,6 +54,46 @@ pub fn run(global: &Global, args: &SimulateArgs) -> Done {
         return Ok(crate::GATE);
     }
     Ok(crate::DONE)
+}
+
+/// The run, and the runs of many seeds if they are asked for; Ctrl-C ends both.
+fn watched(
+    watch: &Watch,
+    args: &SimulateArgs,
+    problem: &Problem,
+    plan: &Plan,
+    staged: &Staged,
+) -> Result<(Simulated, Option<Replications>), Failure> {
+    let scenario = &staged.scenario;
+    let span = report::run::time(scenario.horizon_millis);
+    let done = simulate_under(problem, plan, scenario, &|reached| {
+        watch.line(|| {
+            let percent = reached.saturating_mul(100) / scenario.horizon_millis.max(1);
+            format!("simulated  {} of {span}, {percent}%", report::run::time(reached))
+        });
+        watch.ends()
+    })?;
+    let asked = args.runs.unwrap_or(1);
+    let replications = if asked <= 1 || watch.ends() {
+        None
+    } else {
+        replicate_under(problem, plan, scenario, asked, &|done| {
+            watch.line(|| format!("simulated  {done} of {asked} runs"));
+            watch.ends()
+        })?
+    };
+    watch.clear();
+    Ok((done, replications))
+}
+
+/// What Ctrl-C left of the run, if it was pressed in time.
+fn interrupted(answer: &RunAnswer, asked: u32) -> Option<String> {
+    if let Some(whole) = answer.cut_short {
+        let (done, whole) = (report::run::time(answer.scorecard.millis), report::run::time(whole));
+        return Some(format!("Interrupted: {done} of {whole} were simulated."));
+    }
+    let done = answer.replications.as_ref().map_or(0, |all| all.runs);
+    (asked > 1 && done < asked).then(|| format!("Interrupted: {done} of {asked} runs were done."))
 }
 
 fn text(global: &Global, args: &SimulateArgs, problem: &Problem, answer: &RunAnswer) -> String {
@@ -67,7 +114,11 @@ fn text(global: &Global, args: &SimulateArgs, problem: &Problem, answer: &RunAns
 
 fn style(global: &Global, args: &SimulateArgs) -> report::Style {
     let style = output::style(global);
-    if args.output.is_some() { report::Style { color: false, ascii: true, ..style } } else { style }
+    if args.output.is_some() {
+        report::Style { color: false, ..report::Style::default() }
+    } else {
+        style
+    }
 }
 
 /// Faults of input, all of them.
@@ -175,25 +226,13 @@ fn no_length(name: &str, text: &str, fault: QuantityError) -> Failure {
     Failure::usage(format!("{name} `{text}` is no length of time: {fault}")).help(help)
 }
 
-/// `WORKLOAD@TIME`: a time of day or a length of time since the start.
+/// `WORKLOAD@TIME` or `POOL@TIME`: a time of day or a length of time since the start.
 fn explained(answer: &RunAnswer, asked: &str) -> Result<report::document::Document, Failure> {
     let Some((name, at)) = asked.rsplit_once('@') else {
         return Err(Failure::usage(format!("--explain `{asked}` has no `@`"))
-            .help("write a workload and a time: web-app@08:30 or web-app@2h30m"));
+            .help("write a workload or pool and a time: web-app@08:30 or web-app@2h30m"));
     };
-    let bare = |one: &String| one.rsplit('/').next() == Some(name);
-    let found = answer.workloads.iter().position(|one| one == name);
-    let found = found.or_else(|| answer.workloads.iter().position(bare));
-    let Some(workload) = found else {
-        let near =
-            nodeplan::io::catalog::nearest(name, answer.workloads.iter().map(String::as_str), 1);
-        let text = format!("there is no workload `{name}`");
-        let failure = Failure::new(crate::INVALID, "NP1420", text);
-        return Err(match near.first() {
-            Some(near) => failure.help(format!("did you mean {near}?")),
-            None => failure,
-        });
-    };
+    let subject = asked_about(answer, name)?;
     let day = 86_400;
     let since = match time::second_of_day(at) {
         // The first time after the start that the clock shows it.
@@ -206,5 +245,37 @@ fn explained(answer: &RunAnswer, asked: &str) -> Result<report::document::Docume
     if since > answer.scorecard.millis {
         return Err(Failure::usage(format!("{at} is after the end of the run")));
     }
-    Ok(report::run::explain(answer, workload, since))
+    Ok(report::run_why::explain(answer, subject, since))
+}
+
+/// A workload or a pool; of a workload, its name without the namespace will do where only one has it.
+fn asked_about(answer: &RunAnswer, name: &str) -> Result<report::run_why::Subject, Failure> {
+    use report::run_why::Subject;
+    let workloads = &answer.workloads;
+    if let Some(at) = workloads.iter().position(|one| one == name) {
+        return Ok(Subject::Workload(at));
+    }
+    if let Some(at) = answer.pools.iter().position(|pool| pool.name == name) {
+        return Ok(Subject::Pool(at));
+    }
+    let bare = |one: &String| one.rsplit('/').next() == Some(name);
+    let found: Vec<usize> = (0..workloads.len()).filter(|&at| bare(&workloads[at])).collect();
+    match found[..] {
+        [at] => return Ok(Subject::Workload(at)),
+        [] => {}
+        [first, ..] => {
+            let text = format!("{} workloads are called `{name}`", found.len());
+            return Err(Failure::new(crate::INVALID, "NP1420", text)
+                .help(format!("name the namespace too: {}", workloads[first])));
+        }
+    }
+    let pools = answer.pools.iter().map(|pool| pool.name.as_str());
+    let known = workloads.iter().map(String::as_str).chain(pools);
+    let near = nodeplan::io::catalog::nearest(name, known, 1);
+    let text = format!("there is no workload or pool `{name}`");
+    let failure = Failure::new(crate::INVALID, "NP1420", text);
+    Err(match near.first() {
+        Some(near) => failure.help(format!("did you mean {near}?")),
+        None => failure,
+    })
 }

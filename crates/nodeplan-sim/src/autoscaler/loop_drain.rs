@@ -24,14 +24,14 @@ pub(crate) fn is_empty(options: &Options, view: &ClusterView<'_>, pods: &[usize]
     })
 }
 
-/// `GetPodsToMove`: the pods that move, in the node's order, or the first obstacle. `budgets` are
+/// `GetPodsToMove`: the pods that move, in the node's order, or the first that must not and why. `budgets` are
 /// those that select each class, and what is left of each.
 pub(crate) fn pods_to_move(
     options: &Options,
     view: &ClusterView<'_>,
     pods: &[usize],
     (budgets, allowed): (&[Vec<usize>], &[i64]),
-) -> Result<Vec<usize>, Blocking> {
+) -> Result<Vec<usize>, (usize, Blocking)> {
     let rules = rules(options);
     let mut moved = Vec::new();
     for &pod in pods {
@@ -39,7 +39,7 @@ pub(crate) fn pods_to_move(
         match drain::drain(&facts(view, pod, selecting), &rules, allowed) {
             Drain::Move => moved.push(pod),
             Drain::Skip | Drain::Daemon | Drain::Await => {}
-            Drain::Block(reason) => return Err(reason),
+            Drain::Block(reason) => return Err((pod, reason)),
         }
     }
     Ok(moved)

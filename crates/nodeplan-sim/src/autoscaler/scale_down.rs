@@ -60,6 +60,17 @@ pub struct Unneeded {
     pub risky: bool,
 }
 
+/// A node whose removal was tried in vain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Failed {
+    /// When it is tried again.
+    pub recheck_ms: i64,
+    /// Why it could not go.
+    pub reason: Unremovable,
+    /// Class of the pod that was in the way.
+    pub class: usize,
+}
+
 /// The planner's memory.
 #[derive(Clone, Debug, Default)]
 pub struct Planner {
@@ -67,7 +78,8 @@ pub struct Planner {
     pub unneeded: BTreeMap<NodeKey, Unneeded>,
     /// Why others cannot, as of the last loop that looked.
     pub unremovable: BTreeMap<NodeKey, Unremovable>,
-    recheck_ms: BTreeMap<NodeKey, i64>,
+    /// Those of them whose removal was tried in vain of late.
+    pub failed: BTreeMap<NodeKey, Failed>,
     hints: Hints,
     last_update_ms: Option<i64>,
     min_interval_ms: Option<i64>,
@@ -88,7 +100,7 @@ impl Planner {
     /// When the first node that could not be emptied is looked at again.
     #[must_use]
     pub fn next_recheck_ms(&self) -> Option<i64> {
-        self.recheck_ms.values().copied().min()
+        self.failed.values().map(|failed| failed.recheck_ms).min()
     }
 
     /// Nodes of groups above their smallest size: empty ones first, then those that were unneeded
@@ -136,7 +148,7 @@ impl Planner {
         for &node in destinations {
             open[node] = !going(node);
         }
-        self.recheck_ms.retain(|&node, until| *until > now && snapshot.find(node).is_some());
+        self.failed.retain(|&node, it| it.recheck_ms > now && snapshot.find(node).is_some());
         let mut eligible = Vec::new();
         let mut unremovable = Vec::with_capacity(candidates.len());
         let mut buffer = Vec::new();
@@ -159,9 +171,10 @@ impl Planner {
             }
             let key = view.nodes[node].key;
             match self.simulate(context, &mut snapshot, search, node, &open, &allowed) {
-                Err(reason) => {
+                Err((reason, class)) => {
                     self.unremovable.insert(key, reason);
-                    self.recheck_ms.insert(key, now.saturating_add(options.recheck_ms));
+                    let recheck_ms = now.saturating_add(options.recheck_ms);
+                    self.failed.insert(key, Failed { recheck_ms, reason, class });
                 }
                 Ok(moved) => {
                     open[node] = false;
@@ -209,7 +222,7 @@ impl Planner {
     ) -> Option<Unremovable> {
         let view = context.view;
         let it = &view.nodes[node];
-        if self.recheck_ms.contains_key(&it.key) {
+        if self.failed.contains_key(&it.key) {
             return Some(Unremovable::RecentlyUnremovable);
         }
         let tainted = it.deletion_taint_ms;
@@ -238,7 +251,8 @@ impl Planner {
         }
     }
 
-    /// `SimulateNodeRemoval`: the pods that would move, all of which found a place.
+    /// `SimulateNodeRemoval`: the pods that would move, all of which found a place; else why not,
+    /// and the class of the pod in the way.
     fn simulate(
         &mut self,
         context: &Context<'_>,
@@ -247,10 +261,11 @@ impl Planner {
         node: usize,
         open: &[bool],
         allowed: &[i64],
-    ) -> Result<Vec<usize>, Unremovable> {
+    ) -> Result<Vec<usize>, (Unremovable, usize)> {
         let pods = &snapshot.nodes[node].pods;
+        let class = |pod: usize| context.view.pods[pod].class;
         let moved = pods_to_move(context.options, context.view, pods, (context.budgets, allowed))
-            .map_err(Unremovable::BlockedByPod)?;
+            .map_err(|(pod, reason)| (Unremovable::BlockedByPod(reason), class(pod)))?;
         let mark = snapshot.fork();
         for &pod in &moved {
             snapshot.unschedule(node, pod);
@@ -259,9 +274,9 @@ impl Planner {
             schedule_pods(snapshot, &mut self.hints, search, &moved, true, |destination| {
                 destination.index.is_some_and(|index| index != node && open[index])
             });
-        if placed.contains(&false) {
+        if let Some(stuck) = placed.iter().position(|placed| !placed) {
             snapshot.revert(mark);
-            return Err(Unremovable::NoPlaceToMovePods);
+            return Err((Unremovable::NoPlaceToMovePods, class(moved[stuck])));
         }
         snapshot.remove_node(context.view.nodes[node].key);
         Ok(moved)

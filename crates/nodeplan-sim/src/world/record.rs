@@ -2,7 +2,7 @@
 
 use nodeplan_model::scenario::{MILLION, Scenario};
 use nodeplan_model::timeline::{
-    Decision, LatencyCounts, PoolSample, Timeline, WorkloadSample, WorkloadTotals,
+    Decision, LatencyCounts, PoolSample, Stay, Timeline, WorkloadSample, WorkloadTotals,
 };
 use nodeplan_model::units::Spend;
 
@@ -174,6 +174,8 @@ pub struct Record {
     costs: Vec<(f64, f64)>,
     /// Decisions.
     pub decisions: Vec<Decision>,
+    /// Why nodes stay.
+    pub stays: Vec<Stay>,
     /// CPU used on the nodes of each pool in the last interval, milli-cores.
     pub used: Vec<u64>,
     sample_millis: u64,
@@ -197,6 +199,7 @@ impl Record {
             latency: vec![Histogram::new(); workloads],
             costs: vec![(0.0, 0.0); workloads],
             decisions: Vec::new(),
+            stays: Vec::new(),
             used: vec![0; pools],
             sample_millis: scenario.sample_millis,
             pools: Vec::with_capacity(samples.saturating_mul(pools).min(1 << 24)),
@@ -229,6 +232,7 @@ impl Record {
             totals: self.totals,
             node_millis: self.node_millis,
             decisions: self.decisions,
+            stays: self.stays,
         }
     }
 }

@@ -1,14 +1,14 @@
 //! The cluster autoscaler of the world: what it sees, and what follows from its actions.
 
 use nodeplan_model::scenario::{Expander, Scenario};
-use nodeplan_model::timeline::{Actor, Decision};
+use nodeplan_model::timeline::{Actor, Decision, Held};
 
 use crate::autoscaler::cloud::Action;
 use crate::autoscaler::deletions::DeletionResult;
 use crate::autoscaler::expander::Filter;
 use crate::autoscaler::layout::Layout;
 use crate::autoscaler::options::Options;
-use crate::autoscaler::run_once::{AutoscalerState, run_with};
+use crate::autoscaler::run_once::{AutoscalerState, ScaleDownResult, run_with};
 use crate::autoscaler::view::{
     Budget, ClusterView, Group, Instance, InstanceState, Node, NodeShape, Pod, PodClass,
 };
@@ -35,7 +35,7 @@ const QUIET_LOOPS: u32 = 2;
 #[derive(Debug)]
 pub struct Scaler {
     pub(super) options: Options,
-    state: AutoscalerState,
+    pub(super) state: AutoscalerState,
     pub(super) shapes: Vec<NodeShape>,
     pub(super) classes: Vec<PodClass>,
     pub(super) groups: Vec<Group>,
@@ -55,6 +55,8 @@ pub struct Scaler {
     seen: (u64, u32),
     /// With nothing changed, nothing happens before this time.
     quiet_until: u64,
+    /// Why nodes of each pool stay, as last told.
+    pub(super) told: Vec<Vec<Held>>,
 }
 
 impl Scaler {
@@ -105,6 +107,7 @@ impl Scaler {
             refreshed: 0,
             seen: (0, 0),
             quiet_until: 0,
+            told: vec![Vec::new(); nodes.pools.len()],
         }
     }
 }
@@ -167,6 +170,9 @@ impl World<'_> {
         let loops = if same { scaler.seen.1.saturating_add(1) } else { 0 };
         scaler.seen = (self.changes, loops);
         scaler.quiet_until = self.quiet_until(&scaler, now);
+        if outcome.scale_down != ScaleDownResult::NotTried {
+            self.tell_stays(&mut scaler);
+        }
         self.scaler = Some(scaler);
         for action in outcome.actions {
             self.act(action);

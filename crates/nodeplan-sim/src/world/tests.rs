@@ -10,7 +10,7 @@ use nodeplan_model::problem::{
 };
 use nodeplan_model::resources::Resources;
 use nodeplan_model::scenario::*;
-use nodeplan_model::timeline::{Actor, Timeline};
+use nodeplan_model::timeline::{Actor, Held, Hold, Timeline};
 use nodeplan_model::units::{Bytes, Date, GIB, MIB, MilliCpu, PerMille, UsdPerHour};
 use nodeplan_model::workload::{MeanSource, QosClass, Scaling, Workload, WorkloadKind};
 
@@ -213,6 +213,33 @@ fn empty_nodes_go_after_ten_minutes() {
     let (at, _, _) = first(&timeline, Actor::Autoscaler);
     assert!((610_000..=620_000).contains(&at), "{at}");
     assert_eq!(timeline.pools_at(0)[0].nodes, 1);
+}
+
+/// Two pods of half a core on three nodes of 4 cores. From 10 s on nobody needs two of the nodes,
+/// which may go ten minutes later. Of the last one, a quarter full, the pods have no place to go.
+#[test]
+fn why_nodes_stay_is_told_until_they_go() {
+    let (problem, plan) = problem(vec![sku("A", 4, 16, 100)], vec![workload("w", 500, 512)]);
+    let timeline = simulate(&problem, &plan, &quiet(1, &[2], &[(3, 3)])).unwrap();
+    let first = &timeline.stays[0];
+    assert_eq!((first.at_millis, first.pool), (10_000, 0));
+    let unneeded = Hold::Unneeded { since_millis: 10_000, until_millis: 610_000 };
+    assert!(first.held.iter().any(|held| held.why == unneeded), "{:?}", first.held);
+    let last = timeline.stays.last().unwrap();
+    assert_eq!(last.held, [Held { nodes: 1, why: Hold::NoPlace { workload: 0 } }]);
+}
+
+/// Four pods of 3.5 cores, two on each node of 8: 7 of 8 cores are above the threshold of a half.
+#[test]
+fn needed_nodes_say_why_they_are_needed() {
+    let (problem, plan) = problem(vec![sku("A", 8, 32, 100)], vec![workload("w", 3500, 512)]);
+    let timeline = simulate(&problem, &plan, &quiet(1, &[4], &[(2, 3)])).unwrap();
+    let [Held { nodes: 2, why: Hold::Used { least_milli, most_milli, threshold_milli: 500 } }] =
+        timeline.stays[0].held[..]
+    else {
+        panic!("{:?}", timeline.stays[0]);
+    };
+    assert_eq!((least_milli, most_milli), (875, 875));
 }
 
 /// Five pods of 1 core on nodes of 4: one waits. The autoscaler looks at 10 s, the node is there
@@ -627,7 +654,8 @@ fn loops_left_out_would_have_done_nothing() {
     for seed in first..first + cases(40) {
         let (problem, plan, scenario) = random(seed);
         let mut tables = Tables::new();
-        let every = super::run(&problem, &plan, &scenario, &mut tables, true).unwrap();
+        let every =
+            super::run(&problem, &plan, &scenario, &mut tables, super::UNWATCHED, true).unwrap();
         let same = simulate(&problem, &plan, &scenario).unwrap();
         let pairs = same.decisions.iter().zip(&every.decisions);
         let first = pairs.into_iter().find(|(one, other)| one != other);

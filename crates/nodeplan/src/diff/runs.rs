@@ -93,6 +93,7 @@ fn served(service: &ServiceScore) -> Vec<(Measure, Option<Value>)> {
         (Measure::MissMinutes, service.objective.and_then(|_| number(service.miss_minutes))),
         (Measure::Offered, number(service.offered)),
         (Measure::Lost, number(service.lost)),
+        (Measure::Retried, number(service.retried).filter(|_| service.retried > 0)),
         (Measure::LatencyP50Us, time(median)),
         (Measure::LatencyP95Us, time(tail)),
         (Measure::LatencyP99Us, time(far)),

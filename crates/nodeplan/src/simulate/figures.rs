@@ -31,6 +31,9 @@ pub fn run_answer(
     let pools: Vec<RunPool> =
         (0..plan.pools.len()).map(|at| pool(problem, plan, &timeline, at)).collect();
     let trails = trails(&workloads, &system, &pools, &timeline);
+    let asked = staged.scenario.horizon_millis;
+    // A whole run may lack the rest of a division by the length of samples, not a sample.
+    let cut = scorecard.millis.saturating_add(timeline.sample_millis) <= asked;
     let hour = i128::try_from(scorecard.spend.0 / HOUR_MILLIS).unwrap_or(i128::MAX);
     RunAnswer {
         inputs,
@@ -44,6 +47,7 @@ pub fn run_answer(
         planned: planned(problem, plan),
         trails,
         scorecard,
+        cut_short: cut.then_some(asked),
         replications,
         assumptions: staged.assumptions,
         scenario: staged.scenario,

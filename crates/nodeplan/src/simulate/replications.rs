@@ -10,9 +10,11 @@ use nodeplan_model::problem::Problem;
 use nodeplan_model::run::{Estimate, Replications};
 use nodeplan_model::scenario::Scenario;
 use nodeplan_model::scorecard::Scorecard;
+use nodeplan_model::timeline::Timeline;
 use nodeplan_sim::queueing::table::Tables;
-use nodeplan_sim::world::simulate_with;
+use nodeplan_sim::world::simulate_under;
 use rayon::prelude::*;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 /// Runs the scenario under `runs` seeds, the scenario's own and those that follow it.
 ///
@@ -24,18 +26,61 @@ pub fn replicate(
     scenario: &Scenario,
     runs: u32,
 ) -> Result<Replications, Error> {
-    let scores: Result<Vec<Scorecard>, Error> = (0..runs)
-        .into_par_iter()
-        .map_init(
-            || (Tables::new(), scenario.clone()),
-            |(tables, own), run| {
-                own.seed = scenario.seed.wrapping_add(u64::from(run));
-                let done = simulate_with(problem, plan, own, tables).map_err(Error::Simulate)?;
-                Ok(evaluate(problem, own, &done))
-            },
-        )
-        .collect();
-    Ok(summary(&scores?, scenario.seed))
+    Ok(replicate_under(problem, plan, scenario, runs, &|_| false)?.unwrap_or_default())
+}
+
+/// The same under the caller's eyes: `watch` hears how many runs are done, and ends them if it says
+/// so. What is told then is of the first seeds without a gap; nothing, if the first is missing.
+///
+/// # Errors
+/// As [`replicate`].
+pub fn replicate_under(
+    problem: &Problem,
+    plan: &Plan,
+    scenario: &Scenario,
+    runs: u32,
+    watch: &(dyn Fn(u32) -> bool + Sync),
+) -> Result<Option<Replications>, Error> {
+    let (next, done) = (AtomicU32::new(0), AtomicU32::new(0));
+    // Every worker takes the next seed, so that those done at any time have few gaps.
+    let worker = |_| -> Result<Vec<(u32, Scorecard)>, Error> {
+        let (mut tables, mut own) = (Tables::new(), scenario.clone());
+        let mut scores = Vec::new();
+        let ends = |_| watch(done.load(Ordering::Relaxed));
+        while !ends(0) {
+            let run = next.fetch_add(1, Ordering::Relaxed);
+            if run >= runs {
+                break;
+            }
+            own.seed = scenario.seed.wrapping_add(u64::from(run));
+            let timeline =
+                simulate_under(problem, plan, &own, &mut tables, &ends).map_err(Error::Simulate)?;
+            if !whole(&timeline, &own) {
+                break;
+            }
+            scores.push((run, evaluate(problem, &own, &timeline)));
+            done.fetch_add(1, Ordering::Relaxed);
+        }
+        Ok(scores)
+    };
+    let workers = rayon::current_num_threads();
+    let scores: Result<Vec<_>, Error> = (0..workers).into_par_iter().map(worker).collect();
+    let mut scores: Vec<(u32, Scorecard)> = scores?.into_iter().flatten().collect();
+    scores.sort_unstable_by_key(|(run, _)| *run);
+    let first = (0..runs).zip(scores).take_while(|(at, (run, _))| at == run);
+    let scores: Vec<Scorecard> = first.map(|(_, (_, score))| score).collect();
+    if scores.is_empty() {
+        return Ok(None);
+    }
+    let mut found = summary(&scores, scenario.seed);
+    found.asked = (found.runs < runs).then_some(runs);
+    Ok(Some(found))
+}
+
+/// Whether a run was not ended early.
+fn whole(timeline: &Timeline, scenario: &Scenario) -> bool {
+    let samples = scenario.horizon_millis / scenario.sample_millis.max(1);
+    u64::try_from(timeline.samples).is_ok_and(|done| done >= samples)
 }
 
 /// Means over runs.
@@ -57,6 +102,7 @@ fn summary(scores: &[Scorecard], first_seed: u64) -> Replications {
         good: (0..workloads).map(good).collect(),
         met: (0..workloads).map(met).collect(),
         all_met: small(all_met),
+        asked: None,
     }
 }
 
