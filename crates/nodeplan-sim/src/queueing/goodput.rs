@@ -89,7 +89,7 @@ mod tests {
             cpu_micros: 10_000,
             cv2_milli: 1000,
             latency_micros: 0,
-            workers: None,
+            workers: Some(1),
             timeout_millis: 30_000,
             balancing: Balancing::Random,
         };
@@ -98,8 +98,9 @@ mod tests {
         Load { service, objective, ..Load::default() }
     }
 
-    /// M/M/1 at 100 requests a second of capacity: of λ a second, λ (1 − e^(−(100 − λ) t)) are
-    /// answered within t. At 50 a second and 100 ms 49.66 of them; never more than 72 or so.
+    /// One worker, so M/M/1 in order at 100 requests a second of capacity: of λ a second,
+    /// λ (1 − e^(−(100 − λ) t)) are answered within t. At 50 a second and 100 ms 49.66 of them; at 79 the
+    /// most, 69.33, and behind a backlog 110 (1 − 1/e) = 69.53.
     #[test]
     fn one_pod_by_hand() {
         let steps = curve(&load(100), 1000, 1000).expect("an objective");
@@ -108,7 +109,7 @@ mod tests {
         let want = rate * (1.0 - libm::exp(-(100.0 - rate) * 0.1));
         assert!((at.good_milli as f64 / 1000.0 - want).abs() < 0.01 * want, "{at:?} {want}");
         let most = steps.iter().map(|step| step.good_milli).max();
-        assert!(most.is_some_and(|most| most > 70_000 && most <= 110_000), "{most:?}");
+        assert!(most.is_some_and(|most| (69_300..69_700).contains(&most)), "{most:?}");
         assert!(steps.windows(2).all(|pair| pair[0].good_milli <= pair[1].good_milli));
     }
 
