@@ -152,11 +152,12 @@ fn lines_of(table: &Table, widths: &[usize], cells: &[Vec<String>]) -> Vec<Strin
 }
 
 /// Width of each column: that of its widest cell; where the table is wider than the page, the
-/// widest columns of text, and titles above narrower figures, give way until it fits or their words
-/// need the room.
+/// widest columns of text, and on a page narrower than usual titles above narrower figures, give way
+/// until it fits or their words need the room.
 fn widths(style: &Style, table: &Table, rows: &[Vec<String>]) -> Vec<usize> {
     let mut widths = Vec::with_capacity(table.columns.len());
     let mut least = Vec::with_capacity(table.columns.len());
+    let narrow = style.width < Style::default().width;
     for (at, column) in table.columns.iter().enumerate() {
         let title = column.title.chars().count();
         let cells = || rows.iter().filter_map(|row| row.get(at));
@@ -166,7 +167,8 @@ fn widths(style: &Style, table: &Table, rows: &[Vec<String>]) -> Vec<usize> {
         let barred = table.rows.iter().any(|row| row.get(at).is_some_and(|c| c.bar.is_some()));
         let stays = column.right || barred;
         widths.push(width);
-        let titled = column.title.split(' ').map(|word| word.chars().count()).max().unwrap_or(0);
+        let words = column.title.split(' ').map(|word| word.chars().count());
+        let titled = if narrow { words.max().unwrap_or(0) } else { title };
         let figures = cells().map(|cell| cell.chars().count()).max().unwrap_or(0);
         let texts = word.max(titled).max(NARROW.min(width));
         least.push(if stays { figures.max(titled) } else { texts });
