@@ -62,14 +62,16 @@ pub enum Command {
     Pack(PackArgs),
     /// Run a plan under traffic: autoscalers, scheduler and kubelet over time, cost and service
     Simulate(Box<SimulateArgs>),
+    /// Run many plans and scenarios, in shards if need be; one JSON line per run
+    Sweep(SweepArgs),
     /// Check a plan file: is the plan legal, is its bound true
     Verify(VerifyArgs),
     /// Check a workloads file and solve nothing
     Check(CheckArgs),
     /// Compare two plan files, or two documents of simulated runs
     Diff(DiffArgs),
-    /// Write a plan for other tools, or as a cluster file
-    Export(ExportArgs),
+    /// Write a plan for other tools, or as a cluster file; a sweep as a Kubernetes Job
+    Export(Box<ExportArgs>),
     /// Explain a code, or a pool or workload of a plan
     Explain(ExplainArgs),
     /// List VM sizes, or take a node apart
@@ -97,6 +99,8 @@ pub enum Document {
     Simulation,
     /// The document of a comparison.
     Diff,
+    /// A line of a sweep.
+    Sweep,
 }
 
 /// `optimize`.
@@ -496,25 +500,78 @@ pub struct DiffArgs {
     pub output: Option<PathBuf>,
 }
 
-/// What a plan is written as.
+/// `sweep`.
+#[derive(Clone, Debug, Default, Args)]
+pub struct SweepArgs {
+    /// Matrix, YAML: plans or clusters, traffic, load, scenarios, seeds, what is varied
+    #[arg(value_name = "MATRIX", required_unless_present = "merge", conflicts_with = "merge")]
+    pub matrix: Option<PathBuf>,
+    /// Only the cells whose number modulo N is I: 0/8 to 7/8 [default: of JOB_COMPLETION_INDEX and
+    /// NODEPLAN_SHARDS, if set, else all]
+    #[arg(long, env = "NODEPLAN_SHARD", value_name = "I/N")]
+    pub shard: Option<String>,
+    /// Put these results together instead: any shards of one sweep, in any order
+    #[arg(long, value_name = "FILE", num_args = 1.., conflicts_with = "shard")]
+    pub merge: Vec<PathBuf>,
+    /// Merge although cells are missing
+    #[arg(long, env = "NODEPLAN_PARTIAL", requires = "merge")]
+    pub partial: bool,
+    /// File for the results instead of standard output; cells it has already are kept
+    #[arg(short, long, env = "NODEPLAN_OUTPUT", value_name = "FILE")]
+    pub output: Option<PathBuf>,
+}
+
+/// What a plan or a sweep is written as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum ExportTo {
-    /// A cluster file: the pools, to be changed by hand, simulated or compared with
+    /// A cluster file: the pools of a plan, to be changed by hand, simulated or compared with
     Design,
+    /// An Indexed Job of Kubernetes that runs a sweep, a shard per pod
+    K8sJob,
 }
 
 /// `export`.
 #[derive(Clone, Debug, Args)]
 pub struct ExportArgs {
-    /// Plan file
-    #[arg(value_name = "PLAN")]
+    /// Plan file; for a Job, the matrix of a sweep
+    #[arg(value_name = "PLAN|MATRIX")]
     pub plan: PathBuf,
     /// As what
     #[arg(long, env = "NODEPLAN_TO", value_enum)]
     pub to: ExportTo,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub job: JobArgs,
     /// File to write instead of standard output
     #[arg(short, long, env = "NODEPLAN_OUTPUT", value_name = "FILE")]
     pub output: Option<PathBuf>,
+}
+
+/// A Job of Kubernetes.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Of a Job")]
+pub struct JobArgs {
+    /// Image with nodeplan on its PATH
+    #[arg(long, env = "NODEPLAN_IMAGE", value_name = "IMAGE")]
+    pub image: Option<String>,
+    /// Shards, which are pods
+    #[arg(long, env = "NODEPLAN_SHARDS", value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub shards: u32,
+    /// Name of the Job
+    #[arg(long, env = "NODEPLAN_NAME", value_name = "NAME", default_value = "nodeplan-sweep")]
+    pub name: String,
+    /// Cores of a pod
+    #[arg(long, env = "NODEPLAN_JOB_CPUS", value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub cpus: u32,
+    /// Memory of a pod
+    #[arg(long, env = "NODEPLAN_JOB_MEMORY", value_name = "BYTES", default_value = "1Gi")]
+    pub memory: String,
+    /// PersistentVolumeClaim that results go to, ReadWriteMany [default: one of its own]
+    #[arg(long, env = "NODEPLAN_RESULTS_CLAIM", value_name = "NAME")]
+    pub results_claim: Option<String>,
+    /// PersistentVolumeClaim that holds the folder of the matrix, where a ConfigMap is too small
+    #[arg(long, env = "NODEPLAN_INPUTS_CLAIM", value_name = "NAME")]
+    pub inputs_claim: Option<String>,
 }
 
 /// `explain`.

@@ -57,6 +57,7 @@ fn every_command_of_the_guide_runs() {
     for (name, marker) in [
         ("design.yaml", "# design.yaml"),
         ("cluster.yaml", "# cluster.yaml"),
+        ("matrix.yaml", "# matrix.yaml"),
         ("settings.yaml", "# nodeplan.yaml"),
         ("load.yaml", "# load.yaml"),
         ("scenario.yaml", "# scenario.yaml"),

@@ -113,7 +113,7 @@ impl From<ImportError> for Warning {
 
 /// Every `NP1xxx` code with its title. NP100x to NP104x: workload files; NP105x: YAML; NP11xx:
 /// catalog; NP12xx: packing instances; NP13xx: plan documents; NP14xx: traffic, load and
-/// scenarios.
+/// scenarios; NP15xx: sweeps.
 pub const CODES: &[(&str, &str)] = &[
     ("NP1001", "text is not UTF-8"),
     ("NP1002", "not a Kubernetes CPU quantity"),
@@ -173,6 +173,13 @@ pub const CODES: &[(&str, &str)] = &[
     ("NP1421", "no traffic of that name"),
     ("NP1422", "no pool of that name"),
     ("NP1423", "traffic that reaches nobody"),
+    ("NP1501", "a path of `vary` that leads nowhere"),
+    ("NP1502", "too many cells"),
+    ("NP1503", "not a file of a sweep"),
+    ("NP1504", "cells of another sweep"),
+    ("NP1505", "two lines for one cell that differ"),
+    ("NP1506", "cells are missing"),
+    ("NP1507", "a file that a ConfigMap cannot hold"),
 ];
 
 /// Title of a code.

@@ -122,14 +122,16 @@ impl Summary {
 }
 
 fn cost_text(spend: Spend, millis: u64) -> CostText {
-    let month = Money::month_of(spend, millis).0.unsigned_abs();
-    let digits = format!("{:09}", month % 1_000_000_000);
+    let per_month = decimal(Money::month_of(spend, millis));
+    CostText { spend, per_hour: mean_rate(spend, millis).to_string(), per_month }
+}
+
+/// An amount of money as a decimal, with cents at least.
+pub(crate) fn decimal(money: Money) -> String {
+    let amount = money.0.unsigned_abs();
+    let digits = format!("{:09}", amount % 1_000_000_000);
     let kept = digits.trim_end_matches('0').len().max(2);
-    CostText {
-        spend,
-        per_hour: mean_rate(spend, millis).to_string(),
-        per_month: format!("{}.{}", month / 1_000_000_000, &digits[..kept]),
-    }
+    format!("{}.{}", amount / 1_000_000_000, &digits[..kept])
 }
 
 /// (cost − bound) / cost in millionths, rounded up.

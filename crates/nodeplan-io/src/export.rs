@@ -1,9 +1,11 @@
-//! Plans in formats of others' tools, and as cluster files of our own. All text that comes from a
+//! Plans and sweeps in formats of others' tools, and plans as cluster files of our own. All text that comes from a
 //! document is quoted, whatever it holds.
 
 mod design;
+mod job;
 mod scalar;
 mod scaling;
 
 pub use design::design;
+pub use job::{Job, job};
 pub use scaling::scaling;

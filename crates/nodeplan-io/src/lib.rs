@@ -15,5 +15,6 @@ pub mod quantity;
 pub mod run;
 mod selector;
 mod source;
+pub mod sweep;
 pub mod time;
 pub mod yaml;

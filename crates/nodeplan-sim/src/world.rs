@@ -148,6 +148,27 @@ pub type Watch<'w> = dyn Fn(u64) -> bool + Sync + 'w;
 /// Watches nothing.
 const UNWATCHED: &Watch<'static> = &|_| false;
 
+/// Whether a scenario can be run at all; the order of its workloads, callers before those they
+/// call.
+///
+/// # Errors
+/// As [`simulate`], which asks the same first.
+pub fn check(
+    problem: &Problem,
+    plan: &Plan,
+    scenario: &Scenario,
+) -> Result<Vec<usize>, Vec<SimError>> {
+    let mut faults = faults_of(problem, plan, scenario);
+    let call_order = order_of_calls(&scenario.loads);
+    if call_order.is_none() {
+        faults.push(SimError::CircularCalls);
+    }
+    match call_order {
+        Some(call_order) if faults.is_empty() => Ok(call_order),
+        _ => Err(faults),
+    }
+}
+
 /// Runs a plan through a scenario.
 ///
 /// # Errors
@@ -198,14 +219,7 @@ fn run(
     watch: &Watch<'_>,
     every_loop: bool,
 ) -> Result<Timeline, Vec<SimError>> {
-    let mut faults = faults_of(problem, plan, scenario);
-    let call_order = order_of_calls(&scenario.loads);
-    if call_order.is_none() {
-        faults.push(SimError::CircularCalls);
-    }
-    let (true, Some(call_order)) = (faults.is_empty(), call_order) else {
-        return Err(faults);
-    };
+    let call_order = check(problem, plan, scenario)?;
     let nodes = Nodes::new(problem, plan, scenario);
     let apps = App::all(problem, scenario);
     let binder = Binder::new(apps.iter().map(|app| app.ask), &nodes);

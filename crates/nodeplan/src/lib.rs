@@ -46,6 +46,7 @@ mod pools;
 mod rules;
 mod setup;
 pub mod simulate;
+pub mod sweep;
 mod verify;
 mod way_out;
 

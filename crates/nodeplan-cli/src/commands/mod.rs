@@ -6,10 +6,12 @@ pub mod diff;
 pub mod explain;
 pub mod export;
 pub mod joint;
+pub mod matrix;
 pub mod optimize;
 pub mod pack;
 pub mod simulate;
 pub mod subject;
+pub mod sweep;
 pub mod verify;
 
 use crate::Done;
@@ -23,6 +25,7 @@ pub fn schema(what: Document) -> Done {
         Document::Plan => nodeplan::io::document::schema_plan(),
         Document::Simulation => nodeplan::io::run::schema(),
         Document::Diff => nodeplan::io::diff::schema(),
+        Document::Sweep => nodeplan::io::sweep::schema(),
     };
     output::print(text)?;
     Ok(crate::DONE)

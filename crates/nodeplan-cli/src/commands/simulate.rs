@@ -24,7 +24,8 @@ use std::path::Path;
 /// Runs the command.
 pub fn run(global: &Global, args: &SimulateArgs) -> Done {
     super::threads(global.threads);
-    let Subject { problem, plan, bounds, notes, mut files } = subject(global, args)?;
+    let Subject { problem, plan, bounds, notes, mut files } =
+        subject(global, &args.plan, &args.cluster)?;
     let mut inputs = inputs(&args.demand, &mut files)?;
     inputs.bounds = bounds;
     let mut staged = stage(&problem, &plan, &inputs).map_err(unusable)?;

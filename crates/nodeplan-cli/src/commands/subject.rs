@@ -2,7 +2,7 @@
 
 use super::simulate::unusable;
 use super::{check, verify};
-use crate::args::{ClusterArgs, Global, MarketArgs, RuleArgs, SimulateArgs};
+use crate::args::{ClusterArgs, Global, MarketArgs, RuleArgs};
 use crate::diagnose::Failure;
 use crate::{config, output, rules};
 use nodeplan::io::document::input;
@@ -14,6 +14,7 @@ use nodeplan::model::problem::Problem;
 use nodeplan::model::scenario::PoolBounds;
 use nodeplan::report::{number::count, visible};
 use nodeplan::{Options, Setup, standing};
+use std::path::Path;
 
 /// Pools with all that decides who runs where on them.
 pub struct Subject {
@@ -30,26 +31,26 @@ pub struct Subject {
 }
 
 /// Reads the plan or the cluster.
-pub fn subject(global: &Global, args: &SimulateArgs) -> Result<Subject, Failure> {
-    let bytes = output::read(&args.plan)?;
-    let name = args.plan.display().to_string();
+pub fn subject(global: &Global, plan: &Path, args: &ClusterArgs) -> Result<Subject, Failure> {
+    let bytes = output::read(plan)?;
+    let name = plan.display().to_string();
     let files = vec![input(&name, &bytes)];
     if is_document(&bytes) {
         return planned(args, &name, bytes, files);
     }
     let design = yaml::design(&name, &bytes).map_err(unusable)?;
-    clustered(global, &args.cluster, &name, &design, files)
+    clustered(global, args, &name, &design, files)
 }
 
 /// Whether a file is a document of nodeplan: JSON that names its schema.
-fn is_document(bytes: &[u8]) -> bool {
+pub fn is_document(bytes: &[u8]) -> bool {
     let text = String::from_utf8_lossy(bytes);
     let text = text.trim_start_matches('\u{feff}').trim_start();
     text.starts_with('{') && text.contains("\"schemaVersion\"")
 }
 
 fn planned(
-    args: &SimulateArgs,
+    given: &ClusterArgs,
     name: &str,
     bytes: Vec<u8>,
     files: Vec<InputFile>,
@@ -58,7 +59,6 @@ fn planned(
     let Some(plan) = document.plan else {
         return Err(Failure::usage(format!("{name} holds no plan")));
     };
-    let given = &args.cluster;
     if let Some(path) = &given.workloads {
         let file = input(&path.display().to_string(), &output::read(path)?);
         if document.inputs.iter().all(|one| one.sha256 != file.sha256) {

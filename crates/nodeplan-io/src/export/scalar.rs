@@ -31,6 +31,29 @@ pub(super) fn scalar(text: &str) -> String {
     quoted
 }
 
+/// A text of many lines as a YAML scalar with the end of its line: as it is, indented by so much,
+/// where every reader gets it back that way, else quoted.
+pub(super) fn literal(text: &str, indent: usize) -> String {
+    let shown = |c: char| matches!(c, '\n' | ' '..='~') || c.is_alphanumeric();
+    let plain = text.ends_with('\n')
+        && !text.ends_with("\n\n")
+        && !text.starts_with([' ', '\n'])
+        && text.chars().all(shown);
+    if !plain {
+        return format!("{}\n", scalar(text));
+    }
+    let margin = " ".repeat(indent);
+    let mut block = "|\n".to_owned();
+    for line in text.lines() {
+        if !line.is_empty() {
+            block.push_str(&margin);
+            block.push_str(line);
+        }
+        block.push('\n');
+    }
+    block
+}
+
 #[cfg(test)]
 mod tests {
     use super::scalar;

@@ -12,6 +12,7 @@ mod design;
 mod events;
 mod fields;
 mod load;
+mod matrix;
 mod priorities;
 mod provisioning;
 mod scaling;
@@ -22,6 +23,7 @@ mod synthetic;
 #[cfg(test)]
 mod tests;
 mod tree;
+mod vary;
 
 use crate::diagnostic::ImportError;
 use crate::source::{Source, decode};
@@ -30,11 +32,13 @@ pub use config::{AUTO_MAX_PODS, Config, Measured, SizeFor};
 pub use design::{Design, DesignPool};
 pub use events::{EventEntry, What};
 pub use load::{Arrivals, LoadEntry, LoadFile, arrivals};
+pub use matrix::{Cluster, Matrix};
 pub use priorities::Patterns;
 pub(crate) use scaling::DAYS;
 pub use scaling::{PoolEntry, ScalingEntry};
 pub use scenario::ScenarioFile;
 pub use synthetic::{Gateway, Shape, Synthetic};
+pub use vary::{Axis, Draft};
 
 /// Reads `nodeplan.yaml`.
 ///
@@ -80,6 +84,14 @@ pub fn scenario_over(
     document(name, text, |reader, root| scenario::read(base.clone(), reader, root))
 }
 
+/// Reads which runs a sweep is made of, `matrix.yaml`.
+///
+/// # Errors
+/// Every fault of the file, in order of place.
+pub fn matrix(name: &str, text: &[u8]) -> Result<Matrix, Vec<ImportError>> {
+    document(name, text, matrix::read)
+}
+
 /// Reads the value of the ConfigMap key `priorities` of the cluster autoscaler's priority
 /// expander: a mapping from priority to patterns of group names, in order of priority.
 ///
@@ -94,12 +106,7 @@ fn document<T>(
     text: &[u8],
     read: impl Fn(&mut fields::Reader, &tree::Node) -> T,
 ) -> Result<T, Vec<ImportError>> {
-    let (text, broken) = decode(name, text)?;
-    if !broken.is_empty() {
-        return Err(broken);
-    }
-    let source = Source::new(name, &text);
-    let root = tree::parse(&source)?;
+    let root = tree_of(name, text)?;
     let mut reader = fields::Reader::default();
     let value = read(&mut reader, &root);
     if reader.errors.is_empty() {
@@ -108,6 +115,14 @@ fn document<T>(
         reader.errors.sort();
         Err(reader.errors)
     }
+}
+
+fn tree_of(name: &str, text: &[u8]) -> Result<tree::Node, Vec<ImportError>> {
+    let (text, broken) = decode(name, text)?;
+    if !broken.is_empty() {
+        return Err(broken);
+    }
+    tree::parse(&Source::new(name, &text))
 }
 
 /// A size's name with the prefix that all sizes carry.

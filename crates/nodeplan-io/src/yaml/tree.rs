@@ -11,6 +11,7 @@ use serde_saphyr::{Location, Spanned};
 use std::fmt;
 
 /// A value with its place.
+#[derive(Clone)]
 pub(super) struct Node {
     /// Where it stands.
     pub place: Place,
@@ -19,6 +20,7 @@ pub(super) struct Node {
 }
 
 /// What a node is.
+#[derive(Clone)]
 pub(super) enum Value {
     /// Nothing.
     Null,
