@@ -130,7 +130,8 @@ fn affine(pricing: &Pricing<'_>, (above, below): (u128, u128)) -> Option<Affine>
         Some(worth / below / scale)
     };
     let prices = view.leaf.demand.first()?.iter().map(price).collect::<Option<Vec<u128>>>()?;
-    let mut sum = view.leaf.system.iter().map(|dual| i128::from(*dual)).sum::<i128>();
+    // A node for the system pool is worth nothing here: at times there may be none.
+    let mut sum = 0_i128;
     for (row, &dual) in view.rows.iter().zip(&view.leaf.path) {
         let term = row.rhs.checked_mul(i128::from(dual))?;
         sum = if row.at_least { sum.checked_add(term)? } else { sum.checked_sub(term)? };

@@ -71,12 +71,11 @@ fn check_shape(problem: &Problem, floor: &Floor, found: &mut Findings) {
     if floor.terms.interval_millis == 0 {
         found.note(crate::codes::SCALE, "floor", "an interval must be at least a millisecond");
     }
-    let mut intervals = None;
     for one in &floor.terms.requirements {
         let Requirement::Requests { curve, offered_milli, .. } = one else { continue };
-        if !sound(curve) || *intervals.get_or_insert(offered_milli.len()) != offered_milli.len() {
+        if !sound(curve) || offered_milli.len() as u64 != floor.terms.intervals {
             let text = "a curve must ascend, no steeper than requests are offered, and all \
-                        workloads must have the same intervals";
+                        workloads must have all intervals";
             found.note(crate::codes::FLOOR_CURVE, "floor", text);
         }
     }
@@ -328,6 +327,11 @@ fn alike(terms: &FloorTerms) -> (Rows, Vec<Vec<u64>>) {
         .collect();
     let length = all.iter().map(Vec::len).max().unwrap_or(0);
     let mut rows: BTreeMap<Vec<u32>, u128> = BTreeMap::new();
+    // Pods may run in every interval, whether or not anything arrives in it.
+    let rest = terms.intervals.saturating_sub(length as u64);
+    if rest > 0 {
+        rows.insert(vec![0; all.len()], u128::from(rest));
+    }
     for at in 0..length {
         let place = |(row, own): (&Vec<u64>, &Vec<u64>)| {
             let found = row.get(at).and_then(|offered| own.binary_search(offered).ok());
@@ -388,6 +392,7 @@ mod tests {
     use super::*;
     use crate::testing::{parts, problem, sku, workload};
     use nodeplan_model::certificate::{Branch, Certificate, Leaf};
+    use nodeplan_model::floor::FloorProof;
 
     const HOUR: u64 = 3_600_000;
 
@@ -398,8 +403,9 @@ mod tests {
 
     fn terms(offered: &[u64], spare_milli: u128) -> FloorTerms {
         let offered_milli = offered.to_vec();
+        let intervals = offered.len() as u64;
         let one = Requirement::Requests { offered_milli, curve: curve(), spare_milli };
-        FloorTerms { interval_millis: HOUR, requirements: vec![one] }
+        FloorTerms { interval_millis: HOUR, intervals, requirements: vec![one] }
     }
 
     fn prices(pods: u32, leaves: &[(u128, i128)]) -> Prices {
@@ -443,17 +449,22 @@ mod tests {
     #[test]
     fn pod_time_brings_its_worth() {
         let requirements = vec![Requirement::PodTime { millis: u128::from(2 * HOUR) }];
-        let mut time = FloorTerms { interval_millis: HOUR, requirements };
-        let other = terms(&[0, 0, 0], 0).requirements.remove(0);
-        time.requirements.push(other);
+        let alone = FloorTerms { interval_millis: HOUR, intervals: 3, requirements };
+        let one = prices(4, &[(10, 0)]);
+        for (worth, want) in [(10, 20), (5, 10), (11, 10)] {
+            let ledger = Ledger::new(&alone, std::slice::from_ref(&one), &[4], &[worth]);
+            // At 11 each of four pods brings 1 in each of three intervals: 22 − 12.
+            assert_eq!(ledger.and_then(|ledger| ledger.total()), Some(want), "{worth}");
+        }
+        let mut both = alone;
+        both.requirements.push(terms(&[0, 0, 0], 0).requirements.remove(0));
         let one = Prices {
             pods: vec![4, 4],
             leaves: vec![Affine { prices: vec![10, 10], constant: 0 }],
             weight_millis: HOUR,
         };
         for (worth, want) in [(10, 20), (5, 10), (11, 10)] {
-            let ledger = Ledger::new(&time, std::slice::from_ref(&one), &[4, 4], &[worth, 0]);
-            // At 11 each of four pods brings 1 in each of three intervals: 22 − 12.
+            let ledger = Ledger::new(&both, std::slice::from_ref(&one), &[4, 4], &[worth, 0]);
             assert_eq!(ledger.and_then(|ledger| ledger.total()), Some(want), "{worth}");
         }
     }
@@ -482,6 +493,60 @@ mod tests {
             let base = Base { pods: vec![9], certificate };
             let found = Prices::of(&problem, &base, &JudgeOptions::default()).expect("legal");
             assert_eq!(found.least(0, HOUR), want * u128::from(HOUR), "{price}");
+        }
+    }
+
+    /// Four pods a node of rate 40; 400 requests in each of three hours need three pods at least.
+    fn proven() -> (Problem, Floor) {
+        let skus = vec![sku("a", 4000, 1 << 40, 40)];
+        let problem = problem(parts(skus, vec![workload("w", 1000, 1)], &[(HOUR, &[9])]));
+        let demand = vec![vec![10 * i64::try_from(HOUR).expect("an hour")]];
+        let leaf = Leaf { demand, ..Leaf::default() };
+        let certificate = Certificate { scale: 1, unit: 1, tree: vec![Branch::Leaf(leaf)] };
+        let bases = vec![Base { pods: vec![9], certificate }];
+        let proof = FloorProof { rooms: vec![9], bases, worths: vec![HOUR] };
+        (problem, Floor { terms: terms(&[400, 400, 400], 50), proof })
+    }
+
+    /// Any worth and any price prove something true: what is planted here proves no more than the
+    /// best, three hours of four pods at 10 an hour.
+    #[test]
+    fn worths_and_prices_may_be_anything() {
+        let most = 3 * 40 * u128::from(HOUR);
+        for (worth, price) in [(0, 1), (1, 1), (2, 1), (1 << 40, 1), (1, 0), (1, 1 << 20)] {
+            let (problem, mut floor) = proven();
+            floor.proof.worths[0] *= worth;
+            let Branch::Leaf(leaf) = &mut floor.proof.bases[0].certificate.tree[0] else {
+                unreachable!("one leaf")
+            };
+            leaf.demand[0][0] *= price;
+            let check = check_floor(&problem, &floor, &JudgeOptions::default());
+            assert_eq!(check.findings, [], "{worth} {price}");
+            assert!(check.spend.0 <= most, "{worth} {price}: {:?}", check.spend);
+            assert_eq!(check.spend.0 > 0, worth > 0 && price > 0 && worth < 9, "{worth} {price}");
+        }
+    }
+
+    #[test]
+    fn planted_faults_void_the_floor() {
+        type Plant = fn(&mut Floor);
+        let faults: [(&str, Plant); 6] = [
+            ("a short row", |one| one.terms.intervals += 1),
+            ("no time", |one| one.terms.interval_millis = 0),
+            ("rooms missing", |one| one.proof.rooms.clear()),
+            ("worths too many", |one| one.proof.worths.push(1)),
+            ("pods missing", |one| one.proof.bases[0].pods.clear()),
+            ("no curve", |one| {
+                if let Requirement::Requests { curve, .. } = &mut one.terms.requirements[0] {
+                    curve.clear();
+                }
+            }),
+        ];
+        for (name, plant) in faults {
+            let (problem, mut floor) = proven();
+            plant(&mut floor);
+            let check = check_floor(&problem, &floor, &JudgeOptions::default());
+            assert_eq!((check.spend, check.findings.is_empty()), (Spend(0), false), "{name}");
         }
     }
 

@@ -47,8 +47,10 @@ pub enum Requirement {
 /// What all workloads must be given.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FloorTerms {
-    /// Length of an interval.
+    /// For how much of each interval nodes must be paid.
     pub interval_millis: u64,
+    /// How many intervals.
+    pub intervals: u64,
     /// One per workload.
     pub requirements: Vec<Requirement>,
 }

@@ -177,6 +177,12 @@ pub struct WorkloadTotals {
     pub started: u64,
     /// Pod time, milliseconds, from scheduled to gone.
     pub pod_millis: u128,
+    /// Pod time that its controller wanted, counted at the end of every interval, milliseconds.
+    #[serde(default)]
+    pub wanted_millis: u128,
+    /// The part of it for which no pod was Ready.
+    #[serde(default)]
+    pub missing_millis: u128,
 }
 
 /// One sample path.

@@ -17,6 +17,7 @@ mod moves;
 mod need;
 mod search;
 mod split;
+mod terms;
 mod trial;
 
 pub use answer::joint_answer;

@@ -587,7 +587,12 @@ impl World<'_> {
     /// Adds what a workload used to its sample.
     fn tell_use(&mut self, app: usize) {
         let flow = &self.load.flows[app];
-        let ready = u64::from(self.apps[app].ready);
+        let (wanted, ready) = (self.apps[app].wanted, self.apps[app].ready);
+        let totals = &mut self.record.totals[app];
+        totals.wanted_millis += u128::from(wanted) * u128::from(INTERVAL_MILLIS);
+        let missing = wanted.saturating_sub(ready);
+        totals.missing_millis += u128::from(missing) * u128::from(INTERVAL_MILLIS);
+        let ready = u64::from(ready);
         let tally = &mut self.record.tallies[app];
         let cpu = flow.used.saturating_mul(ready).saturating_mul(INTERVAL_MILLIS);
         tally.cpu = tally.cpu.saturating_add(cpu);

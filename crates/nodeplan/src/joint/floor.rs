@@ -1,26 +1,21 @@
 //! The floor: terms from the load model, prices from the packing problem, multipliers by search.
 //! The judge derives the figure ([`nodeplan_eval::floor`]).
 
-use super::need::{Arrivals, cores_milli, cost};
+use super::terms::{INTERVAL_MILLIS, terms};
 use super::trial::Demands;
 use crate::{Error, Options, optimize_with};
 use ndarray::Array2;
 use nodeplan_eval::JudgeOptions;
 use nodeplan_eval::floor::{FloorCheck, Ledger, Prices, check_floor, with_pods};
 use nodeplan_model::certificate::{Branch, Certificate, Leaf};
-use nodeplan_model::floor::{Base, Floor, FloorProof, FloorTerms, Requirement, Step};
+use nodeplan_model::floor::{Base, Floor, FloorProof, FloorTerms, Requirement};
 use nodeplan_model::problem::{LoadPoint, Overcommit, Problem, ProblemParts};
-use nodeplan_model::scenario::{MILLION, Scenario, Service};
+use nodeplan_model::scenario::{Scenario, Service};
 use nodeplan_model::units::PerMille;
-use nodeplan_sim::queueing::goodput;
 use nodeplan_solve::Control;
 
 /// Prices hold for an hour.
 const HOUR_MILLIS: u64 = 3_600_000;
-/// The simulator settles traffic in intervals of so many milliseconds.
-const INTERVAL_MILLIS: u64 = 15_000;
-/// Standard deviations by which arrivals may fall short of their mean: that is spare, too.
-const LUCK: f64 = 4.0;
 /// Work of the search for prices.
 const WORK: u64 = 3_000_000;
 /// Near enough: a tree that proves a thousandth more is not worth its leaves.
@@ -55,7 +50,7 @@ pub fn floor_of(
     rooms: &[u32],
     control: Control<'_>,
 ) -> Result<Option<Floored>, Error> {
-    let terms = terms(problem, scenario, demands);
+    let terms = terms(problem, scenario, demands, rooms);
     let Some(room) = plain(problem, scenario, rooms) else { return Ok(None) };
     let means = mean_pods(scenario, &terms, problem, rooms);
     // Prices of the linear relaxation, for any number of pods: duals are wanted, not a tree.
@@ -224,88 +219,6 @@ fn climb(ledger: &mut Ledger<'_>, from: &[u64], best: &mut (u128, Vec<u64>)) {
     }
 }
 
-/// What the load model demands of a run.
-fn terms(problem: &Problem, scenario: &Scenario, demands: &Demands) -> FloorTerms {
-    let arrivals = Arrivals::of(scenario, INTERVAL_MILLIS);
-    let mut lost = vec![0.0_f64; scenario.loads.len()];
-    let order = nodeplan_sim::demand::order_of_calls(&scenario.loads).unwrap_or_default();
-    let mut requirements = vec![Requirement::Nothing; scenario.loads.len()];
-    for at in order {
-        let load = &scenario.loads[at];
-        let total: f64 = arrivals.rows[at].iter().sum();
-        // Whoever turns requests away takes them from those it calls, too.
-        let passed: f64 = load
-            .sources
-            .iter()
-            .map(|source| match *source {
-                nodeplan_model::scenario::Source::Calls { caller, factor } => {
-                    lost[caller.index()] * factor as f64 / MILLION as f64
-                }
-                nodeplan_model::scenario::Source::Series { .. } => 0.0,
-            })
-            .sum();
-        let allowed =
-            demands.shares[at].map_or(total, |share| total * (1.0 - share as f64 / MILLION as f64));
-        let dispersion = f64::from(load.burstiness_milli.max(1000)) / 1000.0;
-        let luck = LUCK * (total * dispersion).sqrt();
-        let spare = (allowed + passed + luck).min(total);
-        lost[at] = spare;
-        requirements[at] = requirement(problem, scenario, demands, at, &arrivals, (total, spare));
-    }
-    FloorTerms { interval_millis: INTERVAL_MILLIS, requirements }
-}
-
-fn requirement(
-    problem: &Problem,
-    scenario: &Scenario,
-    demands: &Demands,
-    at: usize,
-    arrivals: &Arrivals,
-    (total, spare): (f64, f64),
-) -> Requirement {
-    let load = &scenario.loads[at];
-    let cores = cores_milli(problem, at, load);
-    match load.service {
-        Service::None => {
-            // Pods that are always there are requests that come all the time, a thousand
-            // thousandths for each. One sample in a hundred may be missed by sampling alone.
-            let pods = u64::from(scenario.replicas[at]);
-            if scenario.scaling[at].is_some() || pods == 0 {
-                return Requirement::Nothing;
-            }
-            let count = arrivals.intervals();
-            let missed = u128::from(MILLION - demands.running.saturating_sub(10_000));
-            Requirement::Requests {
-                offered_milli: vec![pods * 1000; count],
-                curve: vec![Step { offered_milli: 1000, good_milli: 1000 }],
-                spare_milli: u128::from(pods) * 1000 * count as u128 * missed / u128::from(MILLION),
-            }
-        }
-        Service::Messages { .. } | Service::Jobs { .. } => {
-            if demands.shares[at].is_none() {
-                return Requirement::Nothing;
-            }
-            let each = cost(load.service).unwrap_or(0.0);
-            let seconds = (total - spare).max(0.0) * each / (cores as f64 / 1000.0);
-            Requirement::PodTime { millis: (seconds * 1000.0) as u128 }
-        }
-        Service::Requests { .. } => {
-            let Some(curve) = goodput::curve(load, cores, INTERVAL_MILLIS) else {
-                return Requirement::Nothing;
-            };
-            if demands.shares[at].is_none() {
-                return Requirement::Nothing;
-            }
-            let milli = |mean: &f64| (mean * 1000.0).clamp(0.0, 1e17) as u64;
-            Requirement::Requests {
-                offered_milli: arrivals.rows[at].iter().map(milli).collect(),
-                curve,
-                spare_milli: (spare * 1000.0).ceil() as u128,
-            }
-        }
-    }
-}
-
 /// Mean pods that the terms need, for prices of a mix like that of a run: at least one, since a
 /// workload that is never there is worth nothing.
 fn mean_pods(
@@ -349,7 +262,6 @@ fn plain(problem: &Problem, scenario: &Scenario, pods: &[u32]) -> Option<Problem
     cluster.sustained_cpu = false;
     for workload in &mut parts.workloads {
         workload.max_per_node = None;
-        workload.isolate = false;
     }
     if scenario.pools.iter().any(|pool| pool.spot) {
         for sku in &mut parts.skus {

@@ -122,15 +122,10 @@ pub fn short(run: &Simulated, scenario: &Scenario, demands: &Demands) -> u64 {
     sum.saturating_add(late)
 }
 
-/// The share of a workload's pods that ran, over samples, parts per million.
+/// The share of the pods wanted that ran, parts per million.
 fn running(run: &Simulated, workload: usize) -> u64 {
-    let width = run.timeline.totals.len().max(1);
-    let rows = run.timeline.workloads.iter().skip(workload).step_by(width);
-    let (mut ran, mut wanted) = (0_u128, 0_u128);
-    for row in rows {
-        ran += u128::from(row.ready.min(row.wanted));
-        wanted += u128::from(row.wanted);
-    }
-    let share = (ran * u128::from(MILLION)).checked_div(wanted).unwrap_or(u128::from(MILLION));
-    u64::try_from(share).unwrap_or(MILLION)
+    let totals = &run.timeline.totals[workload];
+    let ran = totals.wanted_millis.saturating_sub(totals.missing_millis);
+    let share = (ran * u128::from(MILLION)).checked_div(totals.wanted_millis);
+    share.map_or(MILLION, |share| u64::try_from(share).unwrap_or(MILLION))
 }

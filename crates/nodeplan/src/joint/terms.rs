@@ -1,0 +1,212 @@
+//! What the load model demands of any run that meets the demands: the terms of a floor.
+//!
+//! Each rule here gives something away so that the terms hold for what the simulator does, by
+//! design or by chance; docs/floor.md says why each is enough.
+
+use super::need::{cores_milli, cost};
+use super::trial::Demands;
+use nodeplan_model::floor::{FloorTerms, Requirement, Step};
+use nodeplan_model::problem::Problem;
+use nodeplan_model::scenario::{Load, MILLION, Scenario, Service, Source};
+use nodeplan_sim::demand::{expected, order_of_calls};
+use nodeplan_sim::queueing::goodput;
+
+/// The simulator settles traffic in intervals of so many milliseconds.
+pub(super) const INTERVAL_MILLIS: u64 = 15_000;
+/// Standard deviations by which what arrives may differ from its mean: that is spare, too.
+const LUCK: f64 = 4.0;
+/// Samples of more intervals are not searched for the stretch with the fewest arrivals.
+const MOST_INTERVALS: usize = 480;
+
+/// What arrives at a workload.
+#[derive(Clone, Debug, Default)]
+struct Offers {
+    /// In each interval at least, but for what its callers lose.
+    least: Vec<f64>,
+    /// Over the run at most.
+    most: f64,
+    /// What callers lose, or may.
+    passed: f64,
+}
+
+/// What the load model demands of a run. `rooms`: the most pods of each workload.
+pub(super) fn terms(
+    problem: &Problem,
+    scenario: &Scenario,
+    demands: &Demands,
+    rooms: &[u32],
+) -> FloorTerms {
+    let count = scenario.loads.len();
+    let mut offers = vec![Offers::default(); count];
+    let mut lost = vec![0.0_f64; count];
+    let mut requirements = vec![Requirement::Nothing; count];
+    for at in order_of_calls(&scenario.loads).unwrap_or_default() {
+        let load = &scenario.loads[at];
+        offers[at] = offered(scenario, load, &offers, &lost);
+        let Offers { most, passed, .. } = offers[at];
+        let allowed =
+            demands.shares[at].map_or(most, |share| most * (1.0 - share as f64 / MILLION as f64));
+        let dispersion = f64::from(load.burstiness_milli.max(1000)) / 1000.0;
+        let spare = allowed + passed + LUCK * (most * dispersion).sqrt();
+        lost[at] = if load.service == Service::None { 0.0 } else { spare.min(most) };
+        requirements[at] = requirement(problem, scenario, demands, at, (&offers[at], spare));
+        if let Requirement::PodTime { millis } = &mut requirements[at] {
+            // Nobody pays for the time after the run.
+            let after = u128::from(rooms[at]) * u128::from(INTERVAL_MILLIS);
+            let rest = millis.saturating_sub(after) * u128::from(paid_millis(scenario));
+            *millis = rest / u128::from(INTERVAL_MILLIS);
+        }
+    }
+    let intervals = scenario.horizon_millis / INTERVAL_MILLIS;
+    FloorTerms { interval_millis: paid_millis(scenario), intervals, requirements }
+}
+
+/// How long a node is paid at least after the end of an interval in which a pod on it was Ready.
+fn paid_millis(scenario: &Scenario) -> u64 {
+    scenario.times.delete_millis.clamp(1, INTERVAL_MILLIS)
+}
+
+/// What arrives, callers before those they call.
+fn offered(scenario: &Scenario, load: &Load, callers: &[Offers], lost: &[f64]) -> Offers {
+    let count = (scenario.horizon_millis / INTERVAL_MILLIS) as usize;
+    let mut all = Offers { least: vec![0.0; count], ..Offers::default() };
+    for source in &load.sources {
+        match *source {
+            Source::Series { series, factor } => {
+                let factor = factor as f64 / MILLION as f64;
+                for (at, to) in all.least.iter_mut().enumerate() {
+                    let from = at as u64 * INTERVAL_MILLIS;
+                    let series = &scenario.series[series];
+                    let mean = expected(series, from, from + INTERVAL_MILLIS) * factor;
+                    *to += mean;
+                    all.most += mean;
+                }
+            }
+            Source::Calls { caller, factor } => {
+                let (own, load) = (&callers[caller.index()], &scenario.loads[caller.index()]);
+                let factor = factor as f64 / MILLION as f64;
+                let late = deferred(load);
+                for (to, from) in all.least.iter_mut().zip(&own.least) {
+                    *to += from * factor * (1.0 - late).max(0.0);
+                }
+                // Who waits at the caller over the end of an interval may call twice, and who is
+                // lost there calls with every attempt.
+                let again = lost[caller.index()] * load.retries.map_or(0.0, |r| r.attempts.into());
+                all.most += (own.most * (1.0 + late) + again) * factor;
+                all.passed += lost[caller.index()] * factor;
+            }
+        }
+    }
+    all
+}
+
+/// The share of what arrives in an interval that may wait for the next and still be good. Queues
+/// may let all of it wait.
+fn deferred(load: &Load) -> f64 {
+    match load.service {
+        Service::None => 0.0,
+        Service::Messages { .. } | Service::Jobs { .. } => 1.0,
+        Service::Requests { timeout_millis, .. } => {
+            let within = load.objective.within_millis.unwrap_or(timeout_millis);
+            within.saturating_mul(2).min(timeout_millis) as f64 / INTERVAL_MILLIS as f64
+        }
+    }
+}
+
+fn requirement(
+    problem: &Problem,
+    scenario: &Scenario,
+    demands: &Demands,
+    at: usize,
+    (offers, spare): (&Offers, f64),
+) -> Requirement {
+    let load = &scenario.loads[at];
+    let cores = cores_milli(problem, at, load);
+    match load.service {
+        Service::None => always(scenario, demands, at),
+        _ if demands.shares[at].is_none() => Requirement::Nothing,
+        Service::Messages { .. } | Service::Jobs { .. } => {
+            let each = cost(load.service).unwrap_or(0.0);
+            let total: f64 = offers.least.iter().sum();
+            let seconds = (total - spare).max(0.0) * each / (cores as f64 / 1000.0);
+            Requirement::PodTime { millis: (seconds * 1000.0) as u128 }
+        }
+        Service::Requests { .. } => {
+            let Some(curve) = goodput::ceiling(load, cores, INTERVAL_MILLIS) else {
+                return Requirement::Nothing;
+            };
+            let grain = (scenario.sample_millis / INTERVAL_MILLIS).max(1) as usize;
+            let milli = |mean: f64| (mean * 1000.0).clamp(0.0, 1e17) as u64;
+            let mut offered_milli: Vec<u64> =
+                offers.least.chunks(grain).flat_map(stretches).map(milli).collect();
+            end_unpaid(&mut offered_milli);
+            Requirement::Requests {
+                offered_milli,
+                curve,
+                spare_milli: (spare * 1000.0).clamp(0.0, 1e30).ceil() as u128,
+            }
+        }
+    }
+}
+
+/// Pods that are always there are requests that come all the time, a thousand thousandths for each.
+fn always(scenario: &Scenario, demands: &Demands, at: usize) -> Requirement {
+    let pods = u64::from(scenario.replicas[at]);
+    if scenario.scaling[at].is_some() || pods == 0 {
+        return Requirement::Nothing;
+    }
+    let count = (scenario.horizon_millis / INTERVAL_MILLIS) as usize;
+    let missed = u128::from(MILLION.saturating_sub(demands.running));
+    let all = u128::from(pods) * 1000 * count as u128;
+    let mut offered_milli = vec![pods * 1000; count];
+    end_unpaid(&mut offered_milli);
+    Requirement::Requests {
+        offered_milli,
+        curve: vec![Step { offered_milli: 1000, good_milli: 1000 }],
+        spare_milli: (all * missed).div_ceil(u128::from(MILLION)),
+    }
+}
+
+/// Who serves at the end of the run is paid after it: nothing is proven of the last interval.
+fn end_unpaid(offered_milli: &mut [u64]) {
+    if let Some(last) = offered_milli.last_mut() {
+        *last = 0;
+    }
+}
+
+/// For every interval of a sample, the least mean of any row of intervals that it is part of: the
+/// simulator lets the same pods see the mean of a row.
+fn stretches(sample: &[f64]) -> Vec<f64> {
+    let mut least = sample.to_vec();
+    if sample.len() > MOST_INTERVALS {
+        let all = sample.iter().copied().fold(f64::INFINITY, f64::min);
+        least.fill(all);
+        return least;
+    }
+    for from in 0..sample.len() {
+        let mut means = Vec::with_capacity(sample.len() - from);
+        let mut sum = 0.0;
+        for (count, arrivals) in sample[from..].iter().enumerate() {
+            sum += arrivals;
+            means.push(sum / (count + 1) as f64);
+        }
+        let mut best = f64::INFINITY;
+        for (at, mean) in means.iter().enumerate().rev() {
+            best = best.min(*mean);
+            least[from + at] = least[from + at].min(best);
+        }
+    }
+    least
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_interval_counts_with_the_least_row_that_it_is_in() {
+        assert_eq!(stretches(&[4.0, 4.0, 4.0]), [4.0, 4.0, 4.0]);
+        assert_eq!(stretches(&[1.0, 3.0]), [1.0, 2.0]);
+        assert_eq!(stretches(&[6.0, 0.0, 3.0, 9.0]), [3.0, 0.0, 1.5, 4.0]);
+    }
+}
