@@ -2,7 +2,7 @@
 
 mod command;
 
-use command::{Folder, code, stderr, stdout};
+use command::{Folder, code, root, stderr, stdout};
 
 const SMALL: &str = "name,min_replicas,max_replicas,cpu_request,memory_request,cpu_limit,memory_limit,hpa_cpu_target\n\
                      web,2,20,500m,1Gi,1,2Gi,40\nqueue,1,1,200m,256Mi,400m,512Mi,\n";
@@ -95,7 +95,8 @@ fn frozen_variables_stay_and_a_budget_is_a_gate() {
     assert_eq!(code(&done), 4, "{}", stderr(&done));
     assert!(!stdout(&done).contains("What to change"), "{}", stdout(&done));
     assert!(stderr(&done).contains("costs more than the budget"), "{}", stderr(&done));
-    let wrong = folder.run(&optimize(&["--freeze", "taget"]));
+    let reference = root().join("data/workloads/reference.csv").display().to_string();
+    let wrong = folder.run(&["optimize", "-w", &reference, "-t", "t.csv", "--freeze", "taget"]);
     assert_eq!(code(&wrong), 2);
     assert!(stderr(&wrong).contains("one of targets, sizes"), "{}", stderr(&wrong));
 }
