@@ -8,7 +8,7 @@
 //! and in heavy traffic.
 //!
 //! Where each of several workers has a core of its own, what this leaves out is fitted to simulations
-//! with 2 … 32 workers and c² 0, ¼, 2 and 4 ([`Ahead::of`], [`more_wait`]): that more requests wait
+//! with 2 … 32 workers and c² 0, ¼, 2 and 4 (`Ahead::of`, `more_wait`): that more requests wait
 //! the more they differ (by up to a tenth), that the first is done a little sooner if requests are
 //! alike, and that one long request does not hold up those who can pass it.
 

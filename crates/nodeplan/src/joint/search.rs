@@ -126,6 +126,9 @@ pub fn optimize_under_load(
     search.tidy()?;
     let (steps, runs) = (search.steps.clone(), search.runs);
     let kept = std::mem::take(&mut search.kept);
+    if kept.is_empty() {
+        return Ok(None);
+    }
     let (design, replications) = finale(&layouts, &halves.seen, &demands, options, &kept, &shelf)?;
     let layout = layouts[design.layout].clone();
     let on = |scenario: &Scenario| Trial::of(&layout, &design, scenario, &demands);
