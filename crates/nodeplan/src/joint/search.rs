@@ -109,11 +109,12 @@ pub fn optimize_under_load(
         return Ok(None);
     }
     let shelf = Shelf::default();
+    let strict = demands.with_margin();
     let mut search = Search {
         shelf: &shelf,
         layouts: &layouts,
         scenario: &halves.seen,
-        demands: &demands,
+        demands: &strict,
         options,
         control,
         told,
@@ -129,7 +130,7 @@ pub fn optimize_under_load(
     if kept.is_empty() {
         return Ok(None);
     }
-    let (design, replications) = finale(&layouts, &halves.seen, &demands, options, &kept, &shelf)?;
+    let (design, replications) = finale(&layouts, &halves.seen, &strict, options, &kept, &shelf)?;
     let layout = layouts[design.layout].clone();
     let on = |scenario: &Scenario| Trial::of(&layout, &design, scenario, &demands);
     let (seen, unseen, whole) = (on(&halves.seen)?, on(&halves.unseen)?, on(scenario)?);

@@ -54,7 +54,21 @@ impl Demands {
         let strengths = shares.iter().enumerate().map(own).collect();
         Self { shares, out_of_reach, pending_millis, strengths, running: RUNNING }
     }
+
+    /// Stricter ones for the search: a tenth of the misses that each objective allows is kept for
+    /// days that are not seen.
+    #[must_use]
+    pub fn with_margin(&self) -> Self {
+        let strict = |(at, share): (usize, &Option<u64>)| {
+            let held = self.out_of_reach.iter().any(|(other, _)| *other == at);
+            share.map(|share| if held { share } else { share + (MILLION - share) / MARGIN })
+        };
+        Self { shares: self.shares.iter().enumerate().map(strict).collect(), ..self.clone() }
+    }
 }
+
+/// One over the part of the allowed misses that is kept.
+const MARGIN: u64 = 10;
 
 /// A run and how far it is from meeting everything.
 #[derive(Clone, Debug)]

@@ -185,7 +185,7 @@ fn source(
     let rate = |step: usize| {
         level = match kind {
             0 => 0.9,
-            1 => 0.55 - 0.4 * libm::cos(step as f64 / steps as f64 * 6.283),
+            1 => 0.55 - 0.4 * libm::cos(step as f64 / steps as f64 * std::f64::consts::TAU),
             2 if draw.chance(10) => draw.within(10, 100) as f64 / 100.0,
             3 => (level + (draw.within(0, 20) as f64 - 10.0) / 100.0_f64).clamp(0.1, 1.0),
             _ => level,
