@@ -50,7 +50,12 @@ fn part(scenario: &Scenario, blocks: &[u64], block_millis: u64) -> Scenario {
             let from = block * block_millis;
             (0..block_millis / step).map(move |at| (from + at * step, from + (at + 1) * step))
         });
+        let own = series.micro_per_second.len() as u64;
         let micro = |(from, to): (u64, u64)| {
+            // Whole steps as they are: a mean of the lines between them would flatten peaks.
+            if step == series.step_millis && own > 0 {
+                return series.micro_per_second[(from / step % own) as usize];
+            }
             let mean = expected(series, from, to) * 1000.0 / (to - from) as f64;
             libm::round(mean * MILLION as f64).clamp(0.0, 1e18) as u64
         };
@@ -88,6 +93,39 @@ fn steps_of(step_millis: u64, block_millis: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use nodeplan_model::scenario::{AutoscalerProfile, NodeTimes, Provisioning};
+
+    fn empty() -> Scenario {
+        Scenario {
+            seed: 1,
+            start_second_of_week: 0,
+            horizon_millis: 480_000,
+            sample_millis: 60_000,
+            series: Vec::new(),
+            loads: Vec::new(),
+            scaling: Vec::new(),
+            replicas: Vec::new(),
+            budgets: Vec::new(),
+            pods: Vec::new(),
+            crons: Vec::new(),
+            pools: Vec::new(),
+            times: NodeTimes::default(),
+            provisioning: Provisioning::default(),
+            autoscaler: AutoscalerProfile::default(),
+            events: Vec::new(),
+        }
+    }
+
+    /// Two blocks of a day's eighths: peaks keep their height.
+    #[test]
+    fn steps_stay_as_they_are() {
+        let rates: Vec<u64> = (0..16).map(|at| if at % 4 == 1 { 9_000_000 } else { at }).collect();
+        let series = Series { name: "s".into(), step_millis: 60_000, micro_per_second: rates };
+        let scenario = Scenario { series: vec![series], ..empty() };
+        let seen = part(&scenario, &[0, 2], 120_000);
+        assert_eq!(seen.horizon_millis, 240_000);
+        assert_eq!(seen.series[0].micro_per_second, vec![0, 9_000_000, 4, 9_000_000]);
+    }
 
     #[test]
     fn a_step_divides_a_block() {
