@@ -47,9 +47,11 @@ impl Hints {
         self.current.get(&pod).or_else(|| self.old.get(&pod)).copied().flatten()
     }
 
-    /// Forgets what was not used since the last call.
-    pub(crate) fn drop_old(&mut self) {
+    /// Forgets what was not used since the last call. Says whether what is left is what was there.
+    pub(crate) fn drop_old(&mut self) -> bool {
+        let same = self.old == self.current;
         self.old = std::mem::take(&mut self.current);
+        same
     }
 }
 

@@ -108,12 +108,14 @@ impl NodeOrder {
 pub(crate) struct Search {
     next: usize,
     pub(crate) chance: Stream,
+    /// Some search was made since this was last set to false.
+    pub(crate) asked: bool,
 }
 
 impl Search {
     /// The first search starts behind the first node.
     pub(crate) fn new(chance: Stream) -> Self {
-        Self { next: 1, chance }
+        Self { next: 1, chance, asked: false }
     }
 
     /// Goes round a list of so many nodes, from behind the last success, until one position
@@ -123,6 +125,7 @@ impl Search {
         count: usize,
         mut answer: impl FnMut(usize) -> Option<T>,
     ) -> Option<T> {
+        self.asked = true;
         let start = self.next.checked_rem(count)?;
         for position in (start..count).chain(0..start) {
             if let Some(found) = answer(position) {

@@ -62,6 +62,13 @@ impl AutoscalerState {
         self.search.chance = chance;
     }
 
+    /// Whether the last loop ended with what it began with and left nothing to chance: another look
+    /// at the same cluster would find the same, unless a clock runs out before.
+    #[must_use]
+    pub fn steady(&self) -> bool {
+        self.planner.steady() && !self.search.asked
+    }
+
     /// The background refresh of the instance cache, due every two minutes.
     pub fn refresh_instances<'a>(&mut self, groups: impl Iterator<Item = &'a [Instance]>) {
         self.cluster.refresh_instances(groups);
@@ -128,6 +135,7 @@ pub fn run_with(
         healthy: true,
         failed_fix: None,
     };
+    state.search.asked = false;
     let mut snapshot = Snapshot::new(view, layout);
     let templates = templates(view, &snapshot, &mut state.templates);
     state.cluster.update(options, view, &mut cloud);

@@ -84,6 +84,8 @@ pub struct Planner {
     last_update_ms: Option<i64>,
     min_interval_ms: Option<i64>,
     previous: BTreeSet<NodeKey>,
+    /// The last look left all of this as it found it.
+    steady: bool,
 }
 
 /// What the planner looks at in a loop.
@@ -101,6 +103,12 @@ impl Planner {
     #[must_use]
     pub fn next_recheck_ms(&self) -> Option<i64> {
         self.failed.values().map(|failed| failed.recheck_ms).min()
+    }
+
+    /// Whether the last look left the planner as it found it, so that another look at the same
+    /// cluster would do so too, unless a clock runs out before or chance has a say.
+    pub(crate) fn steady(&self) -> bool {
+        self.steady
     }
 
     /// Nodes of groups above their smallest size: empty ones first, then those that were unneeded
@@ -142,6 +150,7 @@ impl Planner {
     ) {
         let (options, view) = (context.options, context.view);
         let now = view.now_ms;
+        let (interval, tried) = (self.min_interval_ms, self.failed.len());
         self.note_interval(options, now);
         let going = |node: usize| context.deletions.contains(view.nodes[node].key);
         let mut open = vec![false; view.nodes.len()];
@@ -149,6 +158,7 @@ impl Planner {
             open[node] = !going(node);
         }
         self.failed.retain(|&node, it| it.recheck_ms > now && snapshot.find(node).is_some());
+        let mut failures = self.failed.len() != tried;
         let mut eligible = Vec::new();
         let mut unremovable = Vec::with_capacity(candidates.len());
         let mut buffer = Vec::new();
@@ -175,6 +185,7 @@ impl Planner {
                     self.unremovable.insert(key, reason);
                     let recheck_ms = now.saturating_add(options.recheck_ms);
                     self.failed.insert(key, Failed { recheck_ms, reason, class });
+                    failures = true;
                 }
                 Ok(moved) => {
                     open[node] = false;
@@ -184,9 +195,10 @@ impl Planner {
                 }
             }
         }
+        let same = self.unneeded == removable && !failures && interval == self.min_interval_ms;
         self.unneeded = removable;
         self.previous = self.unneeded.keys().copied().collect();
-        self.hints.drop_old();
+        self.steady = self.hints.drop_old() && same;
     }
 
     /// Forgets all unneeded nodes (`CleanUpUnneededNodes`).

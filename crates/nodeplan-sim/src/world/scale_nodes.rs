@@ -27,8 +27,8 @@ const POLL_MILLIS: u64 = 5_000;
 /// The background refresh of the list of machines.
 const REFRESH_MILLIS: u64 = 120_000;
 
-/// After so many loops that saw the same, the next one is known: the first finds unneeded nodes, the
-/// second puts soft taints.
+/// After so many loops that saw the same, what is known of groups and machines is as it will stay;
+/// what the planner carries on says of itself whether it is.
 const QUIET_LOOPS: u32 = 2;
 
 /// The autoscaler and what it reads, kept from loop to loop.
@@ -180,7 +180,7 @@ impl World<'_> {
     }
 
     /// The time before which loops do nothing as long as nothing changes: at once where pods or
-    /// machines are on their way, else when the first unneeded node has been so for long enough.
+    /// machines are on their way or the last loop was not like the one before, else when the first unneeded node has been so for long enough.
     fn quiet_until(&self, scaler: &Scaler, now: u64) -> u64 {
         // Pods on a node that does not answer change with time alone.
         let usual = |node: &Node| {
@@ -197,7 +197,7 @@ impl World<'_> {
         let idle = self.pending.is_empty()
             && scaler.state.deletions.in_progress().next().is_none()
             && scaler.state.cluster.settled();
-        if !(alike && idle) {
+        if !(alike && idle && scaler.state.steady()) {
             return now;
         }
         let ripe = scaler.state.planner.unneeded.values().map(|unneeded| {

@@ -651,7 +651,8 @@ fn tables_hold_nothing_of_the_runs_before() {
 #[test]
 fn loops_left_out_would_have_done_nothing() {
     let first = first_seed();
-    for seed in first..first + cases(40) {
+    // In 1842 loops see the same cluster and still find other places for pods, by chance.
+    for seed in (first..first + cases(40)).chain([1842]) {
         let (problem, plan, scenario) = random(seed);
         let mut tables = Tables::new();
         let every =
