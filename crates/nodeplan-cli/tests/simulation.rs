@@ -177,10 +177,24 @@ fn wrong_usage_says_what_to_write() {
         "circle.yaml",
         "workloads:\n  web: {arrivals: 1 per queue}\n  queue: {arrivals: 1 per web}\n",
     );
+    folder.write("lengths.yaml", "horizon: 50s\nsample: 7s\n");
     for (more, want) in [
         (&["--scale", "huge"][..], "help: give peak-to-max"),
         (&["--horizon", "24"][..], "--horizon `24` is no length of time"),
-        (&["--horizon", "20s"][..], "error[NP4004]: "),
+        (
+            &["--horizon", "20s"][..],
+            " +- --horizon 20s\n  = expected: a multiple of 15s\n  = help: write 30s",
+        ),
+        (&["--sample", "0s"][..], "error[NP4004]: --sample is no whole number"),
+        (&["--horizon", "5000d"][..], "error[NP4003]: --horizon is too long\n"),
+        (
+            &["-s", "lengths.yaml"][..],
+            "error[NP4004]: horizon is no whole number of intervals of 15 s\n  +- lengths.yaml:1:10\n",
+        ),
+        (
+            &["-s", "lengths.yaml"][..],
+            "error[NP4004]: sample is no whole number of intervals of 15 s\n  +- lengths.yaml:2:9\n",
+        ),
         (&["--explain", "web"][..], "help: write a workload or pool and a time"),
         (&["--explain", "wep@5m"][..], "help: did you mean web?"),
         (&["--explain", "web@5d"][..], "5d is after the end of the run"),
@@ -191,7 +205,9 @@ fn wrong_usage_says_what_to_write() {
         assert!(stderr(&done).contains(want), "{more:?}: {}", stderr(&done));
     }
     let circle = folder.run(&["simulate", "plan.json", "-l", "circle.yaml"]);
-    assert!(stderr(&circle).contains("error[NP4002]: "), "{}", stderr(&circle));
+    let want =
+        "error[NP4002]: calls go in a circle: `web` per `queue` per `web`\n  +- circle.yaml:2:19\n";
+    assert!(stderr(&circle).contains(want), "{}", stderr(&circle));
     let nobody = folder.run(&["simulate", "plan.json", "-t", "t.csv"]);
     assert!(stderr(&nobody).contains("help: say who takes it: --map web=requests"));
 }

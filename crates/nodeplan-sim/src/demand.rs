@@ -97,10 +97,11 @@ pub fn peak_to_max(
     (peak > 0.0).then(|| (wanted / peak * MILLION as f64) as u64)
 }
 
-/// Workloads in an order in which every caller comes before those it calls; none where calls go
-/// in a circle.
-#[must_use]
-pub fn order_of_calls(loads: &[Load]) -> Option<Vec<usize>> {
+/// Workloads in an order in which every caller comes before those it calls.
+///
+/// # Errors
+/// The workloads of a circle of calls, each before its caller.
+pub fn order_of_calls(loads: &[Load]) -> Result<Vec<usize>, Vec<usize>> {
     let mut placed = vec![false; loads.len()];
     let mut order = Vec::with_capacity(loads.len());
     while order.len() < loads.len() {
@@ -116,10 +117,30 @@ pub fn order_of_calls(loads: &[Load]) -> Option<Vec<usize>> {
             }
         }
         if order.len() == before {
-            return None;
+            return Err(circle(loads, &placed));
         }
     }
-    Some(order)
+    Ok(order)
+}
+
+/// A circle of calls among workloads that could not be placed, each before its caller.
+fn circle(loads: &[Load], placed: &[bool]) -> Vec<usize> {
+    let mut path: Vec<usize> = placed.iter().position(|placed| !placed).into_iter().collect();
+    while let Some(&last) = path.last() {
+        let caller = loads[last].sources.iter().find_map(|source| match source {
+            Source::Calls { caller, .. } => {
+                Some(caller.index()).filter(|&caller| placed.get(caller) == Some(&false))
+            }
+            Source::Series { .. } => None,
+        });
+        let Some(caller) = caller else { break };
+        if let Some(at) = path.iter().position(|&seen| seen == caller) {
+            path.drain(..at);
+            break;
+        }
+        path.push(caller);
+    }
+    path
 }
 
 #[cfg(test)]
@@ -167,7 +188,8 @@ mod tests {
             sources: vec![Source::Calls { caller: WorkloadId(caller), factor: MILLION }],
             ..Load::default()
         };
-        assert_eq!(order_of_calls(&[calls(1), Load::default()]), Some(vec![1, 0]));
-        assert_eq!(order_of_calls(&[calls(1), calls(0)]), None);
+        assert_eq!(order_of_calls(&[calls(1), Load::default()]), Ok(vec![1, 0]));
+        assert_eq!(order_of_calls(&[calls(1), calls(0)]), Err(vec![0, 1]));
+        assert_eq!(order_of_calls(&[calls(1), calls(2), calls(1)]), Err(vec![1, 2]));
     }
 }

@@ -12,6 +12,7 @@ mod contend;
 mod cron_jobs;
 mod disrupt_nodes;
 mod fail_nodes;
+mod faults;
 mod happenings;
 mod life;
 mod load;
@@ -31,13 +32,13 @@ use nodeplan_model::problem::Problem;
 use nodeplan_model::scenario::{Provisioning, Scenario};
 use nodeplan_model::timeline::{Actor, Timeline};
 
-use crate::demand::order_of_calls;
 use crate::hpa::Reading;
 use crate::queueing::table::Tables;
 use crate::random::Stream;
 
 use apps::App;
 use clock::{Clock, Next};
+pub use faults::{Amount, SimError, check};
 use nodes::Nodes;
 use pods::Pods;
 use record::Record;
@@ -45,67 +46,6 @@ use schedule::Binder;
 
 /// Length of an interval of traffic and metrics (metrics-server's default resolution).
 pub const INTERVAL_MILLIS: u64 = 15_000;
-
-/// Why a run cannot begin.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum SimError {
-    /// A table of the scenario has another length than what it describes.
-    #[error("the scenario has {got} {what}, expected {expected}")]
-    Shape {
-        /// Which table.
-        what: &'static str,
-        /// Its length.
-        got: usize,
-        /// The length it must have.
-        expected: usize,
-    },
-    /// Calls between workloads go in a circle.
-    #[error("calls between workloads go in a circle, so no arrivals follow from traffic")]
-    CircularCalls,
-    /// A number is beyond what a run can hold.
-    #[error("{what} is {got}, more than {most}")]
-    TooLarge {
-        /// Which.
-        what: &'static str,
-        /// Its value.
-        got: u64,
-        /// The largest allowed.
-        most: u64,
-    },
-    /// A sample or the run has no length, or samples do not divide into intervals.
-    #[error("{what} must be a positive multiple of {INTERVAL_MILLIS} ms, got {got}")]
-    Length {
-        /// Which.
-        what: &'static str,
-        /// Its value.
-        got: u64,
-    },
-    /// Something names a workload, series or pool that is not there.
-    #[error("{what} {index} is not there: there are {count}")]
-    Missing {
-        /// Which kind of thing.
-        what: &'static str,
-        /// The index named.
-        index: usize,
-        /// How many there are.
-        count: usize,
-    },
-}
-
-impl SimError {
-    /// Its code, explained in docs/errors.md.
-    #[must_use]
-    pub fn code(&self) -> &'static str {
-        match self {
-            Self::Shape { .. } => "NP4001",
-            Self::CircularCalls => "NP4002",
-            Self::TooLarge { .. } => "NP4003",
-            Self::Length { .. } => "NP4004",
-            Self::Missing { .. } => "NP4005",
-        }
-    }
-}
 
 /// All state of a run.
 struct World<'a> {
@@ -147,27 +87,6 @@ pub type Watch<'w> = dyn Fn(u64) -> bool + Sync + 'w;
 
 /// Watches nothing.
 const UNWATCHED: &Watch<'static> = &|_| false;
-
-/// Whether a scenario can be run at all; the order of its workloads, callers before those they
-/// call.
-///
-/// # Errors
-/// As [`simulate`], which asks the same first.
-pub fn check(
-    problem: &Problem,
-    plan: &Plan,
-    scenario: &Scenario,
-) -> Result<Vec<usize>, Vec<SimError>> {
-    let mut faults = faults_of(problem, plan, scenario);
-    let call_order = order_of_calls(&scenario.loads);
-    if call_order.is_none() {
-        faults.push(SimError::CircularCalls);
-    }
-    match call_order {
-        Some(call_order) if faults.is_empty() => Ok(call_order),
-        _ => Err(faults),
-    }
-}
 
 /// Runs a plan through a scenario.
 ///
@@ -356,94 +275,6 @@ impl World<'_> {
             }
         }
     }
-}
-
-/// The largest run: pods and nodes are numbered in 32 bits.
-const MOST_REPLICAS: u64 = 1_000_000;
-/// The largest number of nodes of a pool.
-const MOST_NODES: u64 = 100_000;
-/// The longest lag of a metric, a day.
-const LONGEST_LAG_MILLIS: u64 = 86_400_000;
-/// The longest run, ten years.
-const LONGEST_MILLIS: u64 = 10 * 366 * 86_400_000;
-
-/// Everything that keeps a scenario from running.
-fn faults_of(problem: &Problem, plan: &Plan, scenario: &Scenario) -> Vec<SimError> {
-    let workloads = problem.workloads().len();
-    let mut faults = Vec::new();
-    for (what, got, expected) in [
-        ("loads", scenario.loads.len(), workloads),
-        ("autoscalings", scenario.scaling.len(), workloads),
-        ("starting replicas", scenario.replicas.len(), workloads),
-        ("disruption budgets", scenario.budgets.len(), workloads),
-        ("rules of pods", scenario.pods.len(), workloads),
-        ("CronJobs", scenario.crons.len(), workloads),
-        ("pool bounds", scenario.pools.len(), plan.pools.len()),
-    ] {
-        if got != expected {
-            faults.push(SimError::Shape { what, got, expected });
-        }
-    }
-    for (what, got) in [("sample", scenario.sample_millis), ("run", scenario.horizon_millis)] {
-        if got == 0 || !got.is_multiple_of(INTERVAL_MILLIS) {
-            faults.push(SimError::Length { what, got });
-        }
-    }
-    if scenario.autoscaler.enabled && scenario.autoscaler.scan_millis == 0 {
-        faults.push(SimError::Length { what: "scan interval", got: 0 });
-    }
-    let mut most = |what, got: u64, most| {
-        if got > most {
-            faults.push(SimError::TooLarge { what, got, most });
-        }
-    };
-    most("the run's length in ms", scenario.horizon_millis, LONGEST_MILLIS);
-    for &replicas in &scenario.replicas {
-        most("a number of starting replicas", u64::from(replicas), MOST_REPLICAS);
-    }
-    for cron in scenario.crons.iter().flatten() {
-        most("a number of jobs", u64::from(cron.jobs), MOST_REPLICAS);
-    }
-    for scaling in scenario.scaling.iter().flatten() {
-        most("the lag of a queue's length in ms", scaling.queue_lag_millis, LONGEST_LAG_MILLIS);
-        most("a most number of replicas", u64::from(scaling.max), MOST_REPLICAS);
-    }
-    for rules in &scenario.pods {
-        most("the time a pod takes to end in ms", rules.ending_millis, LONGEST_MILLIS);
-    }
-    for bounds in &scenario.pools {
-        most("a number of nodes", u64::from(bounds.max.max(bounds.initial)), MOST_NODES);
-    }
-    faults.extend(missing(plan.pools.len(), workloads, scenario));
-    faults
-}
-
-/// Indices of a scenario that lead nowhere.
-fn missing(pools: usize, workloads: usize, scenario: &Scenario) -> Vec<SimError> {
-    use nodeplan_model::scenario::{Happening, Source};
-    let mut faults = Vec::new();
-    let mut check = |what, index, count| {
-        if index >= count {
-            faults.push(SimError::Missing { what, index, count });
-        }
-    };
-    for source in scenario.loads.iter().flat_map(|load| &load.sources) {
-        match *source {
-            Source::Series { series, .. } => check("traffic series", series, scenario.series.len()),
-            Source::Calls { caller, .. } => check("calling workload", caller.index(), workloads),
-        }
-    }
-    for event in &scenario.events {
-        match event.what {
-            Happening::NodeFails { pool, .. }
-            | Happening::SpotEviction { pool, .. }
-            | Happening::ProvisioningFails { pool, .. }
-            | Happening::Upgrade { pool, .. } => check("pool", pool, pools),
-            Happening::Rollout { workload, .. } => check("workload", workload.index(), workloads),
-            Happening::ZoneFails { .. } => {}
-        }
-    }
-    faults
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 //! independent and put together in order of seeds.
 
 mod figures;
+mod limits;
 mod names;
 mod replications;
 mod scaling;

@@ -179,8 +179,11 @@ pub fn inputs(args: &LoadArgs, files: &mut Vec<InputFile>) -> Result<Inputs, Fai
             Err(fault) => faults.push(*fault),
         }
     }
-    let length = |name: &str, text: Option<&str>| -> Result<Option<u64>, Failure> {
-        text.map(|text| millis(name, text)).transpose()
+    let mut length = |name: &str, text: Option<&str>| -> Result<Option<u64>, Failure> {
+        let Some(text) = text else { return Ok(None) };
+        let millis = millis(name, text)?;
+        faults.extend(yaml::length_of_run(millis, name, &Place::whole(&format!("{name} {text}"))));
+        Ok(Some(millis))
     };
     let scenario = &mut inputs.scenario;
     if let Some(text) = &args.offset {

@@ -36,7 +36,7 @@ pub use matrix::{Cluster, Matrix};
 pub use priorities::Patterns;
 pub(crate) use scaling::DAYS;
 pub use scaling::{PoolEntry, ScalingEntry};
-pub use scenario::ScenarioFile;
+pub use scenario::{ScenarioFile, length_of_run};
 pub use synthetic::{Gateway, Shape, Synthetic};
 pub use vary::{Axis, Draft};
 

@@ -70,6 +70,8 @@ pub struct PoolEntry {
 
 /// Most replicas or nodes that a scenario may ask for.
 const MOST: u32 = 1_000_000;
+/// Most nodes of a pool.
+const MOST_NODES: u32 = 100_000;
 /// Largest priority of a class (`system-node-critical`).
 const MOST_PRIORITY: i32 = 2_000_001_000;
 /// Largest target of utilization, percent.
@@ -112,7 +114,7 @@ const SCALED: [&str; 9] = [
 /// Reads one workload's scaling.
 pub(super) fn workload(reader: &mut Reader, workload: Named, node: &Node) -> Option<ScalingEntry> {
     let fields = reader.fields(node, "a workload's scaling", WORKLOAD)?;
-    let (min, max) = bounds(reader, &fields);
+    let (min, max) = bounds(reader, &fields, MOST);
     let activation = fields.get("activation");
     Some(ScalingEntry {
         workload,
@@ -215,22 +217,22 @@ fn budget(reader: &mut Reader, fields: &Fields<'_>) -> Option<PodBudget> {
 pub(super) fn pool(reader: &mut Reader, pool: Named, node: &Node) -> Option<PoolEntry> {
     let known = ["min", "max", "initial", "spot", "priority", "schedules"];
     let fields = reader.fields(node, "a pool's bounds", &known)?;
-    let (min, max) = bounds(reader, &fields);
+    let (min, max) = bounds(reader, &fields, MOST_NODES);
     let priority = reader.small_of(&fields, "priority", 1_000_000_000).unwrap_or(0);
     Some(PoolEntry {
         pool,
         min,
         max,
-        initial: reader.small_of(&fields, "initial", MOST),
+        initial: reader.small_of(&fields, "initial", MOST_NODES),
         spot: reader.flag_of(&fields, "spot").unwrap_or(false),
         priority: i32::try_from(priority).unwrap_or(i32::MAX),
         schedules: schedules(reader, &fields),
     })
 }
 
-fn bounds(reader: &mut Reader, fields: &Fields<'_>) -> (Option<u32>, Option<u32>) {
-    let min = reader.small_of(fields, "min", MOST);
-    let max = reader.small_of(fields, "max", MOST);
+fn bounds(reader: &mut Reader, fields: &Fields<'_>, largest: u32) -> (Option<u32>, Option<u32>) {
+    let min = reader.small_of(fields, "min", largest);
+    let max = reader.small_of(fields, "max", largest);
     if let (Some(least), Some(most), Some(at)) = (min, max, fields.get("min"))
         && least > most
     {

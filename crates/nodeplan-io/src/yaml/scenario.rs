@@ -8,7 +8,7 @@ use super::provisioning;
 use super::scaling::{self, PoolEntry, ScalingEntry};
 use super::synthetic::{self, Gateway, Synthetic};
 use super::tree::{Node, Value};
-use crate::diagnostic::Place;
+use crate::diagnostic::{ImportError, Place};
 use crate::time::{moment, offset_millis, second_of_day};
 use nodeplan_model::scenario::{AutoProvisioning, AutoscalerProfile, Expander, MILLION, NodeTimes};
 
@@ -49,6 +49,11 @@ pub struct ScenarioFile {
     pub events: Vec<EventEntry>,
 }
 
+/// Length of an interval of metrics.
+const INTERVAL_MILLIS: u64 = 15_000;
+/// The longest run, ten years.
+const LONGEST_MILLIS: u64 = 10 * 366 * 86_400_000;
+
 const FIELDS: &[&str] = &[
     "seed",
     "start",
@@ -82,8 +87,8 @@ pub(super) fn read(base: ScenarioFile, reader: &mut Reader, root: &Node) -> Scen
     file.seed = seed.or(file.seed);
     let start = fields.get("start").and_then(|node| start(reader, node));
     file.start_second_of_week = start.or(file.start_second_of_week);
-    file.horizon_millis = reader.millis_of(&fields, "horizon").or(file.horizon_millis);
-    file.sample_millis = reader.millis_of(&fields, "sample").or(file.sample_millis);
+    file.horizon_millis = length(reader, &fields, "horizon").or(file.horizon_millis);
+    file.sample_millis = length(reader, &fields, "sample").or(file.sample_millis);
     file.growth = reader.ppm_of(&fields, "growth", MILLION * MILLION).or(file.growth);
     let offset = fields.get("offset").and_then(|node| offset(reader, node));
     file.offset_millis = offset.or(file.offset_millis);
@@ -128,6 +133,34 @@ fn named<'n>(
     name: &str,
 ) -> Vec<(super::Named, &'n Node)> {
     fields.get(name).map_or_else(Vec::new, |node| reader.by_name(node, name))
+}
+
+/// A length that a run or a sample may have.
+fn length(reader: &mut Reader, fields: &Fields<'_>, name: &str) -> Option<u64> {
+    let node = fields.get(name)?;
+    let millis = reader.millis(node, name)?;
+    let fault = length_of_run(millis, name, &node.place);
+    fault.map_or(Some(millis), |fault| {
+        reader.fault(fault);
+        None
+    })
+}
+
+/// Why a run or a sample cannot be so long, where it cannot: both are whole intervals of metrics, 15
+/// s (metrics-server's resolution), and at most ten years.
+#[must_use]
+pub fn length_of_run(millis: u64, name: &str, place: &Place) -> Option<ImportError> {
+    if millis > LONGEST_MILLIS {
+        let fault = ImportError::new("NP4003", place.clone(), format!("{name} is too long"));
+        return Some(fault.expected("at most 3660d").help("write a shorter one, such as 365d"));
+    }
+    if millis > 0 && millis.is_multiple_of(INTERVAL_MILLIS) {
+        return None;
+    }
+    let message = format!("{name} is no whole number of intervals of 15 s");
+    let fault = ImportError::new("NP4004", place.clone(), message);
+    let whole = millis.div_ceil(INTERVAL_MILLIS).max(1) * (INTERVAL_MILLIS / 1000);
+    Some(fault.expected("a multiple of 15s").help(format!("write {whole}s")))
 }
 
 /// `3h` later, `-90m` earlier.

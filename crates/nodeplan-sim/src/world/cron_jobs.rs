@@ -46,7 +46,7 @@ impl World<'_> {
         };
         let row = &mut self.apps[at];
         row.brought = row.brought.saturating_add(u64::from(job.jobs) * each);
-        let wanted = row.wanted.saturating_add(job.jobs).min(super::MOST_REPLICAS as u32);
+        let wanted = row.wanted.saturating_add(job.jobs).min(super::faults::MOST_REPLICAS as u32);
         self.set_replicas(app, wanted, Actor::Scenario, "it is time for its jobs");
     }
 

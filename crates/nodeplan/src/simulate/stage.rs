@@ -2,7 +2,7 @@
 //! default that shapes the result is named among the assumptions.
 
 use super::names::Names;
-use super::{Inputs, Staged, scaling, sources};
+use super::{Inputs, Staged, limits, scaling, sources};
 use nodeplan_io::diagnostic::ImportError;
 use nodeplan_io::yaml::{EventEntry, ScenarioFile, What};
 use nodeplan_model::plan::{NodePool, Plan, PoolMode};
@@ -58,6 +58,10 @@ pub fn stage(problem: &Problem, plan: &Plan, inputs: &Inputs) -> Result<Staged, 
         autoscaler: file.autoscaler,
         events,
     };
+    limits::all(problem, plan, inputs, &scenario, &mut names);
+    if !names.faults.is_empty() {
+        return Err(names.faults);
+    }
     timing(&scenario, &mut assumptions);
     Ok(Staged { scenario, assumptions })
 }
@@ -113,8 +117,14 @@ fn bounds(
         let pool = &mut pools[at];
         pool.max = entry.max.unwrap_or(pool.max.max(entry.min.unwrap_or(0)));
         pool.min = entry.min.unwrap_or(pool.min.min(pool.max));
-        pool.initial =
-            entry.initial.unwrap_or(pool.initial).clamp(pool.min, pool.max.max(pool.min));
+        let most = pool.max.max(pool.min);
+        if let Some(first) = entry.initial
+            && !(pool.min..=most).contains(&first)
+        {
+            let message = format!("initial {first} is not within {} and {most} nodes", pool.min);
+            names.clash(&entry.pool, message, "widen min and max, or start with another count");
+        }
+        pool.initial = entry.initial.unwrap_or(pool.initial).clamp(pool.min, most);
         pool.spot |= entry.spot;
         if entry.priority != 0 {
             pool.priority = Some(i64::from(entry.priority));
