@@ -71,10 +71,22 @@ impl Again {
     pub fn settle(&mut self, lost: u64, backlog: u64) -> u64 {
         let present = self.waiting.iter().zip(&self.coming);
         let mut left: Vec<u64> = present.map(|(a, b)| a.saturating_add(*b)).collect();
-        let mut gone = parts(lost, &left);
+        let gone = parts(lost, &left);
         left.iter_mut().zip(&gone).for_each(|(left, gone)| *left -= gone);
         self.waiting = parts(backlog, &left);
         self.coming.fill(0);
+        self.put_off(gone)
+    }
+
+    /// So much of what came is lost before it waits; returns what nobody tries again.
+    pub fn reject(&mut self, lost: u64) -> u64 {
+        let gone = parts(lost, &self.coming);
+        self.coming.iter_mut().zip(&gone).for_each(|(left, gone)| *left -= gone);
+        self.put_off(gone)
+    }
+
+    /// What is lost, by how often it was tried, comes again later; returns what does not.
+    fn put_off(&mut self, mut gone: Vec<u64>) -> u64 {
         let given_up = gone.pop().unwrap_or(0);
         gone.insert(0, 0);
         if gone.iter().any(|part| *part > 0) {
@@ -130,13 +142,16 @@ mod tests {
         #[test]
         fn no_attempt_is_made_or_mislaid(
             attempts in 1u32..4, backoff_millis in 0u64..70_000,
-            steps in prop::collection::vec((0u64..1 << 40, 0.0..1.0, 0.0..1.0), 1..40),
+            steps in prop::collection::vec((0u64..1 << 40, 0.0..1.0, 0.0..1.0, 0.0..1.0), 1..40),
         ) {
             let mut again = Again::new(Retries { attempts, backoff_millis }, 1000, 15_000);
             let (mut offered, mut served, mut lost, mut backlog) = (0, 0, 0, 0);
-            for (fresh, first, second) in steps {
+            for (fresh, rejected, first, second) in steps {
                 offered += fresh;
-                let present = backlog + fresh + again.come(fresh);
+                let came = fresh + again.come(fresh);
+                let rejected = (came as f64 * rejected) as u64;
+                lost += again.reject(rejected);
+                let present = backlog + came - rejected;
                 let gone = (present as f64 * first) as u64;
                 backlog = ((present - gone) as f64 * second) as u64;
                 served += present - gone - backlog;

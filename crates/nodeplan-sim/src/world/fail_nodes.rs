@@ -76,22 +76,18 @@ impl World<'_> {
         }
     }
 
-    /// Requests of the interval that ends now which were sent to pods that do not answer.
-    pub(super) fn misrouted(&mut self, app: usize, offered: u64) -> u64 {
+    /// The share of requests of the interval that ends now which were sent to pods that do not
+    /// answer, as a fraction of at most one.
+    pub(super) fn misrouted(&mut self, app: usize) -> (u64, u64) {
         let row = &mut self.apps[app];
-        if row.dark.is_empty() {
-            return 0;
-        }
         let now = self.clock.now();
         let began = now - INTERVAL_MILLIS;
         let overlap = |dark: &Dark| dark.until.min(now).saturating_sub(dark.from.max(began));
         let millis: u64 = row.dark.iter().map(overlap).sum();
         let endpoints = u64::from(row.ready) + row.dark.len() as u64;
         row.dark.retain(|dark| dark.until > now);
-        let share = u128::from(millis) * u128::from(offered);
-        let all = u128::from(INTERVAL_MILLIS * endpoints);
-        // No more than all of them: each pod is dark for an interval at most.
-        ((share + all / 2) / all) as u64
+        // Each pod is dark for an interval at most.
+        (millis, INTERVAL_MILLIS * endpoints.max(1))
     }
 
     /// Whether the kubelet of a pod's node answers.

@@ -62,6 +62,29 @@ pub struct Flow {
 }
 
 impl Flow {
+    /// So many requests come, and those that are tried again. A share of them is sent to pods that
+    /// do not answer and is lost.
+    fn come(&mut self, offered: u64, dark: (u64, u64), tally: &mut Tally) {
+        let fresh = offered.saturating_mul(MILLION);
+        let again = self.retries.as_mut().map_or(0, |retries| retries.come(fresh));
+        let (failed, failed_again) = (fraction(offered, dark), fraction(again, dark));
+        self.offered = offered - failed;
+        self.again = again - failed_again;
+        let lost = failed.saturating_mul(MILLION).saturating_add(failed_again);
+        let lost = match &mut self.retries {
+            Some(retries) if lost > 0 => retries.reject(lost),
+            _ => lost,
+        };
+        tally.offered += offered;
+        tally.retried_micro = tally.retried_micro.saturating_add(again);
+        tally.lost_micro = tally.lost_micro.saturating_add(lost);
+        #[cfg(test)]
+        {
+            self.ledger[0] += fresh;
+            self.ledger[2] += lost;
+        }
+    }
+
     /// So many millionths of requests are lost, and so many still wait.
     fn lose(&mut self, lost: u64, backlog: u64, tally: &mut Tally) {
         let lost = match &mut self.retries {
@@ -74,6 +97,15 @@ impl Flow {
             self.ledger[2] += lost;
         }
     }
+}
+
+/// The part of an amount that a fraction of at most one makes, to the nearest.
+fn fraction(amount: u64, (part, whole): (u64, u64)) -> u64 {
+    if part == 0 {
+        return 0;
+    }
+    let product = u128::from(amount) * u128::from(part) + u128::from(whole / 2);
+    u64::try_from(product / u128::from(whole)).map_or(amount, |share| share.min(amount))
 }
 
 /// How many of the requests that came in an interval were tried first how long ago, seconds.
@@ -321,8 +353,8 @@ fn share_of(requests: u64, count: u32, pods: u32) -> u64 {
 
 /// Tells the response times of a stretch and begins a new one.
 fn end_stretch(load: &Load, flow: &mut Flow, tables: &mut Tables, tally: &mut Tally) {
-    if flow.stretch.intervals > 0 {
-        let served = flow.stretch.micro_requests;
+    let served = flow.stretch.micro_requests;
+    if flow.stretch.intervals > 0 && served > 0 {
         let told = (served, served, flow.stretch.intervals);
         respond(load, &flow.stretch.cores, told, 0.0, (tables, &mut flow.known), tally);
     }
@@ -371,6 +403,17 @@ fn cost(service: Service) -> Option<f64> {
     }
 }
 
+/// How long the first message of a batch waits for the rest of it, which is done with it, where pods
+/// have so many cores together and a backlog fills every batch.
+fn held_millis(service: Service, cores: f64, ready: u32) -> u64 {
+    let Service::Messages { cpu_micros, batch } = service else { return 0 };
+    if batch <= 1 || ready == 0 || cores <= 0.0 {
+        return 0;
+    }
+    let micros = f64::from(batch - 1) * cpu_micros as f64;
+    (micros / 1000.0 / (cores / f64::from(ready))) as u64
+}
+
 impl World<'_> {
     /// Tells what is still to be told of a workload's response times.
     pub(super) fn tell_responses(&mut self, app: usize) {
@@ -417,24 +460,13 @@ impl World<'_> {
         let dispersion = f64::from(load.burstiness_milli.max(1000)) / 1000.0;
         let brought = std::mem::take(&mut self.apps[app].brought);
         let offered = self.apps[app].arrivals.arrivals(mean, dispersion).saturating_add(brought);
-        let failed = self.misrouted(app, offered);
-        let tally = &mut self.record.tallies[app];
-        tally.offered += offered;
-        tally.lost_micro = tally.lost_micro.saturating_add(failed.saturating_mul(MILLION));
-        let offered = offered - failed;
+        let dark = if self.apps[app].dark.is_empty() { (0, 1) } else { self.misrouted(app) };
         let ready = self.apps[app].ready;
         let limit = self.apps[app].cpu_limit.unwrap_or(u64::MAX);
         let flow = &mut self.load.flows[app];
         flow.shown = (flow.used, flow.memory);
         flow.shown_offered = flow.offered.saturating_add(flow.again / MILLION);
-        flow.offered = offered;
-        #[cfg(test)]
-        {
-            flow.ledger[0] += offered * MILLION;
-        }
-        if let Some(retries) = &mut flow.retries {
-            flow.again = retries.come(offered.saturating_mul(MILLION));
-        }
+        flow.come(offered, dark, &mut self.record.tallies[app]);
         flow.cores.clear();
         flow.wants = load.idle.0;
         let waiting = flow.backlog.micro_requests.saturating_add(flow.line.micro_messages());
@@ -507,7 +539,6 @@ impl World<'_> {
         {
             flow.ledger[1] += out.served_micro;
         }
-        tally.retried_micro = tally.retried_micro.saturating_add(flow.again);
         if !(calm && flow.stretch.intervals > 0 && flow.stretch.cores == flow.cores) {
             end_stretch(load, flow, tables, tally);
         }
@@ -553,17 +584,19 @@ impl World<'_> {
         let (ready, cores) = serving(flow, load.idle.0);
         let capacity = cores * SECONDS / cost.max(1e-9) * MILLION as f64;
         let arrivals = flow.offered.saturating_mul(MILLION);
-        let before = flow.oldest + if flow.line.micro_messages() > 0 { INTERVAL_MILLIS } else { 0 };
+        let before = flow.oldest;
         let done = flow.line.step(arrivals, capacity as u64, INTERVAL_MILLIS, self.clock.now());
-        flow.oldest = done.oldest_millis;
+        let held = if done.backlog_micro > 0 { held_millis(load.service, cores, ready) } else { 0 };
+        flow.oldest = done.oldest_millis.saturating_add(held);
         #[cfg(test)]
         {
             flow.ledger[1] += done.served_micro;
         }
         tally.served_micro = tally.served_micro.saturating_add(done.served_micro);
         if done.served_micro > 0 {
-            // Those served waited from the age of the oldest before to that of the oldest now.
-            let (from, to) = (before.min(done.oldest_millis), before.max(done.oldest_millis));
+            // The first was the oldest before and is served at once, the last was as old as the oldest
+            // is now.
+            let (from, to) = (before.min(flow.oldest), before.max(flow.oldest));
             let good = match load.objective.within_millis {
                 Some(within) if to > within => {
                     let share = within.saturating_sub(from) as f64 / (to - from).max(1) as f64;
