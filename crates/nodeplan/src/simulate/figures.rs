@@ -167,5 +167,9 @@ fn trails(
         })
         .collect();
     all.push(trail("pending pods", "", Join::Highest, &pending));
+    // Spend is billionths of a dollar an hour times milliseconds.
+    let paid = timeline.spend.iter().map(|spend| spend.0 / u128::from(millis) / 1_000_000);
+    let paid: Vec<u64> = paid.map(|milli| u64::try_from(milli).unwrap_or(u64::MAX)).collect();
+    all.push(trail("cost per hour", "", Join::Mean, &paid));
     all
 }
