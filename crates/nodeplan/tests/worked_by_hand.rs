@@ -280,7 +280,9 @@ const PODS: &[Row] = &[
     ("burstable", 1_600.0, 0.0, |run| run.done.timeline.pools_at(0)[0].used_milli as f64),
     ("burstable", 600.0, 0.0, |run| run.done.timeline.pools_at(1)[0].used_milli as f64),
     // Two pods that start at 120 s, for 55 s, with 400m each; the others do nothing.
-    ("start-up-cpu", 800.0, 0.0, |run| run.pool().map(|one| one.used_milli).max().unwrap() as f64),
+    ("start-up-cpu", 800.0, 0.0, |run| {
+        run.pool().map(|one| one.used_milli).fold(0, u64::max) as f64
+    }),
     // Wanted at 30 s, image there, Ready at 55 s, seen in the sample that ends at 60.
     ("start-up", 60.0, 0.0, |run| run.first(|sample| sample.ready == 4)),
 ];
