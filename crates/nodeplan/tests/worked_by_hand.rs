@@ -178,6 +178,9 @@ const TRAFFIC: &[Row] = &[
     // The cache answers half. 600 a second leave 300; 1,000 leave 500, of which 400 pass.
     ("gateway", 18_000.0, 671.0, |run| run.offered(WEB, 0)),
     ("gateway", 24_000.0, 775.0, |run| run.offered(WEB, 1)),
+    // 100 a second, then 1,000; half a second of the rise on either side of the first minute's end: 112.
+    ("step", 6_112.0, 391.0, |run| run.offered(WEB, 0)),
+    ("step", 59_888.0, 1_224.0, |run| run.offered(WEB, 1)),
     // The hour before the peak: 200 + 100 × sin(π/12)/(π/12) = 298.86 a second.
     ("diurnal", 1_075_902.0, 5_200.0, |run| run.offered(WEB, 13)),
     // The first minute of the ebb: 100 × 60 + 1,000 × 120/ln 2 × (1 − 2^−½).
@@ -279,6 +282,12 @@ const PODS: &[Row] = &[
     // hour. Then 600m remain.
     ("burstable", 1_600.0, 0.0, |run| run.done.timeline.pools_at(0)[0].used_milli as f64),
     ("burstable", 600.0, 0.0, |run| run.done.timeline.pools_at(1)[0].used_milli as f64),
+    // The same node does nothing for an hour and banks 36 core-minutes more: 96 minutes at 1.6 cores,
+    // until 9,360 s. Work of Poisson arrivals moves that by an interval.
+    ("burstable-banks", 9_360.0, 30.0, |run| {
+        let busy = run.pool().skip(241).take_while(|sample| sample.used_milli > 1_000).count();
+        (241 + busy) as f64 * 15.0
+    }),
     // Two pods that start at 120 s, for 55 s, with 400m each; the others do nothing.
     ("start-up-cpu", 800.0, 0.0, |run| {
         run.pool().map(|one| one.used_milli).fold(0, u64::max) as f64
