@@ -213,6 +213,46 @@ fn wrong_usage_says_what_to_write() {
 }
 
 #[test]
+fn a_run_that_is_too_large_says_where() {
+    let folder = planned("too-large");
+    folder.write(
+        "many.csv",
+        "name,min_replicas,max_replicas,cpu_request,memory_request\nbig,2000000,2000000,1m,1Mi\n",
+    );
+    folder.write("pools.yaml", "pools:\n  - {name: sys, sku: D4s_v3, mode: System, count: 3}\n");
+    folder.write("long.csv", "timestamp_s,requests\n0,1\n900000000,2\n");
+    folder.write("wide.yaml", "pools: {sys: {max: 200000}}\n");
+    folder.write("start.yaml", "pools: {sys: {max: 7, initial: 9}}\n");
+    for (run, want) in [
+        (
+            &["simulate", "pools.yaml", "-w", "many.csv", "--horizon", "10m"][..],
+            &[
+                "error[NP4003]: workload `big` may have 2000000 replicas",
+                "= help: lower it in a scenario: ",
+            ][..],
+        ),
+        (
+            &["simulate", "plan.json", "-t", "long.csv", "-m", "web=requests"],
+            &["error[NP4003]: ", "+- --traffic", "= help: give it an end: --horizon 365d"],
+        ),
+        (
+            &["simulate", "pools.yaml", "-w", "w.csv", "-s", "wide.yaml"],
+            &["+- wide.yaml:1:", "expected: a whole number from 0 to 100000"],
+        ),
+        (
+            &["simulate", "pools.yaml", "-w", "w.csv", "-s", "start.yaml"],
+            &["error[NP1413]: initial 9 is not within ", "+- start.yaml:1:9"],
+        ),
+    ] {
+        let done = folder.run(run);
+        assert_eq!(code(&done), 2, "{run:?}: {}", stdout(&done));
+        for part in want {
+            assert!(stderr(&done).contains(part), "{run:?}: {}", stderr(&done));
+        }
+    }
+}
+
+#[test]
 fn made_up_traffic_schedules_events_and_gateways_run() {
     let folder = planned("scenario");
     folder.write(
