@@ -12,6 +12,15 @@
 //! the objectives allow gives a lower bound for any θ ≥ 0 (Lagrange). Where pod time may be given
 //! at any time, a pod that runs pays back its worth p in every interval, and all the time that
 //! is needed brings p. Each interval may take the certificate that proves most.
+//!
+//! Where pods are few, no certificate is needed: the cost of all numbers of pods up to some limits
+//! is computed exactly (`stocks`), and takes the place of the leaves ([`Stocked`]). There, a node
+//! that can be a system pool may also be asked for at all times. The larger of both counts.
+
+mod stocked;
+
+pub use crate::stocks::Stocks;
+pub use stocked::{Sloped, Stocked};
 
 use crate::JudgeOptions;
 use crate::certificate::{Affine, leaf_functions};
@@ -24,7 +33,7 @@ use nodeplan_model::units::Spend;
 use std::collections::BTreeMap;
 
 /// Arrivals of an interval count with so many leading bits; the rest is given away.
-const DIGITS: u32 = 8;
+pub const DIGITS: u32 = 8;
 
 /// What a floor proves.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -48,14 +57,36 @@ pub fn check_floor(problem: &Problem, floor: &Floor, options: &JudgeOptions) -> 
     if !findings.is_empty() {
         return FloorCheck { findings, ..FloorCheck::default() };
     }
-    let ledger = Ledger::new(&floor.terms, &prices, &floor.proof.rooms, &floor.proof.worths);
-    match ledger.and_then(|ledger| ledger.total()) {
+    let proof = &floor.proof;
+    let ledger = Ledger::new(&floor.terms, &prices, &proof.rooms, &proof.worths);
+    let linear = prices.first();
+    let both = ledger
+        .and_then(|ledger| ledger.total())
+        .and_then(|least| Some(least.max(by_stocks(problem, floor, linear)?)));
+    match both {
         Some(spend) => FloorCheck { spend: Spend(spend), findings: Vec::new() },
         None => {
-            found.note(crate::codes::OVERFLOW, "floor", "its numbers exceed 127 bits");
+            found.note(
+                crate::codes::OVERFLOW,
+                "floor",
+                "its numbers exceed 127 bits, or its limits are too many to look at",
+            );
             FloorCheck { findings: found.0, ..FloorCheck::default() }
         }
     }
+}
+
+/// What the stocks up to the limits of the proof show, zero without limits; none where numbers are
+/// too large.
+fn by_stocks(problem: &Problem, floor: &Floor, linear: Option<&Prices>) -> Option<u128> {
+    let (terms, proof) = (&floor.terms, &floor.proof);
+    if proof.limits.is_empty() {
+        return Some(0);
+    }
+    let own = with_pods(problem, &proof.limits)?;
+    let stocks = Stocks::of(&own, terms.system_node)?;
+    let all = Stocked::new(terms, &stocks, linear, &proof.rooms, DIGITS)?;
+    Some(u128::try_from(all.total(&proof.worths)?.value).unwrap_or(0))
 }
 
 /// Shapes and signs.
@@ -64,8 +95,11 @@ fn check_shape(problem: &Problem, floor: &Floor, found: &mut Findings) {
     let proof = &floor.proof;
     let lengths = [proof.rooms.len(), proof.worths.len(), floor.terms.requirements.len()];
     let bases = proof.bases.iter().all(|base| base.pods.len() == count);
+    let bases = bases && [0, count].contains(&proof.limits.len());
     if problem.points().len() != 1 || !bases || lengths.iter().any(|length| *length != count) {
-        let text = format!("expected one load point and {count} rooms, worths, terms and pods");
+        let text = format!(
+            "expected one load point and {count} rooms, worths, terms and pods, and as many limits or none"
+        );
         found.note(crate::codes::DEMAND_DUALS, "floor", text);
     }
     if floor.terms.interval_millis == 0 {
@@ -126,6 +160,19 @@ impl Prices {
     pub fn least(&self, workload: usize, interval_millis: u64) -> u128 {
         let prices = self.leaves.iter().map(|leaf| leaf.prices[workload]).min().unwrap_or(0);
         prices.saturating_mul(u128::from(interval_millis)) / u128::from(self.weight_millis)
+    }
+
+    /// Linear prices of an interval for any pods up to `most`, and what is added. Pods that are not
+    /// priced so far are worth nothing.
+    fn line(&self, interval_millis: u64, most: &[u32]) -> Option<(Vec<i128>, i128)> {
+        let price = |(at, most): (usize, &u32)| match self.pods[at] < *most {
+            true => Some(0),
+            false => i128::try_from(self.least(at, interval_millis)).ok(),
+        };
+        let prices = most.iter().enumerate().map(price).collect::<Option<_>>()?;
+        let constant = self.leaves.iter().map(|leaf| leaf.constant).min().unwrap_or(0);
+        let whole = constant.checked_mul(i128::from(interval_millis))?;
+        Some((prices, whole.div_euclid(i128::from(self.weight_millis))))
     }
 
     /// How many leaves.
@@ -197,7 +244,7 @@ impl<'a> Ledger<'a> {
         worths: &[u64],
     ) -> Option<Self> {
         let count = terms.requirements.len();
-        let (rows, different) = alike(terms);
+        let (rows, different) = alike(terms, DIGITS);
         let mut bases = Vec::new();
         for one in prices {
             let scaled = |price: &u128| {
@@ -308,10 +355,10 @@ type Rows = Vec<(Vec<u32>, u128)>;
 
 /// Different rows of arrivals, rounded down, with how often each comes; and each workload's
 /// different arrivals.
-fn alike(terms: &FloorTerms) -> (Rows, Vec<Vec<u64>>) {
+fn alike(terms: &FloorTerms, digits: u32) -> (Rows, Vec<Vec<u64>>) {
     let series = |one: &Requirement| match one {
         Requirement::Requests { offered_milli, .. } => {
-            offered_milli.iter().map(|offered| leading(*offered)).collect()
+            offered_milli.iter().map(|offered| leading(*offered, digits)).collect()
         }
         _ => Vec::new(),
     };
@@ -343,8 +390,8 @@ fn alike(terms: &FloorTerms) -> (Rows, Vec<Vec<u64>>) {
 }
 
 /// Rounded down to its leading bits: fewer arrivals cost no more.
-fn leading(offered: u64) -> u64 {
-    let spare = (u64::BITS - offered.leading_zeros()).saturating_sub(DIGITS);
+fn leading(offered: u64, digits: u32) -> u64 {
+    let spare = (u64::BITS - offered.leading_zeros()).saturating_sub(digits);
     offered >> spare << spare
 }
 
@@ -405,7 +452,12 @@ mod tests {
         let offered_milli = offered.to_vec();
         let intervals = offered.len() as u64;
         let one = Requirement::Requests { offered_milli, curve: curve(), spare_milli };
-        FloorTerms { interval_millis: HOUR, intervals, requirements: vec![one] }
+        FloorTerms {
+            interval_millis: HOUR,
+            intervals,
+            requirements: vec![one],
+            ..FloorTerms::default()
+        }
     }
 
     fn prices(pods: u32, leaves: &[(u128, i128)]) -> Prices {
@@ -449,7 +501,12 @@ mod tests {
     #[test]
     fn pod_time_brings_its_worth() {
         let requirements = vec![Requirement::PodTime { millis: u128::from(2 * HOUR) }];
-        let alone = FloorTerms { interval_millis: HOUR, intervals: 3, requirements };
+        let alone = FloorTerms {
+            interval_millis: HOUR,
+            intervals: 3,
+            requirements,
+            ..FloorTerms::default()
+        };
         let one = prices(4, &[(10, 0)]);
         for (worth, want) in [(10, 20), (5, 10), (11, 10)] {
             let ledger = Ledger::new(&alone, std::slice::from_ref(&one), &[4], &[worth]);
@@ -504,7 +561,7 @@ mod tests {
         let leaf = Leaf { demand, ..Leaf::default() };
         let certificate = Certificate { scale: 1, unit: 1, tree: vec![Branch::Leaf(leaf)] };
         let bases = vec![Base { pods: vec![9], certificate }];
-        let proof = FloorProof { rooms: vec![9], bases, worths: vec![HOUR] };
+        let proof = FloorProof { rooms: vec![9], bases, worths: vec![HOUR], limits: Vec::new() };
         (problem, Floor { terms: terms(&[400, 400, 400], 50), proof })
     }
 

@@ -46,6 +46,7 @@ mod knapsack;
 mod leaf;
 mod prices;
 mod stairs;
+mod stocks;
 mod tree;
 mod verify;
 

@@ -51,6 +51,9 @@ pub struct FloorTerms {
     pub interval_millis: u64,
     /// How many intervals.
     pub intervals: u64,
+    /// Whether a node that can be a system pool is paid in every one of them.
+    #[serde(default)]
+    pub system_node: bool,
     /// One per workload.
     pub requirements: Vec<Requirement>,
 }
@@ -75,6 +78,10 @@ pub struct FloorProof {
     /// What a thousandth of a missed request of each workload is worth, in units of spend; of a
     /// workload that needs pod time, what a pod is worth in an interval.
     pub worths: Vec<u64>,
+    /// Numbers of pods up to which the judge computes the cost of nodes exactly, as many of a
+    /// workload standing for any number from there on; empty: it does not.
+    #[serde(default)]
+    pub limits: Vec<u32>,
 }
 
 /// A floor with its proof.

@@ -6,7 +6,9 @@ use super::trial::Demands;
 use crate::{Error, Options, optimize_with};
 use ndarray::Array2;
 use nodeplan_eval::JudgeOptions;
-use nodeplan_eval::floor::{FloorCheck, Ledger, Prices, check_floor, with_pods};
+use nodeplan_eval::floor::{
+    DIGITS, FloorCheck, Ledger, Prices, Stocked, Stocks, check_floor, with_pods,
+};
 use nodeplan_model::certificate::{Branch, Certificate, Leaf};
 use nodeplan_model::floor::{Base, Floor, FloorProof, FloorTerms, Requirement};
 use nodeplan_model::problem::{LoadPoint, Overcommit, Problem, ProblemParts};
@@ -22,6 +24,10 @@ const WORK: u64 = 3_000_000;
 const GAP_PPM: u64 = 2_000;
 /// A tree with more leaves costs more time than it proves.
 const MOST_LEAVES: usize = 400;
+/// Leading bits of arrivals that a search for worths looks at, at least, ...
+const ROUGH_DIGITS: u32 = 4;
+/// ... and stocks times different arrivals beyond which it does not look at all.
+const ROUGH_SIZE: usize = 100_000;
 /// Quantiles of the load whose pods are counted in whole nodes, percent.
 const QUANTILES: [usize; 6] = [0, 20, 50, 75, 90, 98];
 
@@ -56,6 +62,9 @@ pub fn floor_of(
     // Prices of the linear relaxation, for any number of pods: duals are wanted, not a tree.
     let Some(certificate) = proof_of(&room, &means, 0, control)? else { return Ok(None) };
     let mut bases = vec![Base { pods: rooms.to_vec(), certificate: first_leaf(certificate) }];
+    if let Some(floored) = stocked(&room, &terms, rooms, &bases[0], demands) {
+        return Ok(Some(floored));
+    }
     for pods in base_pods(problem, scenario, demands, &terms, rooms) {
         if (control.interrupt)() {
             break;
@@ -80,11 +89,117 @@ pub fn floor_of(
     let (linear, timed) = worths_of_time(&terms, &priced, rooms);
     let (bases, worths) =
         if linear > value { (kept.drain(..1).collect(), timed) } else { (kept, worths) };
-    let proof = FloorProof { rooms: rooms.to_vec(), bases, worths };
+    let proof = FloorProof { rooms: rooms.to_vec(), bases, worths, limits: Vec::new() };
     let floor = Floor { terms, proof };
     let check = check_floor(&room, &floor, &judge);
     let prices = (0..rooms.len()).map(|at| priced[0].least(at, HOUR_MILLIS)).collect();
     Ok(Some(Floored { problem: room, floor, check, prices }))
+}
+
+/// The floor by the exact cost of all numbers of pods, where they are few enough to look at.
+fn stocked(
+    room: &Problem,
+    terms: &FloorTerms,
+    rooms: &[u32],
+    base: &Base,
+    demands: &Demands,
+) -> Option<Floored> {
+    let judge = JudgeOptions::default();
+    let linear = Prices::of(room, base, &judge).ok()?;
+    let own = |roomy| with_pods(room, &limits(terms, rooms, demands, roomy));
+    let (limits, stocks) = [true, false].into_iter().find_map(|roomy| {
+        let own = own(roomy)?;
+        Some((own.demand().row(0).to_vec(), Stocks::of(&own, terms.system_node)?))
+    })?;
+    // A rough look is enough to choose worths.
+    let rough = (ROUGH_DIGITS..=DIGITS).rev().find_map(|digits| {
+        let all = Stocked::new(terms, &stocks, Some(&linear), rooms, digits)?;
+        (digits == ROUGH_DIGITS || all.size() <= ROUGH_SIZE).then_some(all)
+    })?;
+    let worths = ascend(&rough, terms, &linear)?;
+    let prices = (0..rooms.len()).map(|at| linear.least(at, HOUR_MILLIS)).collect();
+    let bases = vec![base.clone()];
+    let proof = FloorProof { rooms: rooms.to_vec(), bases, worths, limits };
+    let floor = Floor { terms: terms.clone(), proof };
+    let check = check_floor(room, &floor, &judge);
+    Some(Floored { problem: room.clone(), floor, check, prices })
+}
+
+/// Numbers of pods beyond which more are of no use: those that the most arrivals need, and some; of
+/// pod time what is needed on average, twice.
+fn limits(terms: &FloorTerms, rooms: &[u32], demands: &Demands, roomy: bool) -> Vec<u32> {
+    let limit = |(at, one): (usize, &Requirement)| {
+        let pods = match one {
+            Requirement::Nothing => return 0,
+            Requirement::PodTime { millis } => {
+                let all = terms.interval_millis.saturating_mul(terms.intervals).max(1);
+                *millis as f64 / all as f64 * if roomy { 2.0 } else { 1.0 }
+            }
+            Requirement::Requests { offered_milli, curve, .. } => {
+                let most = offered_milli.iter().copied().max().unwrap_or(0) as f64;
+                // A thousand thousandths an interval for each pod that is always there.
+                let each = demands.strengths[at].filter(|_| demands.shares[at].is_some());
+                let each = each.map_or(1000.0, |one| one.rate * INTERVAL_MILLIS as f64);
+                let least = curve.first().map_or(1.0, |step| step.good_milli.max(1) as f64);
+                most / each.max(least) * if roomy { 1.2 } else { 1.0 }
+            }
+        };
+        (libm::ceil(pods).clamp(0.0, 1e6) as u32 + 1).min(rooms[at])
+    };
+    terms.requirements.iter().enumerate().map(limit).collect()
+}
+
+/// Turns of all workloads, and steps of one, in the search for worths.
+const ASCENTS: usize = 5;
+const HALVINGS: usize = 12;
+/// Factors of all worths at once.
+const ALL_AT_ONCE: [f64; 6] = [0.6, 0.85, 0.96, 1.04, 1.2, 1.6];
+
+/// Worths that prove much: for one workload after the other the worth at which its misses are those
+/// that it may have, or all that prove nothing more.
+fn ascend(all: &Stocked<'_>, terms: &FloorTerms, linear: &Prices) -> Option<Vec<u64>> {
+    let start = |(at, one): (usize, &Requirement)| {
+        let price = u64::try_from(linear.least(at, terms.interval_millis)).unwrap_or(u64::MAX / 8);
+        match one {
+            Requirement::Nothing => 0,
+            Requirement::PodTime { .. } => price,
+            Requirement::Requests { curve, .. } => {
+                let good = curve.last().map_or(1, |step| step.good_milli.max(1));
+                (price / good).max(1).saturating_mul(2)
+            }
+        }
+    };
+    let mut best: Vec<u64> = terms.requirements.iter().enumerate().map(start).collect();
+    let widest: Vec<f64> =
+        best.iter().map(|worth| libm::log2(*worth as f64 + 2.0) + 12.0).collect();
+    let mut value = all.total(&best)?.value;
+    for _ in 0..ASCENTS {
+        let before = value;
+        for at in (0..best.len()).filter(|at| terms.requirements[*at] != Requirement::Nothing) {
+            let (mut low, mut high) = ((widest[at] - 24.0).max(0.0), widest[at]);
+            let mut now = best.clone();
+            for _ in 0..HALVINGS {
+                let middle = (low + high) / 2.0;
+                now[at] = libm::exp2(middle) as u64;
+                let found = all.total(&now)?;
+                if found.value > value {
+                    (value, best) = (found.value, now.clone());
+                }
+                if found.slopes[at] > 0 { low = middle } else { high = middle }
+            }
+        }
+        for factor in ALL_AT_ONCE {
+            let now: Vec<u64> = best.iter().map(|worth| (*worth as f64 * factor) as u64).collect();
+            let found = all.total(&now)?;
+            if found.value > value {
+                (value, best) = (found.value, now);
+            }
+        }
+        if value - before <= value.abs() / 2000 {
+            break;
+        }
+    }
+    Some(best)
 }
 
 /// The duals of the first leaf alone; the judge scales them until they are legal by themselves.

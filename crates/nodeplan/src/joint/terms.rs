@@ -15,6 +15,8 @@ use nodeplan_sim::queueing::goodput;
 pub(super) const INTERVAL_MILLIS: u64 = 15_000;
 /// Standard deviations by which what arrives may differ from its mean: that is spare, too.
 const LUCK: f64 = 4.0;
+/// Where less than this share of the arrivals comes at a known time, only their sum counts.
+const DEFERRED: f64 = 0.5;
 /// Samples of more intervals are not searched for the stretch with the fewest arrivals.
 const MOST_INTERVALS: usize = 480;
 
@@ -23,6 +25,8 @@ const MOST_INTERVALS: usize = 480;
 struct Offers {
     /// In each interval at least, but for what its callers lose.
     least: Vec<f64>,
+    /// Over the run at least, whenever, but for what its callers lose.
+    total: f64,
     /// Over the run at most.
     most: f64,
     /// What callers lose, or may.
@@ -49,7 +53,8 @@ pub(super) fn terms(
         let dispersion = f64::from(load.burstiness_milli.max(1000)) / 1000.0;
         let spare = allowed + passed + LUCK * (most * dispersion).sqrt();
         lost[at] = if load.service == Service::None { 0.0 } else { spare.min(most) };
-        requirements[at] = requirement(problem, scenario, demands, at, (&offers[at], spare));
+        requirements[at] =
+            requirement(problem, scenario, demands, (at, rooms[at]), (&offers[at], spare));
         if let Requirement::PodTime { millis } = &mut requirements[at] {
             // Nobody pays for the time after the run.
             let after = u128::from(rooms[at]) * u128::from(INTERVAL_MILLIS);
@@ -57,8 +62,13 @@ pub(super) fn terms(
             *millis = rest / u128::from(INTERVAL_MILLIS);
         }
     }
-    let intervals = scenario.horizon_millis / INTERVAL_MILLIS;
-    FloorTerms { interval_millis: paid_millis(scenario), intervals, requirements }
+    let interval_millis = paid_millis(scenario);
+    FloorTerms { interval_millis, intervals: counted(scenario), system_node: true, requirements }
+}
+
+/// Who serves at the end of the run is paid after it: nothing is proven of the last interval.
+fn counted(scenario: &Scenario) -> u64 {
+    (scenario.horizon_millis / INTERVAL_MILLIS).saturating_sub(1)
 }
 
 /// How long a node is paid at least after the end of an interval in which a pod on it was Ready.
@@ -79,6 +89,7 @@ fn offered(scenario: &Scenario, load: &Load, callers: &[Offers], lost: &[f64]) -
                     let series = &scenario.series[series];
                     let mean = expected(series, from, from + INTERVAL_MILLIS) * factor;
                     *to += mean;
+                    all.total += mean;
                     all.most += mean;
                 }
             }
@@ -86,6 +97,7 @@ fn offered(scenario: &Scenario, load: &Load, callers: &[Offers], lost: &[f64]) -
                 let (own, load) = (&callers[caller.index()], &scenario.loads[caller.index()]);
                 let factor = factor as f64 / MILLION as f64;
                 let late = deferred(load);
+                all.total += own.total * factor;
                 for (to, from) in all.least.iter_mut().zip(&own.least) {
                     *to += from * factor * (1.0 - late).max(0.0);
                 }
@@ -117,29 +129,36 @@ fn requirement(
     problem: &Problem,
     scenario: &Scenario,
     demands: &Demands,
-    at: usize,
+    (at, room): (usize, u32),
     (offers, spare): (&Offers, f64),
 ) -> Requirement {
     let load = &scenario.loads[at];
     let cores = cores_milli(problem, at, load);
     match load.service {
-        Service::None => always(scenario, demands, at),
-        _ if demands.shares[at].is_none() => Requirement::Nothing,
+        _ if load.service == Service::None || demands.shares[at].is_none() => {
+            always(scenario, demands, at, room)
+        }
+        Service::None => Requirement::Nothing,
         Service::Messages { .. } | Service::Jobs { .. } => {
             let each = cost(load.service).unwrap_or(0.0);
-            let total: f64 = offers.least.iter().sum();
-            let seconds = (total - spare).max(0.0) * each / (cores as f64 / 1000.0);
+            let seconds = (offers.total - spare).max(0.0) * each / (cores as f64 / 1000.0);
             Requirement::PodTime { millis: (seconds * 1000.0) as u128 }
         }
         Service::Requests { .. } => {
             let Some(curve) = goodput::ceiling(load, cores, INTERVAL_MILLIS) else {
                 return Requirement::Nothing;
             };
+            if offers.least.iter().sum::<f64>() < offers.total * DEFERRED {
+                // Queues call when they like: a pod does its best in every interval.
+                let best = curve.last().map_or(1, |step| step.good_milli.max(1)) as f64 / 1000.0;
+                let millis = (offers.total - spare).max(0.0) / best * INTERVAL_MILLIS as f64;
+                return Requirement::PodTime { millis: millis as u128 };
+            }
             let grain = (scenario.sample_millis / INTERVAL_MILLIS).max(1) as usize;
             let milli = |mean: f64| (mean * 1000.0).clamp(0.0, 1e17) as u64;
             let mut offered_milli: Vec<u64> =
                 offers.least.chunks(grain).flat_map(stretches).map(milli).collect();
-            end_unpaid(&mut offered_milli);
+            offered_milli.truncate(counted(scenario) as usize);
             Requirement::Requests {
                 offered_milli,
                 curve,
@@ -150,27 +169,23 @@ fn requirement(
 }
 
 /// Pods that are always there are requests that come all the time, a thousand thousandths for each.
-fn always(scenario: &Scenario, demands: &Demands, at: usize) -> Requirement {
-    let pods = u64::from(scenario.replicas[at]);
-    if scenario.scaling[at].is_some() || pods == 0 {
+/// An autoscaler that never goes to zero wants one at least.
+fn always(scenario: &Scenario, demands: &Demands, at: usize, room: u32) -> Requirement {
+    let (pods, most) = match &scenario.scaling[at] {
+        None => (scenario.replicas[at], scenario.replicas[at]),
+        Some(one) => (one.min.min(1), room),
+    };
+    if pods == 0 || scenario.crons[at].is_some() {
         return Requirement::Nothing;
     }
-    let count = (scenario.horizon_millis / INTERVAL_MILLIS) as usize;
+    let count = scenario.horizon_millis / INTERVAL_MILLIS;
+    // Of all that are wanted so many may be missing, even while only one is.
     let missed = u128::from(MILLION.saturating_sub(demands.running));
-    let all = u128::from(pods) * 1000 * count as u128;
-    let mut offered_milli = vec![pods * 1000; count];
-    end_unpaid(&mut offered_milli);
+    let all = u128::from(most.max(pods)) * 1000 * u128::from(count);
     Requirement::Requests {
-        offered_milli,
+        offered_milli: vec![u64::from(pods) * 1000; counted(scenario) as usize],
         curve: vec![Step { offered_milli: 1000, good_milli: 1000 }],
         spare_milli: (all * missed).div_ceil(u128::from(MILLION)),
-    }
-}
-
-/// Who serves at the end of the run is paid after it: nothing is proven of the last interval.
-fn end_unpaid(offered_milli: &mut [u64]) {
-    if let Some(last) = offered_milli.last_mut() {
-        *last = 0;
     }
 }
 

@@ -1,14 +1,17 @@
 //! Small random clusters under random load, and random designs for them.
 //!
-//! One seed, one world. Some designs are good: pods as many as the load needs, at a fair load of
-//! each, and nodes that follow them. Others waste, and others miss what is demanded.
+//! One seed, one world. Half of the designs are of somebody who has looked: targets a little below
+//! what a pod can do within its objective, nodes of the cheapest pools for that, quick to go. Others
+//! are as most clusters are: round targets, the autoscaler as it comes. And some waste, or miss what
+//! is demanded.
 
 #![allow(dead_code, reason = "each test file compiles this module anew and uses a part of it")]
 
 use crate::worlds::{Draw, plain};
 use ndarray::Array2;
-use nodeplan::joint::{Design, Layout};
+use nodeplan::joint::{Demands, Design, Layout};
 use nodeplan::model::ids::WorkloadId;
+use nodeplan::model::plan::PoolMode;
 use nodeplan::model::problem::{
     Burst, Cluster, LoadPoint, Overcommit, Problem, ReservationModel, SystemPool,
 };
@@ -29,6 +32,8 @@ pub struct Loaded {
     pub scenario: Scenario,
     /// Pods that each workload needs at its peak, about.
     pub peaks: Vec<u32>,
+    /// Arrivals a second at the peak.
+    pub tops: Vec<f64>,
 }
 
 /// The next world of a stream.
@@ -37,25 +42,30 @@ pub fn loaded(draw: &mut Draw) -> Loaded {
     let minutes = draw.pick(&[120, 240, 480]);
     let (mut workloads, mut loads, mut scaling) = (Vec::new(), Vec::new(), Vec::new());
     let (mut series, mut replicas, mut peaks) = (Vec::new(), Vec::new(), Vec::new());
+    // Arrivals a second at the peak.
+    let mut tops: Vec<f64> = Vec::new();
     for at in 0..count {
-        let peak = draw.within(1, 12) as u32;
+        let most = draw.pick(&[4, 12, 12, 30]);
+        let peak = draw.within(1, most) as u32;
         let fixed = draw.chance(15);
-        let mut one = workload(draw, at);
+        let one = workload(draw, at);
         let mut own = Load { memory: Bytes(64 * MIB), ..Load::default() };
         if !fixed {
             own = load(draw, &one);
             // Callers come first.
-            let caller = (0..at).find(|_| draw.chance(25));
-            let mut sources = vec![source(draw, peak, minutes, &mut series, (&one, &own))];
-            let cores = one.cpu_limit.map_or(2.0, |limit| limit.0 as f64 / 1000.0);
-            if let Some(caller) = caller {
-                let factor = draw.within(100_000, 1_000_000);
-                sources = vec![Source::Calls { caller: WorkloadId(caller as u32), factor }];
-                if cores < 0.5 {
-                    one.cpu_limit = Some(MilliCpu(500));
+            let caller = (0..at).find(|caller| tops[*caller] > 0.0 && draw.chance(25));
+            let top = top(peak, (&one, &own));
+            let source = match caller {
+                Some(caller) => {
+                    let factor = (top / tops[caller] * MILLION as f64) as u64;
+                    Source::Calls { caller: WorkloadId(caller as u32), factor: factor.max(1) }
                 }
-            }
-            own.sources = sources;
+                None => source(draw, top, minutes, &mut series),
+            };
+            own.sources = vec![source];
+            tops.push(top);
+        } else {
+            tops.push(0.0);
         }
         scaling.push((!fixed).then(|| scaler(1, peak * 3 + 2, 70)));
         replicas.push(if fixed { peak } else { peak.div_ceil(2) });
@@ -92,7 +102,7 @@ pub fn loaded(draw: &mut Draw) -> Loaded {
         autoscaler: AutoscalerProfile::default(),
         events: events(draw, horizon_millis, count),
     };
-    Loaded { problem, scenario, peaks }
+    Loaded { problem, scenario, peaks, tops }
 }
 
 fn skus(draw: &mut Draw) -> Vec<nodeplan::model::catalog::Sku> {
@@ -146,7 +156,7 @@ fn load(draw: &mut Draw, own: &Workload) -> Load {
         };
         (service, within)
     };
-    let asked = draw.chance(90);
+    let asked = draw.chance(97);
     Load {
         burstiness_milli: draw.pick(&[1000, 1000, 1000, 3000]),
         service,
@@ -156,28 +166,26 @@ fn load(draw: &mut Draw, own: &Workload) -> Load {
         startup_millis: draw.pick(&[0, 5_000, 30_000]),
         objective: Objective {
             within_millis: asked.then_some(within),
-            share: draw.pick(&[800_000, 900_000, 950_000, 990_000]),
+            share: draw.pick(&[900_000, 950_000, 990_000, 990_000, 995_000, 999_000]),
             percentile: 950_000,
         },
         ..Load::default()
     }
 }
 
-/// Traffic of its own whose peak fills about so many pods.
-fn source(
-    draw: &mut Draw,
-    peak: u32,
-    minutes: u64,
-    series: &mut Vec<Series>,
-    (one, load): (&Workload, &Load),
-) -> Source {
+/// Arrivals a second that fill about so many pods.
+fn top(peak: u32, (one, load): (&Workload, &Load)) -> f64 {
     let (Service::Requests { cpu_micros, .. } | Service::Messages { cpu_micros, .. }) =
         load.service
     else {
         unreachable!("others have no traffic")
     };
     let cores = one.cpu_limit.map_or(1.0, |limit| limit.0 as f64 / 1000.0);
-    let most = f64::from(peak) * cores * 0.7 * 1e6 / cpu_micros as f64;
+    f64::from(peak) * cores * 0.7 * 1e6 / cpu_micros as f64
+}
+
+/// Traffic of its own with such a peak.
+fn source(draw: &mut Draw, most: f64, minutes: u64, series: &mut Vec<Series>) -> Source {
     let minutes_a_step = draw.pick(&[1, 5, 15]);
     let steps = (minutes / minutes_a_step) as usize;
     let kind = draw.below(4);
@@ -227,23 +235,78 @@ fn events(draw: &mut Draw, horizon: u64, count: usize) -> Vec<Event> {
     all
 }
 
-/// Pools to run a world on: the cheapest ones for its peak, of some of the sizes.
-pub fn layout(draw: &mut Draw, world: &Loaded) -> Option<Layout> {
+/// How much thought went into a design.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Care {
+    /// Somebody looked what a pod can do.
+    Careful,
+    /// Round numbers and defaults.
+    Usual,
+    /// Any numbers.
+    None,
+}
+
+impl Care {
+    /// The care of the next design.
+    pub fn draw(draw: &mut Draw) -> Self {
+        match draw.below(10) {
+            0..5 => Self::Careful,
+            5..8 => Self::Usual,
+            _ => Self::None,
+        }
+    }
+}
+
+/// Pods at the peak and at the start under a target, thousandths of what a pod can do.
+fn pods(world: &Loaded, demands: &Demands, at: usize, milli: u32) -> [u32; 2] {
+    let load = &world.scenario.loads[at];
+    let (mut top, mut start) = (world.tops[at], 0.0);
+    for source in &load.sources {
+        let Source::Series { series, .. } = *source else { continue };
+        let rates = &world.scenario.series[series].micro_per_second;
+        let rate = |micro: u64| micro as f64 / MILLION as f64;
+        top = rates.iter().copied().map(rate).fold(0.0, f64::max);
+        start = rates.first().copied().map_or(0.0, rate);
+    }
+    let each = demands.strengths[at].map_or(f64::INFINITY, |one| one.rate) * f64::from(milli) / 1e3;
+    let count = |rate: f64| libm::ceil(rate / each.max(1e-9)).clamp(1.0, 200.0) as u32;
+    [count(top), count(start.max(top / 2.0))]
+}
+
+/// Pools to run a world on: the cheapest ones for the pods of its peak, of some of the sizes.
+pub fn layout(draw: &mut Draw, world: &Loaded, demands: &Demands, care: Care) -> Option<Layout> {
     let mut parts = world.problem.parts().clone();
-    if draw.chance(40) {
+    let one_size = match care {
+        Care::Careful => 0,
+        Care::Usual => 30,
+        Care::None => 60,
+    };
+    if draw.chance(one_size) {
         let keep = draw.index(parts.skus.len());
         parts.skus = vec![parts.skus[keep].clone()];
+    }
+    for (at, peak) in world.peaks.iter().enumerate() {
+        if world.scenario.scaling[at].is_some() {
+            parts.demand[[0, at]] = pods(world, demands, at, 900)[0];
+        } else {
+            parts.demand[[0, at]] = *peak;
+        }
     }
     let solved = optimize(&Problem::new(parts).ok()?, &Options::default().within(300_000)).ok()?;
     let plan = solved.plan.clone()?;
     let nodes = |pool: usize| plan.pools[pool].nodes(0) as u32;
     let bound = |pool: usize| {
         let most = nodes(pool).max(1);
-        let min = if pool == 0 || draw.chance(20) { draw.within(0, 2).min(most.into()) } else { 0 };
+        let chance = if care == Care::Careful { 0 } else { 20 };
+        let few = if care == Care::Careful { 1 } else { 2 };
+        let min = if pool == 0 || draw.chance(chance) { draw.within(0, few) } else { 0 };
+        // A system pool has a node at all times.
+        let system = plan.pools[pool].mode == PoolMode::System;
+        let min = min.max(u64::from(system)).min(most.into());
         PoolBounds {
             min: min as u32,
             max: most * 2 + 2,
-            initial: draw.within(min, most.into()) as u32,
+            initial: draw.within(min.max(u64::from(most / 2)), most.into()) as u32,
             spot: false,
             priority: None,
             zones: Vec::new(),
@@ -255,27 +318,42 @@ pub fn layout(draw: &mut Draw, world: &Loaded) -> Option<Layout> {
 }
 
 /// A design on some pools.
-pub fn design(draw: &mut Draw, world: &Loaded, layout: &Layout) -> Design {
+pub fn design(
+    draw: &mut Draw,
+    world: &Loaded,
+    demands: &Demands,
+    layout: &Layout,
+    care: Care,
+) -> Design {
     let mut one = Design::of(&world.scenario, 0, layout);
     for (at, scaling) in one.scaling.iter_mut().enumerate() {
         let Some(scaling) = scaling else { continue };
-        let workload = &world.problem.workloads()[at];
-        let request = workload.request.cpu.0 as f64;
-        let limit = workload.cpu_limit.map_or(request, |limit| limit.0 as f64);
-        let share = draw.pick(&[50, 70, 80, 85, 90, 95]) as f64;
-        *scaling = scaler(1, world.peaks[at] * 3 + 2, (share * limit / request).max(1.0) as u32);
-        if draw.chance(20) {
-            scaling.min = world.peaks[at];
-        }
-        if draw.chance(20) {
-            scaling.max = world.peaks[at] + 1;
-        }
-        one.replicas[at] = draw.within(1, world.peaks[at].into()) as u32;
+        let request = world.problem.workloads()[at].request.cpu.0 as f64;
+        let can = demands.strengths[at].map_or(request, |one| one.cpu_milli);
+        let (share, of) = match care {
+            Care::Careful => (draw.within(75, 98), can),
+            Care::Usual => (draw.pick(&[50, 60, 70, 80]), request),
+            Care::None => (draw.within(30, 120), request),
+        };
+        let percent = (share as f64 * of / request).max(1.0) as u32;
+        let used = f64::from(percent) * request / 100.0;
+        let [peak, start] = pods(world, demands, at, (used / can.max(1.0) * 1e3) as u32);
+        let spare = if care == Care::Careful { peak.div_ceil(2) } else { peak * 2 };
+        let min = match care {
+            Care::Careful => 1,
+            Care::Usual => draw.pick(&[1, 1, 2]),
+            Care::None => draw.within(1, peak.into()) as u32,
+        };
+        *scaling = scaler(min.min(peak + spare), peak + spare, percent);
+        one.replicas[at] =
+            if care == Care::None { draw.within(1, peak.into()) as u32 } else { start };
     }
-    one.autoscaler.unneeded_millis = draw.pick(&[30_000, 60_000, 120_000, 300_000]);
-    one.autoscaler.delay_after_add_millis = draw.pick(&[0, 60_000, 600_000]);
-    one.autoscaler.utilization_milli = draw.pick(&[500, 800, 950]);
-    one.autoscaler.expander = draw.pick(&[Expander::Random, Expander::LeastWaste]);
+    if care != Care::Usual {
+        one.autoscaler.unneeded_millis = draw.pick(&[30_000, 60_000, 120_000, 300_000]);
+        one.autoscaler.delay_after_add_millis = draw.pick(&[0, 60_000, 120_000]);
+        one.autoscaler.utilization_milli = draw.pick(&[500, 800, 950]);
+        one.autoscaler.expander = draw.pick(&[Expander::Random, Expander::LeastWaste]);
+    }
     if draw.chance(35) {
         one.provisioning = Provisioning::NodeAutoProvisioning(AutoProvisioning::default());
     }
