@@ -158,7 +158,10 @@ pub struct JointArgs {
     /// Leave these as they are: sizes, targets, min, max, behavior, nodes, profile, provisioning, schedules
     #[arg(long, env = "NODEPLAN_FREEZE", value_name = "LIST", value_delimiter = ',')]
     pub freeze: Vec<String>,
-    /// Most simulated runs of the search [default: 600]
+    /// Search again with each family frozen by itself, and tell by how much the cost changes
+    #[arg(long, env = "NODEPLAN_ABLATION")]
+    pub ablation: bool,
+    /// Most simulated runs of the search [default: 1200]
     #[arg(long, env = "NODEPLAN_TRIALS", value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub trials: Option<u32>,
     /// Runs of each finalist, under seeds of their own [default: 8]

@@ -88,6 +88,17 @@ pub struct Finale {
     pub high: Money,
 }
 
+/// The best design where a family of variables is frozen.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JointFrozen {
+    /// The family; none: nothing more than was asked for.
+    pub family: Option<String>,
+    /// 95th percentile of the cost a month on the part seen, over the seeds.
+    pub high: Money,
+    /// In how many of the seeds everything demanded is met.
+    pub met: u32,
+}
+
 /// The answer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct JointAnswer {
@@ -113,6 +124,9 @@ pub struct JointAnswer {
     pub steps: Vec<JointStep>,
     /// Simulated runs of the search.
     pub runs: u32,
+    /// What the search finds with one family frozen after the other, where that was asked for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub frozen: Vec<JointFrozen>,
     /// Objectives that no number of pods can meet, in words.
     pub out_of_reach: Vec<String>,
     /// Assumptions.

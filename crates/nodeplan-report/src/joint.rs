@@ -25,6 +25,10 @@ pub fn document(answer: &JointAnswer) -> Document {
         number::count(u64::from(answer.runs), "simulated run")
     )));
     blocks.push(Block::Table(steps(answer)));
+    if !answer.frozen.is_empty() {
+        blocks.push(Block::Heading("What each family of variables is worth".to_owned()));
+        blocks.push(Block::Table(frozen(answer)));
+    }
     if !answer.out_of_reach.is_empty() {
         blocks.push(Block::Heading(
             "Objectives that no number of pods can meet; held close to the best there is"
@@ -201,6 +205,28 @@ fn steps(answer: &JointAnswer) -> Table {
             number::money(step.month),
             if step.met { "kept" } else { "missed" }.to_owned(),
             step.family.clone().unwrap_or_else(|| "start".to_owned()),
+        ];
+        table.rows.push(cells.into_iter().map(Into::into).collect());
+    }
+    table
+}
+
+/// What the search finds with a family frozen, against what it finds with none.
+fn frozen(answer: &JointAnswer) -> Table {
+    let mut table = Table::new(&["FROZEN", ">COST/MONTH", ">CHANGE", ">SEEDS MET"]);
+    let free = answer.frozen.iter().find(|one| one.family.is_none()).map(|one| one.high);
+    for one in &answer.frozen {
+        let change = match (&one.family, free) {
+            (Some(_), Some(free)) => {
+                number::signed_percent(one.high.minus(free).per_mille_of(free))
+            }
+            _ => String::new(),
+        };
+        let cells = [
+            one.family.clone().unwrap_or_else(|| "nothing".to_owned()),
+            number::money(one.high),
+            change,
+            format!("{}/{}", one.met, answer.finale.runs),
         ];
         table.rows.push(cells.into_iter().map(Into::into).collect());
     }

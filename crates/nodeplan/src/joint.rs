@@ -3,29 +3,37 @@
 //! cheapest possible run that is.
 //!
 //! Simulation-based search over discrete designs: start from pools that are optimal for loads
-//! clustered from the trace, then improve one family of variables after the other with common
-//! random numbers, until no family helps. One part of the trace is for choosing, the other says what
+//! clustered from the trace, then change one family of variables after the other, and pairs that move
+//! each other, with common random numbers, until nothing helps. What is better must be so under
+//! several seeds. One part of the trace is for choosing, the other says what
 //! the choice is worth on days it has not seen. Everything is counted in simulated runs, never in
 //! seconds: same inputs, same bytes, on any number of threads.
 
+mod ablation;
 mod answer;
+mod climb;
 mod counterfactual;
 mod design;
+mod finale;
 mod floor;
 mod layouts;
 mod moves;
 mod need;
+mod pairs;
 mod search;
 mod split;
 mod terms;
+mod track;
 mod trial;
 
-pub use answer::joint_answer;
+pub use ablation::{Ablated, ablation};
+pub use answer::{frozen_answer, joint_answer};
 pub use counterfactual::Shares;
 pub use design::Design;
 pub use floor::{Floored, floor_of};
 pub use layouts::Layout;
 pub use moves::Family;
+pub use pairs::Move;
 pub use search::{Joint, JointOptions, Step, optimize_under_load};
 pub use split::{Halves, split};
 pub use trial::{Demands, Trial};

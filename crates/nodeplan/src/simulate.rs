@@ -27,6 +27,7 @@ pub(crate) use names::clip;
 pub use nodeplan_sim::world::Watch;
 pub use replications::{replicate, replicate_under};
 pub(crate) use scaling::lowest_point;
+pub(crate) use stage::planned;
 pub use stage::stage;
 
 /// What traffic is multiplied by.

@@ -10,7 +10,10 @@ use nodeplan::eval::floor::check_floor;
 use nodeplan::io::document::{CatalogStamp, Tool, write};
 use nodeplan::io::joint::{FLOOR_VERSION, FloorDocument};
 use nodeplan::io::{export, joint as document, quantity};
-use nodeplan::joint::{Family, Joint, JointOptions, Step, joint_answer, optimize_under_load};
+use nodeplan::joint::{
+    Ablated, Family, Joint, JointOptions, Step, ablation, frozen_answer, joint_answer,
+    optimize_under_load,
+};
 use nodeplan::model::answer::{InputFile, Money};
 use nodeplan::model::joint::JointAnswer;
 use nodeplan::model::problem::Problem;
@@ -59,13 +62,23 @@ pub fn run(
         watch.say(&format!("{} runs, {cost} for the part seen{missed}", step.runs));
     };
     let found = watch.over(|control| -> Result<Option<Joint>, Failure> {
-        Ok(optimize_under_load(&plain.problem, &staged.scenario, &limits, control, &told)?)
+        Ok(optimize_under_load(&plain, &staged.scenario, &limits, control, &told)?)
     })?;
     let Some(joint) = found else {
         return Err(Failure::new(crate::OUT_OF_WORK, "", "no pools were found in time"));
     };
     let mut answer = joint_answer(&plain.problem, &staged, &joint, files);
     answer.again = again(args, &staged);
+    if args.joint.ablation {
+        let told = |one: &Ablated| {
+            let name = one.frozen.map_or("nothing", Family::name);
+            watch.say(&format!("{name} frozen: {}", report::number::money(month(one, &joint))));
+        };
+        let found = watch.over(|control| -> Result<Vec<Ablated>, Failure> {
+            Ok(ablation(&plain, &staged.scenario, &limits, control, &told)?)
+        })?;
+        answer.frozen = frozen_answer(&joint, &found);
+    }
     if let Some(directory) = &args.joint.write {
         written(directory, &answer, &joint, &staged)?;
     }
@@ -78,6 +91,11 @@ pub fn run(
     let missed = answer.parts.iter().any(|part| part.name == "seen" && !part.met);
     let missed = missed && args.joint.require_slo;
     Ok(if dear || missed { crate::GATE } else { crate::DONE })
+}
+
+/// The cost of a month of a design with a frozen family.
+fn month(one: &Ablated, joint: &Joint) -> Money {
+    Money::month_of(one.high, joint.seen.run.scorecard.millis)
 }
 
 /// Bounds of pools that the search replaces.

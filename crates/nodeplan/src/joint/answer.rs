@@ -1,10 +1,12 @@
 //! What a search found, computed for reports.
 
+use super::ablation::Ablated;
+use super::finale::percentile;
 use super::search::Joint;
 use crate::simulate::Staged;
 use nodeplan_model::answer::{InputFile, Money};
 use nodeplan_model::joint::{
-    Finale, FloorAnswer, JointAnswer, JointPool, JointStep, PartAnswer, Setting,
+    Finale, FloorAnswer, JointAnswer, JointFrozen, JointPool, JointStep, PartAnswer, Setting,
 };
 use nodeplan_model::problem::Problem;
 use nodeplan_model::scenario::{
@@ -41,10 +43,7 @@ pub fn joint_answer(
         packing: month(shares.packing),
     });
     let (costs, met) = &joint.replications;
-    let at = |percent: usize| {
-        let place = (costs.len() * percent).div_ceil(100).max(1) - 1;
-        Money::month_of(costs.get(place).copied().unwrap_or_default(), seen)
-    };
+    let at = |percent: usize| Money::month_of(percentile(costs, percent), seen);
     JointAnswer {
         inputs,
         region: parts.region.clone(),
@@ -71,10 +70,11 @@ pub fn joint_answer(
                 runs: step.runs,
                 month: Money::month_of(step.spend, seen),
                 met: step.short == 0,
-                family: step.family.map(|family| family.name().to_owned()),
+                family: step.by.map(|by| by.name()),
             })
             .collect(),
         runs: joint.runs,
+        frozen: Vec::new(),
         out_of_reach: joint
             .demands
             .out_of_reach
@@ -94,6 +94,18 @@ pub fn joint_answer(
         assumptions: staged.assumptions.clone(),
         again: Vec::new(),
     }
+}
+
+/// What searches with frozen families found, for the answer of the search that has none.
+#[must_use]
+pub fn frozen_answer(joint: &Joint, found: &[Ablated]) -> Vec<JointFrozen> {
+    let seen = joint.seen.run.scorecard.millis;
+    let row = |one: &Ablated| JointFrozen {
+        family: one.frozen.map(|family| family.name().to_owned()),
+        high: Money::month_of(one.high, seen),
+        met: one.met,
+    };
+    found.iter().map(row).collect()
 }
 
 fn money(spend: Spend) -> Money {

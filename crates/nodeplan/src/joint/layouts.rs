@@ -4,9 +4,11 @@
 
 use super::need::Arrivals;
 use super::trial::Demands;
+use crate::simulate::planned;
 use crate::{Error, Optimized, Options, optimize_with};
 use ndarray::Array2;
-use nodeplan_model::plan::{Plan, PoolMode};
+use nodeplan_model::catalog::Sku;
+use nodeplan_model::plan::Plan;
 use nodeplan_model::problem::{LoadPoint, Problem, ProblemParts};
 use nodeplan_model::scenario::{Metric, PoolBounds, Scenario};
 use nodeplan_model::units::DAY_MILLIS;
@@ -43,6 +45,8 @@ const LIMITS: [(u32, Option<u32>); 7] = [
 ];
 /// Work of one layout: a good plan is enough, its proof is not what counts here.
 const WORK: u64 = 3_000_000;
+/// And a plan so near to its bound is good enough.
+const GAP_PPM: u64 = 2_000;
 /// Loads are told apart in so many milliseconds.
 const GRAIN_MILLIS: u64 = 300_000;
 
@@ -102,108 +106,136 @@ pub fn target(
     Some((one.cpu_milli * 100.0 / request as f64).clamp(1.0, 10_000.0) as u32)
 }
 
-/// Every layout that has a plan, none twice.
-///
-/// # Errors
-/// Faults of the solver.
-pub fn layouts(
-    problem: &Problem,
-    scenario: &Scenario,
-    demands: &Demands,
-    control: Control<'_>,
-) -> Result<Vec<Layout>, Error> {
-    let demand = levels(problem, scenario, demands);
-    let mut found: Vec<Layout> = Vec::new();
-    for (vcpus, most) in LIMITS {
-        if (control.interrupt)() && !found.is_empty() {
-            break;
-        }
-        let Some(narrowed) = narrowed(problem, &demand, vcpus, most) else { continue };
-        let options = Options::default().within(WORK);
-        let options = Options {
-            solve: nodeplan_solve::Options { gap_ppm: 2_000, ..options.solve },
-            ..options
-        };
-        let solved = optimize_with(&narrowed, &options, control)?;
-        let Some(plan) = solved.plan.clone() else { continue };
-        let known =
-            |other: &Layout| sizes(&other.problem, &other.plan) == sizes(&solved.problem, &plan);
-        if found.iter().any(known) {
-            continue;
-        }
-        let bounds = bounds(&plan, solved.problem.points().len());
-        let name = match (vcpus, most) {
-            (u32::MAX, None) => "any sizes".to_owned(),
-            (u32::MAX, Some(_)) => "one pool".to_owned(),
-            (vcpus, None) => format!("nodes of at most {vcpus} vCPUs"),
-            (vcpus, Some(_)) => format!("one pool, nodes of at most {vcpus} vCPUs"),
-        };
-        found.push(Layout { name, problem: solved.problem.clone(), plan, solved, bounds });
+/// Where layouts come from: the sizes there are, and the loads that pools are for.
+pub(super) struct Quarry(ProblemParts);
+
+impl Quarry {
+    /// Of a problem at the levels of a trace.
+    pub fn new(problem: &Problem, scenario: &Scenario, demands: &Demands) -> Self {
+        let mut parts: ProblemParts = problem.parts().clone();
+        parts.points = POINTS
+            .iter()
+            .zip(NAMES)
+            .map(|((_, percent), name)| LoadPoint {
+                name: name.to_owned(),
+                weight_millis: DAY_MILLIS / 100 * percent,
+            })
+            .collect();
+        parts.demand = levels(problem, scenario, demands);
+        Self(parts)
     }
-    Ok(found)
+
+    /// The cheapest pools of some sizes.
+    fn layout(
+        &self,
+        name: String,
+        wanted: impl Fn(&Sku) -> bool,
+        most_pools: Option<u32>,
+        control: Control<'_>,
+    ) -> Result<Option<Layout>, Error> {
+        let mut parts = self.0.clone();
+        parts.skus.retain(wanted);
+        if most_pools.is_some() {
+            parts.cluster.max_pools = most_pools;
+        }
+        let Ok(problem) = Problem::new(parts) else { return Ok(None) };
+        let mut options = Options::default().within(WORK);
+        options.solve.gap_ppm = GAP_PPM;
+        Ok(Layout::of(name, optimize_with(&problem, &options, control)?))
+    }
+
+    /// Layouts under different limits on the size of a node, none twice nor among those known.
+    pub fn limited(&self, known: &[Layout], control: Control<'_>) -> Result<Vec<Layout>, Error> {
+        let mut found = known.to_vec();
+        for (vcpus, most) in LIMITS {
+            if (control.interrupt)() && !found.is_empty() {
+                break;
+            }
+            let name = match (vcpus, most) {
+                (u32::MAX, None) => "any sizes".to_owned(),
+                (u32::MAX, Some(_)) => "one pool".to_owned(),
+                (vcpus, None) => format!("nodes of at most {vcpus} vCPUs"),
+                (vcpus, Some(_)) => format!("one pool, nodes of at most {vcpus} vCPUs"),
+            };
+            let one = self.layout(name, |sku| sku.vcpus <= vcpus, most, control)?;
+            found.extend(one.filter(|one| !among(&found, one)));
+        }
+        Ok(found.split_off(known.len()))
+    }
+
+    /// Layouts with one size more than the last of those known has, or another in place of one of
+    /// its own; none twice.
+    pub fn grown(
+        &self,
+        known: &[Layout],
+        from: usize,
+        control: Control<'_>,
+    ) -> Result<Vec<Layout>, Error> {
+        let mut own: Vec<&str> = sizes(&known[from]).into_iter().map(|(name, ..)| name).collect();
+        own.dedup();
+        let worthy = worthy(&self.0.skus);
+        let mut found = known.to_vec();
+        for more in worthy {
+            for less in std::iter::once("").chain(own.iter().copied()) {
+                if (control.interrupt)() {
+                    break;
+                }
+                let wanted = |sku: &Sku| {
+                    sku.name == more || (sku.name != less && own.contains(&sku.name.as_str()))
+                };
+                let name = match less {
+                    "" => format!("{more} beside {}", own.join(", ")),
+                    _ => format!("{more} instead of {less}"),
+                };
+                let one = self.layout(name, wanted, None, control)?;
+                found.extend(one.filter(|one| !among(&found, one)));
+            }
+        }
+        Ok(found.split_off(known.len()))
+    }
 }
 
-/// Names of the sizes and groups of a plan's pools.
-fn sizes<'a>(problem: &'a Problem, plan: &Plan) -> Vec<(&'a str, u32, u32)> {
-    let one = |pool: &nodeplan_model::plan::NodePool| {
-        (problem.sku(pool.kind.sku).name.as_str(), pool.kind.group.0, pool.kind.max_pods)
+/// Sizes that no other beats in price, cores and memory at once, by name.
+fn worthy(skus: &[Sku]) -> Vec<&str> {
+    let beats = |one: &Sku, other: &Sku| {
+        let (own, its) = (one.rates.on_demand, other.rates.on_demand);
+        let good = own <= its && one.vcpus >= other.vcpus && one.memory >= other.memory;
+        let same = own == its && one.vcpus == other.vcpus && one.memory == other.memory;
+        good && (!same || one.name < other.name)
     };
-    let mut all: Vec<_> = plan.pools.iter().map(one).collect();
+    let best = skus.iter().filter(|one| !skus.iter().any(|other| beats(other, one)));
+    best.map(|one| one.name.as_str()).collect()
+}
+
+/// Names of the sizes, groups and limits of pods of a layout's pools.
+fn sizes(layout: &Layout) -> Vec<(&str, u32, u32)> {
+    let one = |pool: &nodeplan_model::plan::NodePool| {
+        let name = layout.problem.sku(pool.kind.sku).name.as_str();
+        (name, pool.kind.group.0, pool.kind.max_pods)
+    };
+    let mut all: Vec<_> = layout.plan.pools.iter().map(one).collect();
     all.sort_unstable();
     all
 }
 
-/// The problem at the levels of the trace, with small nodes only.
-fn narrowed(
-    problem: &Problem,
-    demand: &Array2<u32>,
-    vcpus: u32,
-    most: Option<u32>,
-) -> Option<Problem> {
-    let mut parts: ProblemParts = problem.parts().clone();
-    parts.skus.retain(|sku| sku.vcpus <= vcpus);
-    parts.points = POINTS
-        .iter()
-        .zip(NAMES)
-        .map(|((_, percent), name)| LoadPoint {
-            name: name.to_owned(),
-            weight_millis: DAY_MILLIS / 100 * percent,
-        })
-        .collect();
-    parts.demand = demand.clone();
-    if let Some(most) = most {
-        parts.cluster.max_pools = Some(most);
-    }
-    Problem::new(parts).ok()
+/// Whether a layout is as one of those known.
+fn among(known: &[Layout], one: &Layout) -> bool {
+    known.iter().any(|other| sizes(other) == sizes(one))
 }
 
-/// Bounds to start from: as few nodes as the lowest load needs, half as many again as the highest.
-fn bounds(plan: &Plan, points: usize) -> Vec<PoolBounds> {
-    let small = |nodes: u64| u32::try_from(nodes).unwrap_or(u32::MAX);
-    let mut rows: Vec<PoolBounds> = plan
-        .pools
-        .iter()
-        .map(|pool| {
-            let most = (0..points).map(|point| pool.nodes(point)).max().unwrap_or(0).max(1);
-            let least = pool.nodes(0).min(most);
-            PoolBounds {
-                min: small(least),
-                max: small(most.saturating_add(most / 2).saturating_add(1)),
-                initial: small(pool.nodes(1.min(points - 1)).max(least)),
-                spot: false,
-                priority: Some(0),
-                zones: Vec::new(),
-                schedules: Vec::new(),
-            }
-        })
-        .collect();
-    // A node of mode System is there at all times.
-    let system = |at: &usize| plan.pools[*at].mode == PoolMode::System;
-    if !(0..rows.len()).filter(system).any(|at| rows[at].min > 0)
-        && let Some(at) = (0..rows.len()).find(system)
-    {
-        rows[at].min = 1;
-        rows[at].initial = rows[at].initial.max(1);
+impl Layout {
+    /// Of a plan: as few nodes as its lowest load needs, half as many again as its highest.
+    #[must_use]
+    pub fn of(name: String, solved: Optimized) -> Option<Self> {
+        let plan = solved.plan.clone()?;
+        let problem = solved.problem.clone();
+        let middle = 1.min(problem.points().len() - 1);
+        let mut bounds = planned(&problem, &plan);
+        for (row, pool) in bounds.iter_mut().zip(&plan.pools) {
+            row.max = row.max.saturating_add(row.max / 2).saturating_add(1);
+            let start = u32::try_from(pool.nodes(middle)).unwrap_or(u32::MAX);
+            row.initial = start.clamp(row.min, row.max);
+        }
+        Some(Self { name, problem, plan, solved, bounds })
     }
-    rows
 }

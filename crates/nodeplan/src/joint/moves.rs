@@ -1,10 +1,11 @@
-//! Neighbours of a design, one family of decision variables at a time.
+//! Neighbours of a design, one family of decision variables at a time. Changes of all workloads at
+//! once come before those of each.
 
 use super::design::Design;
 use super::layouts::Layout;
 use nodeplan_model::scenario::{
-    AutoProvisioning, Autoscaling, Behavior, Expander, Metric, Provisioning, RatePolicy, Rules,
-    Schedule, Select,
+    AutoProvisioning, AutoscalerProfile, Autoscaling, Behavior, Expander, Metric, Provisioning,
+    RatePolicy, Rules, Schedule, Select,
 };
 
 /// A family of decision variables; each can be frozen.
@@ -12,7 +13,7 @@ use nodeplan_model::scenario::{
 pub enum Family {
     /// Which sizes of nodes.
     Sizes,
-    /// CPU targets of the autoscalers.
+    /// Targets of the autoscalers.
     Targets,
     /// Fewest replicas.
     Minimum,
@@ -79,33 +80,40 @@ pub(super) struct Ground<'a> {
     pub most: &'a [u32],
 }
 
-/// Steps of a CPU target, points of a percent.
-const TARGET_STEPS: [i64; 6] = [-15, -5, -2, 3, 8, 20];
+/// Steps of a target, points of a percent.
+const TARGET_STEPS: [i64; 8] = [20, 8, 3, 1, -1, -2, -5, -15];
+/// Factors of a target that is no share, percent.
+const TARGET_FACTORS: [u64; 8] = [200, 150, 115, 105, 95, 87, 70, 50];
 /// Stabilisation windows downwards, seconds.
-const WINDOWS: [u32; 5] = [0, 60, 120, 300, 900];
+pub(super) const WINDOWS: [u32; 5] = [0, 60, 120, 300, 900];
 /// Times that a node must be unneeded, and waits after a scale-up, milliseconds.
-const UNNEEDED: [u64; 5] = [60_000, 120_000, 300_000, 600_000, 1_200_000];
+pub(super) const UNNEEDED: [u64; 5] = [60_000, 120_000, 300_000, 600_000, 1_200_000];
 /// Utilization below which a node is unneeded, thousandths.
 const UTILIZATION: [u32; 4] = [500, 650, 800, 950];
 /// Share of the hourly need that a schedule holds, percent; zero: no schedule.
-const HELD: [u32; 4] = [0, 60, 80, 100];
+pub(super) const HELD: [u32; 5] = [0, 60, 80, 100, 120];
 
 /// Neighbours in one family.
 pub(super) fn neighbours(family: Family, from: &Design, ground: &Ground<'_>) -> Vec<Design> {
     let mut all = match family {
         Family::Sizes => sizes(from, ground),
-        Family::Targets => each_scaled(from, targets),
+        Family::Targets => each_scaled(from, |_, one| targets(one)),
         Family::Minimum => bounded(from, ground, true),
         Family::Maximum => bounded(from, ground, false),
         Family::Behavior => behaviors(from),
-        Family::Nodes => nodes(from),
+        Family::Nodes => nodes(from, ground),
         Family::Profile => profiles(from),
         Family::Provisioning => provisionings(from),
         Family::Schedules => schedules(from, ground),
     };
+    distinct(&mut all, from);
+    all
+}
+
+/// Takes out what changes nothing.
+pub(super) fn distinct(all: &mut Vec<Design>, from: &Design) {
     all.retain(|one| one != from);
     all.dedup();
-    all
 }
 
 fn sizes(from: &Design, ground: &Ground<'_>) -> Vec<Design> {
@@ -117,18 +125,18 @@ fn sizes(from: &Design, ground: &Ground<'_>) -> Vec<Design> {
     ground.layouts.iter().enumerate().map(other).collect()
 }
 
-/// Applies changes to every workload that is scaled, and to all at once.
-fn each_scaled(from: &Design, change: impl Fn(&Autoscaling) -> Vec<Autoscaling>) -> Vec<Design> {
+/// Applies changes to all workloads that are scaled at once, and to each of them.
+pub(super) fn each_scaled(
+    from: &Design,
+    change: impl Fn(usize, &Autoscaling) -> Vec<Autoscaling>,
+) -> Vec<Design> {
+    let options: Vec<Vec<Autoscaling>> = from
+        .scaling
+        .iter()
+        .enumerate()
+        .map(|(at, one)| one.as_ref().map_or_else(Vec::new, |one| change(at, one)))
+        .collect();
     let mut all = Vec::new();
-    let options: Vec<Vec<Autoscaling>> =
-        from.scaling.iter().map(|one| one.as_ref().map_or_else(Vec::new, &change)).collect();
-    for (at, changed) in options.iter().enumerate() {
-        for one in changed {
-            let mut design = from.clone();
-            design.scaling[at] = Some(one.clone());
-            all.push(design);
-        }
-    }
     let longest = options.iter().map(Vec::len).max().unwrap_or(0);
     for step in 0..longest {
         let mut design = from.clone();
@@ -139,82 +147,89 @@ fn each_scaled(from: &Design, change: impl Fn(&Autoscaling) -> Vec<Autoscaling>)
         }
         all.push(design);
     }
-    all
-}
-
-fn targets(one: &Autoscaling) -> Vec<Autoscaling> {
-    TARGET_STEPS
-        .iter()
-        .map(|step| {
-            let mut changed = one.clone();
-            for metric in &mut changed.metrics {
-                if let Metric::CpuUtilization(percent) = metric {
-                    let next = (i64::from(*percent) + step).clamp(5, 1000);
-                    *percent = u32::try_from(next).unwrap_or(*percent);
-                }
-            }
-            changed
-        })
-        .collect()
-}
-
-/// Fewer or more replicas as bounds.
-fn bounded(from: &Design, ground: &Ground<'_>, low: bool) -> Vec<Design> {
-    let mut all = Vec::new();
-    for (at, one) in from.scaling.iter().enumerate() {
-        let Some(one) = one else { continue };
-        let now = if low { one.min } else { one.max };
-        for next in
-            [now / 2, now.saturating_sub(1), now + 1, now.saturating_mul(2), ground.least[at]]
-        {
-            let mut changed = one.clone();
-            if low {
-                changed.min = next.clamp(ground.least[at], one.max);
-            } else {
-                changed.max = next.clamp(one.min.max(1), ground.most[at]);
-            }
+    for (at, changed) in options.iter().enumerate() {
+        for one in changed {
             let mut design = from.clone();
-            design.replicas[at] = design.replicas[at].clamp(changed.min, changed.max);
-            design.scaling[at] = Some(changed);
+            design.scaling[at] = Some(one.clone());
             all.push(design);
         }
     }
     all
 }
 
-fn behaviors(from: &Design) -> Vec<Design> {
-    let policy = |percent, value, period_seconds| RatePolicy { percent, value, period_seconds };
-    // The API's own defaults upwards, and a faster way.
-    let ups = [
-        vec![policy(true, 100, 15), policy(false, 4, 15)],
-        vec![policy(true, 300, 15), policy(false, 10, 15)],
-    ];
-    each_scaled(from, |one| {
-        let mut all = Vec::new();
-        for window in WINDOWS {
-            for up in &ups {
-                let behavior = Behavior {
-                    up: Rules {
-                        window_seconds: Some(0),
-                        select: Select::Max,
-                        policies: Some(up.clone()),
-                        ..Rules::default()
-                    },
-                    down: Rules {
-                        window_seconds: Some(window),
-                        select: Select::Max,
-                        policies: Some(vec![policy(true, 100, 15)]),
-                        ..Rules::default()
-                    },
-                };
-                all.push(Autoscaling { behavior: Some(behavior), ..one.clone() });
+fn targets(one: &Autoscaling) -> Vec<Autoscaling> {
+    let steps = TARGET_STEPS.iter().zip(TARGET_FACTORS);
+    steps.map(|(step, factor)| moved(one, *step, factor)).collect()
+}
+
+/// An autoscaler whose shares are moved by so many points, and whose other targets are so many
+/// percent of what they were.
+pub(super) fn moved(one: &Autoscaling, points: i64, factor: u64) -> Autoscaling {
+    let mut changed = one.clone();
+    for metric in &mut changed.metrics {
+        match metric {
+            Metric::CpuUtilization(percent)
+            | Metric::MemoryUtilization(percent)
+            | Metric::ContainerCpu(percent)
+            | Metric::ContainerMemory(percent) => {
+                let next = (i64::from(*percent) + points).clamp(5, 1000);
+                *percent = u32::try_from(next).unwrap_or(*percent);
+            }
+            Metric::QueueLength(amount) | Metric::RequestsPerPod(amount) => {
+                let next = u128::from(*amount) * u128::from(factor) / 100;
+                *amount = u64::try_from(next).unwrap_or(u64::MAX).max(1);
             }
         }
-        all
+    }
+    changed
+}
+
+/// Fewer or more replicas as bounds.
+fn bounded(from: &Design, ground: &Ground<'_>, low: bool) -> Vec<Design> {
+    each_scaled(from, |at, one| {
+        let now = if low { one.min } else { one.max };
+        let steps =
+            [now / 2, now.saturating_sub(1), now + 1, now.saturating_mul(2), ground.least[at]];
+        let bound = |next: u32| match low {
+            true => Autoscaling { min: next.clamp(ground.least[at], one.max), ..one.clone() },
+            false => {
+                let least = one.min.max(1);
+                Autoscaling { max: next.clamp(least, ground.most[at].max(least)), ..one.clone() }
+            }
+        };
+        steps.into_iter().map(bound).collect()
     })
 }
 
-fn nodes(from: &Design) -> Vec<Design> {
+/// One way to follow the load: at once or by the API's own policies upwards, and downwards after a
+/// window.
+pub(super) fn behavior(fast: bool, window: u32) -> Behavior {
+    let policy = |percent, value| RatePolicy { percent, value, period_seconds: 15 };
+    let up = match fast {
+        false => vec![policy(true, 100), policy(false, 4)],
+        true => vec![policy(true, 300), policy(false, 10)],
+    };
+    let rules = |window, policies| Rules {
+        window_seconds: Some(window),
+        select: Select::Max,
+        policies: Some(policies),
+        ..Rules::default()
+    };
+    Behavior { up: rules(0, up), down: rules(window, vec![policy(true, 100)]) }
+}
+
+fn behaviors(from: &Design) -> Vec<Design> {
+    each_scaled(from, |_, one| {
+        let ways = WINDOWS.iter().flat_map(|window| [(false, *window), (true, *window)]);
+        ways.map(|(fast, window)| Autoscaling {
+            behavior: Some(behavior(fast, window)),
+            ..one.clone()
+        })
+        .collect()
+    })
+}
+
+fn nodes(from: &Design, ground: &Ground<'_>) -> Vec<Design> {
     let mut all = Vec::new();
     let alone = from.pools.iter().filter(|pool| pool.min > 0).count() == 1;
     for (at, pool) in from.pools.iter().enumerate() {
@@ -223,12 +238,19 @@ fn nodes(from: &Design) -> Vec<Design> {
         for next in [floor, now / 2, now.saturating_sub(1), now + 1, now + 2] {
             let mut design = from.clone();
             let row = &mut design.pools[at];
-            row.min = next.clamp(floor, row.max);
-            row.initial = row.initial.clamp(row.min, row.max);
+            row.min = next.clamp(floor.min(row.max), row.max);
+            // The start of a run is no choice.
+            let start = ground.layouts[from.layout].bounds[at].initial;
+            row.initial = start.clamp(row.min, row.max);
             all.push(design);
         }
     }
     all
+}
+
+/// Cluster autoscalers that wait so long.
+pub(super) fn patient(now: AutoscalerProfile, millis: u64) -> AutoscalerProfile {
+    AutoscalerProfile { unneeded_millis: millis, delay_after_add_millis: millis, ..now }
 }
 
 fn profiles(from: &Design) -> Vec<Design> {
@@ -236,28 +258,24 @@ fn profiles(from: &Design) -> Vec<Design> {
     let mut all = Vec::new();
     let mut add = |autoscaler| all.push(Design { autoscaler, ..from.clone() });
     for millis in UNNEEDED {
-        add(nodeplan_model::scenario::AutoscalerProfile { unneeded_millis: millis, ..now });
-        add(nodeplan_model::scenario::AutoscalerProfile { delay_after_add_millis: millis, ..now });
-        add(nodeplan_model::scenario::AutoscalerProfile {
-            unneeded_millis: millis,
-            delay_after_add_millis: millis,
-            ..now
-        });
+        add(patient(now, millis));
+        add(AutoscalerProfile { unneeded_millis: millis, ..now });
+        add(AutoscalerProfile { delay_after_add_millis: millis, ..now });
     }
     for utilization_milli in UTILIZATION {
-        add(nodeplan_model::scenario::AutoscalerProfile { utilization_milli, ..now });
+        add(AutoscalerProfile { utilization_milli, ..now });
     }
     for expander in [Expander::Random, Expander::LeastWaste, Expander::MostPods, Expander::Priority]
     {
-        add(nodeplan_model::scenario::AutoscalerProfile { expander, ..now });
+        add(AutoscalerProfile { expander, ..now });
     }
     for scan_millis in [10_000, 20_000] {
-        add(nodeplan_model::scenario::AutoscalerProfile { scan_millis, ..now });
+        add(AutoscalerProfile { scan_millis, ..now });
     }
     all
 }
 
-fn provisionings(from: &Design) -> Vec<Design> {
+pub(super) fn provisionings(from: &Design) -> Vec<Design> {
     let own = |consolidate_after_millis| {
         Provisioning::NodeAutoProvisioning(AutoProvisioning {
             consolidate_after_millis: Some(consolidate_after_millis),
@@ -272,18 +290,15 @@ fn provisionings(from: &Design) -> Vec<Design> {
 
 /// Minimums for the hours of the day.
 fn schedules(from: &Design, ground: &Ground<'_>) -> Vec<Design> {
-    let mut all = Vec::new();
-    for (at, one) in from.scaling.iter().enumerate() {
-        let Some(one) = one else { continue };
-        for percent in HELD {
-            let mut changed = one.clone();
-            changed.schedules = held(&ground.hours[at], percent, one);
-            let mut design = from.clone();
-            design.scaling[at] = Some(changed);
-            all.push(design);
-        }
-    }
-    all
+    each_scaled(from, |at, one| {
+        let row = |percent: &u32| scheduled(one, &ground.hours[at], *percent);
+        HELD.iter().map(row).collect()
+    })
+}
+
+/// An autoscaler that holds so many percent of the hourly need.
+pub(super) fn scheduled(one: &Autoscaling, hours: &[u32; 24], percent: u32) -> Autoscaling {
+    Autoscaling { schedules: held(hours, percent, one), ..one.clone() }
 }
 
 /// A quarter of an hour before each hour until its end, where the need is above the minimum.

@@ -1,5 +1,6 @@
 //! Which part of a trace a design is chosen on, and which part tests it.
 
+use super::need::{Arrivals, cost};
 use nodeplan_model::scenario::{Event, MILLION, Scenario, Series};
 use nodeplan_sim::demand::expected;
 
@@ -10,6 +11,9 @@ const DAYS: u64 = 4;
 /// Parts of a short trace.
 const PARTS: u64 = 8;
 
+/// Of fewer blocks none is run apart: all of them are soon run.
+const RACED_BLOCKS: usize = 3;
+
 /// A scenario cut in two.
 #[derive(Clone, Debug)]
 pub struct Halves {
@@ -17,6 +21,8 @@ pub struct Halves {
     pub seen: Scenario,
     /// The others: what tests it.
     pub unseen: Scenario,
+    /// The seen block with the most work, where there are several.
+    pub busiest: Option<Scenario>,
     /// Length of a block, milliseconds.
     pub block_millis: u64,
 }
@@ -35,10 +41,36 @@ pub fn split(scenario: &Scenario, tail: bool) -> Halves {
     let take = |want: bool| {
         let chosen: Vec<u64> = (0..blocks).filter(|block| unseen(*block) == want).collect();
         // A run of one block has nothing to hold back.
-        let chosen = if chosen.is_empty() { vec![0] } else { chosen };
-        part(scenario, &chosen, block_millis)
+        if chosen.is_empty() { vec![0] } else { chosen }
     };
-    Halves { seen: take(false), unseen: take(true), block_millis }
+    let seen = take(false);
+    let busiest = (seen.len() >= RACED_BLOCKS)
+        .then(|| part(scenario, &[busiest(scenario, &seen, block_millis)], block_millis));
+    Halves {
+        unseen: part(scenario, &take(true), block_millis),
+        seen: part(scenario, &seen, block_millis),
+        busiest,
+        block_millis,
+    }
+}
+
+/// The block of those chosen with the most CPU time of all that arrives.
+fn busiest(scenario: &Scenario, chosen: &[u64], block_millis: u64) -> u64 {
+    let arrivals = Arrivals::of(scenario, block_millis);
+    let work = |block: u64| -> f64 {
+        let rows = arrivals.rows.iter().zip(&scenario.loads);
+        rows.map(|(row, load)| {
+            let arrived = row.get(block as usize).copied().unwrap_or(0.0);
+            arrived * cost(load.service).unwrap_or(0.0)
+        })
+        .sum()
+    };
+    let first = chosen.first().copied().unwrap_or(0);
+    let more = |best: (u64, f64), block: &u64| {
+        let own = work(*block);
+        if own > best.1 { (*block, own) } else { best }
+    };
+    chosen.iter().fold((first, work(first)), more).0
 }
 
 /// The scenario of some blocks, one after the other.

@@ -147,7 +147,7 @@ fn bounds(
 }
 
 /// Bounds from the plan's fewest to its most nodes.
-fn planned(problem: &Problem, plan: &Plan) -> Vec<PoolBounds> {
+pub(crate) fn planned(problem: &Problem, plan: &Plan) -> Vec<PoolBounds> {
     let points = problem.points().len();
     let low = scaling::lowest_point(problem);
     let small = |nodes: u64| u32::try_from(nodes).unwrap_or(u32::MAX);

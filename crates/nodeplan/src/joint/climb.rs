@@ -1,0 +1,425 @@
+//! Local search from several starts: one move after the other until none helps, what helps alone
+//! tried together too. Anytime: the best designs so far are kept, improvements are told.
+
+use super::design::{Design, copy};
+use super::layouts::{Layout, Quarry, target};
+use super::moves::{Family, Ground};
+use super::need::Arrivals;
+use super::pairs::Move;
+use super::search::{JointOptions, Step};
+use super::track::{Rank, Track};
+use crate::Error;
+use nodeplan_model::problem::Problem;
+use nodeplan_model::scenario::{Metric, Scenario};
+use nodeplan_model::units::Spend;
+use nodeplan_solve::Control;
+use std::collections::BTreeSet;
+
+/// Best designs that are kept for the final.
+const FINALISTS: usize = 4;
+/// Rounds of one move before the next has its turn.
+const ROUNDS: usize = 3;
+/// Starts that are followed, each on another layout.
+const STARTS: usize = 3;
+/// One over the part of all runs that the first steps from each start may take.
+const FIRST_PART: u64 = 8;
+/// Loads of pods to start from, percent of what still meets the objective.
+const FILLS: [u32; 3] = [100, 85, 70];
+/// A change must save this part of the cost, one over it.
+pub(super) const WORTH: u128 = 1000;
+
+/// Seeds beside the scenario's own under which a design must hold before others come from it.
+const SEEDS: u64 = 2;
+/// Designs that may fail there, at one step.
+const REFUSED: usize = 3;
+
+/// A design and what it is worth.
+#[derive(Clone)]
+pub(super) struct Ranked {
+    /// Under the scenario's own seed.
+    first: Rank,
+    /// Under several seeds, where it is worst.
+    rank: Rank,
+    /// The design.
+    pub design: Design,
+}
+
+/// A search on its way.
+pub(super) struct Search<'a> {
+    track: Track<'a>,
+    options: &'a JointOptions,
+    told: &'a (dyn Fn(&Step) + Sync),
+    /// Pools to choose from; more of them are found on the way.
+    pub layouts: Vec<Layout>,
+    quarry: &'a Quarry,
+    hours: Vec<[u32; 24]>,
+    least: Vec<u32>,
+    most: Vec<u32>,
+    /// Every design that was tried.
+    tried: BTreeSet<String>,
+    /// Improvements.
+    pub steps: Vec<Step>,
+    /// Time simulated, milliseconds.
+    effort: u64,
+    /// How often neighbours were made.
+    turns: usize,
+    /// The best designs so far, best first.
+    pub kept: Vec<Ranked>,
+}
+
+impl<'a> Search<'a> {
+    /// A search that has not begun.
+    pub fn new(
+        problem: &Problem,
+        (layouts, quarry): (Vec<Layout>, &'a Quarry),
+        track: Track<'a>,
+        options: &'a JointOptions,
+        told: &'a (dyn Fn(&Step) + Sync),
+    ) -> Self {
+        let scaling = || track.seen.scaling.iter().map(Option::as_ref);
+        let least = scaling().map(|one| one.map_or(0, |one| one.min.min(1))).collect();
+        let double = |max: u32| max.saturating_mul(2).max(4);
+        let most = scaling().map(|one| one.map_or(0, |one| double(one.max))).collect();
+        Self {
+            hours: hours(problem, &track),
+            track,
+            options,
+            told,
+            layouts,
+            quarry,
+            least,
+            most,
+            tried: BTreeSet::new(),
+            steps: Vec::new(),
+            effort: 0,
+            turns: 0,
+            kept: Vec::new(),
+        }
+    }
+
+    /// Whole runs that were made, parts of them added up.
+    pub fn runs(&self) -> u32 {
+        let whole = self.effort.div_ceil(self.track.seen.horizon_millis.max(1));
+        u32::try_from(whole).unwrap_or(u32::MAX)
+    }
+
+    /// Most time that the search may simulate, milliseconds.
+    fn budget(&self) -> u64 {
+        u64::from(self.options.runs).saturating_mul(self.track.seen.horizon_millis)
+    }
+
+    fn over(&self, budget: u64) -> bool {
+        self.track.ended() || self.effort >= budget
+    }
+
+    fn frozen(&self, family: Family) -> bool {
+        self.options.frozen.contains(&family)
+    }
+
+    /// All of it: starts, first steps from the best of them, every move from the best, other pools,
+    /// then the starts that were left.
+    pub fn run(&mut self, problem: &Problem, control: Control<'_>) -> Result<(), Error> {
+        let budget = self.budget();
+        let starts = self.start(problem)?;
+        let moves = Move::all(&self.options.frozen);
+        let first: Vec<Move> = moves.iter().copied().filter(|one| is_first(*one)).collect();
+        let mut ahead = Vec::new();
+        for start in starts.iter().take(STARTS) {
+            let until = self.effort.saturating_add(budget / FIRST_PART).min(budget);
+            ahead.push(self.climb(start.clone(), &first, until)?);
+        }
+        ahead.sort_by_key(|one| one.rank);
+        for (at, start) in ahead.into_iter().enumerate() {
+            let mut now = self.climb(start, &moves, budget)?;
+            if at == 0 && !self.frozen(Family::Sizes) {
+                while let Some(next) = self.other_pools(&now, control)? {
+                    now = self.climb(next, &moves, budget)?;
+                }
+            }
+        }
+        for start in starts.into_iter().skip(STARTS) {
+            self.climb(start, &moves, budget)?;
+        }
+        self.tidy()
+    }
+
+    /// Designs that are new, as they would run.
+    fn fresh(&mut self, designs: Vec<Design>) -> Vec<Design> {
+        let only_first = self.frozen(Family::Sizes);
+        let mut all = Vec::with_capacity(designs.len());
+        for mut design in designs {
+            let layout = if only_first { 0 } else { design.layout };
+            let own = Design::of(self.track.seen, layout, &self.layouts[layout]);
+            design.keep(&self.options.frozen, &own);
+            if self.tried.insert(format!("{design:?}")) {
+                all.push(design);
+            }
+        }
+        all
+    }
+
+    /// Runs designs under the scenario's own seed. Those that were run come back, best first.
+    fn try_all(&mut self, designs: Vec<Design>) -> Result<Vec<(Rank, Design)>, Error> {
+        let each = self.track.seen.horizon_millis.max(1);
+        let left = self.budget().saturating_sub(self.effort).div_ceil(each);
+        let count = designs.len().min(usize::try_from(left).unwrap_or(usize::MAX));
+        let runs: Vec<(&Design, u64)> = designs[..count].iter().map(|one| (one, 0)).collect();
+        let ranks = self.track.ranks(&self.layouts, &runs)?;
+        self.effort += each * count as u64;
+        let rows = ranks.into_iter().zip(designs);
+        let mut all: Vec<(Rank, Design)> =
+            rows.filter_map(|(rank, design)| Some((rank?, design))).collect();
+        all.sort_by_key(|(rank, _)| *rank);
+        Ok(all)
+    }
+
+    /// Runs a design under the other seeds, and keeps it if it is among the best.
+    fn confirm(
+        &mut self,
+        first: Rank,
+        design: Design,
+        by: Option<Move>,
+    ) -> Result<Option<Ranked>, Error> {
+        let runs: Vec<(&Design, u64)> = (1..=SEEDS).map(|later| (&design, later)).collect();
+        let ranks = self.track.ranks(&self.layouts, &runs)?;
+        self.effort += self.track.seen.horizon_millis * SEEDS;
+        let Some(others) = ranks.into_iter().collect::<Option<Vec<Rank>>>() else {
+            return Ok(None);
+        };
+        let rank = others.into_iter().fold(first, Rank::max);
+        let one = Ranked { first, rank, design };
+        self.keep(&one, by);
+        Ok(Some(one))
+    }
+
+    fn keep(&mut self, one: &Ranked, by: Option<Move>) {
+        let place = self.kept.partition_point(|other| other.rank <= one.rank);
+        if place < FINALISTS {
+            self.kept.insert(place, one.clone());
+            self.kept.truncate(FINALISTS);
+        }
+        if place == 0 {
+            let Rank { short, spend, .. } = one.rank;
+            let step = Step { runs: self.runs(), short, spend: Spend(spend), by };
+            (self.told)(&step);
+            self.steps.push(step);
+        }
+    }
+
+    /// The inputs' own scaling and the analytic one, on every layout; the best of each layout, best
+    /// first.
+    fn start(&mut self, problem: &Problem) -> Result<Vec<Ranked>, Error> {
+        let mut all = Vec::new();
+        for (at, layout) in self.layouts.iter().enumerate() {
+            let plain = Design::of(self.track.seen, at, layout);
+            all.extend(FILLS.map(|percent| self.filled(problem, &plain, percent)));
+            all.push(plain);
+        }
+        let all = self.fresh(all);
+        let tried = self.try_all(all)?;
+        let mut starts: Vec<Ranked> = Vec::new();
+        for layout in 0..self.layouts.len() {
+            let own = tried.iter().filter(|(_, design)| design.layout == layout);
+            let mut best: Option<Ranked> = None;
+            for (first, design) in own {
+                if self.over(self.budget()) && !self.kept.is_empty() {
+                    break;
+                }
+                let Some(one) = self.confirm(*first, design.clone(), None)? else { break };
+                let holds = one.rank.short == 0;
+                if best.as_ref().is_none_or(|best| one.rank < best.rank) {
+                    best = Some(one);
+                }
+                if holds {
+                    break;
+                }
+            }
+            starts.extend(best);
+        }
+        starts.sort_by_key(|one| one.rank);
+        Ok(starts)
+    }
+
+    /// A design whose pods are filled to so many percent of what still meets the objective.
+    fn filled(&self, problem: &Problem, plain: &Design, percent: u32) -> Design {
+        let mut design = plain.clone();
+        for (workload, one) in design.scaling.iter_mut().enumerate() {
+            let found = target(problem, self.track.seen, self.track.demands, workload);
+            let (Some(one), Some(target)) = (one, found) else { continue };
+            for metric in &mut one.metrics {
+                if let Metric::CpuUtilization(own) = metric {
+                    *own = (target * percent / 100).max(1);
+                }
+            }
+        }
+        design
+    }
+
+    /// One move after the other until none helps.
+    fn climb(&mut self, from: Ranked, moves: &[Move], budget: u64) -> Result<Ranked, Error> {
+        let mut now = from;
+        loop {
+            let mut better = false;
+            for by in moves {
+                for _ in 0..ROUNDS {
+                    if self.over(budget) {
+                        return Ok(now);
+                    }
+                    let Some(next) = self.step(&now, *by)? else { break };
+                    (now, better) = (next, true);
+                }
+            }
+            if !better {
+                return Ok(now);
+            }
+        }
+    }
+
+    /// The best neighbour that is better, and what several of those are together.
+    fn step(&mut self, now: &Ranked, by: Move) -> Result<Option<Ranked>, Error> {
+        let ground = Ground {
+            layouts: &self.layouts,
+            hours: &self.hours,
+            least: &self.least,
+            most: &self.most,
+        };
+        let all = by.neighbours(&now.design, &ground, self.turns);
+        self.turns += 1;
+        self.best_of(all, now, by)
+    }
+
+    /// The best of designs that come from one that they should beat.
+    fn best_of(
+        &mut self,
+        designs: Vec<Design>,
+        now: &Ranked,
+        by: Move,
+    ) -> Result<Option<Ranked>, Error> {
+        let fresh = self.fresh(designs);
+        self.effort += self.track.race_millis(fresh.len());
+        let hopeful = self.track.race(&self.layouts, &now.design, fresh)?;
+        let mut better = self.try_all(hopeful)?;
+        let promises = |(rank, _): &(Rank, Design)| match now.rank.short {
+            0 => *rank < now.first,
+            _ => *rank < now.rank,
+        };
+        better.retain(promises);
+        let alike: Vec<&Design> = better
+            .iter()
+            .map(|(_, one)| one)
+            .filter(|one| one.layout == now.design.layout)
+            .collect();
+        let counts = [alike.len(), alike.len().div_ceil(2), 2];
+        let joined = counts.map(|count| now.design.joined(&alike[..count.min(alike.len())]));
+        let joined = self.fresh(joined.to_vec());
+        better.extend(self.try_all(joined)?.into_iter().filter(promises));
+        better.sort_by_key(|(rank, _)| *rank);
+        for (first, design) in better.into_iter().take(REFUSED) {
+            match self.confirm(first, design, Some(by))? {
+                Some(one) if one.rank < now.rank => return Ok(Some(one)),
+                Some(_) => {}
+                None => break,
+            }
+        }
+        Ok(None)
+    }
+
+    /// The best design on pools with one size more or one size changed, if it is better.
+    fn other_pools(&mut self, now: &Ranked, control: Control<'_>) -> Result<Option<Ranked>, Error> {
+        if self.over(self.budget()) {
+            return Ok(None);
+        }
+        let known = self.layouts.len();
+        let more = self.quarry.grown(&self.layouts, now.design.layout, control)?;
+        self.layouts.extend(more);
+        let designs = (known..self.layouts.len()).map(|layout| Design {
+            layout,
+            pools: self.layouts[layout].bounds.clone(),
+            ..now.design.clone()
+        });
+        let designs = designs.collect();
+        self.best_of(designs, now, Move::One(Family::Sizes))
+    }
+
+    /// Takes back changes that save next to nothing: what stays is worth a change.
+    fn tidy(&mut self) -> Result<(), Error> {
+        let Some(mut now) = self.kept.first().cloned().filter(|one| one.rank.short == 0) else {
+            return Ok(());
+        };
+        let most = now.rank.spend.saturating_add(now.rank.spend / WORTH);
+        let layout = now.design.layout;
+        let plain = Design::of(self.track.seen, layout, &self.layouts[layout]);
+        for step in 0..now.design.scaling.len() * ASPECTS.len() + 3 {
+            let mut design = now.design.clone();
+            take_back(&mut design, &plain, step);
+            if design == now.design {
+                continue;
+            }
+            let runs: Vec<(&Design, u64)> = (0..=SEEDS).map(|later| (&design, later)).collect();
+            let ranks = self.track.ranks(&self.layouts, &runs)?;
+            let Some(ranks) = ranks.into_iter().collect::<Option<Vec<Rank>>>() else { break };
+            self.effort += self.track.seen.horizon_millis * (SEEDS + 1);
+            let first = ranks[0];
+            let rank = ranks.into_iter().fold(first, Rank::max);
+            if rank.short == 0 && rank.spend <= most {
+                now = Ranked { first, rank, design };
+            }
+        }
+        if now.design != self.kept[0].design {
+            // It goes before designs that are cheaper by next to nothing.
+            self.kept.insert(0, now);
+        }
+        Ok(())
+    }
+}
+
+/// Moves of the first steps: those that most designs have most to gain from.
+fn is_first(one: Move) -> bool {
+    let first = [Family::Targets, Family::Minimum, Family::Nodes];
+    matches!(one, Move::One(family) if first.contains(&family))
+}
+
+/// What of an autoscaler is taken back, one after the other.
+const ASPECTS: [Family; 5] =
+    [Family::Behavior, Family::Schedules, Family::Maximum, Family::Minimum, Family::Targets];
+
+/// Takes one change back.
+fn take_back(design: &mut Design, plain: &Design, step: usize) {
+    let count = design.scaling.len() * ASPECTS.len();
+    match step.checked_sub(count) {
+        Some(0) => design.provisioning.clone_from(&plain.provisioning),
+        Some(1) => design.autoscaler = plain.autoscaler,
+        Some(_) => design.pools.clone_from(&plain.pools),
+        None => {
+            let workload = step / ASPECTS.len();
+            let rows = (&mut design.scaling[workload], &plain.scaling[workload]);
+            if let (Some(own), Some(old)) = rows {
+                copy(ASPECTS[step % ASPECTS.len()], own, old);
+            }
+        }
+    }
+}
+
+/// Replicas that the median day needs in each hour.
+fn hours(problem: &Problem, track: &Track<'_>) -> Vec<[u32; 24]> {
+    let scenario: &Scenario = track.seen;
+    let grain = 900_000.min(scenario.horizon_millis.max(1));
+    let arrivals = Arrivals::of(scenario, grain);
+    let start = u64::from(scenario.start_second_of_week);
+    (0..problem.workloads().len())
+        .map(|workload| {
+            let Some(one) = track.demands.strengths[workload] else { return [0; 24] };
+            let mut needs: Vec<Vec<u32>> = vec![Vec::new(); 24];
+            for at in 0..arrivals.intervals() {
+                let hour = (start + at as u64 * grain / 1000) / 3600 % 24;
+                let pods = libm::ceil(arrivals.rate(workload, at) / one.rate.max(1e-9));
+                needs[hour as usize].push(pods.clamp(0.0, 1e6) as u32);
+            }
+            std::array::from_fn(|hour| {
+                let row = &mut needs[hour];
+                row.sort_unstable();
+                row.get(row.len() / 2).copied().unwrap_or(0)
+            })
+        })
+        .collect()
+}

@@ -1,0 +1,202 @@
+//! Where candidates run: the part of the trace that is seen, and of a long one its busiest block
+//! first, so that those that cannot win cost little (racing). All run under the same random numbers, so
+//! differences between designs are those of the designs.
+
+use super::design::Design;
+use super::layouts::Layout;
+use super::need::Arrivals;
+use super::trial::{Demands, Trial};
+use crate::Error;
+use nodeplan_model::scenario::{MILLION, Scenario};
+use nodeplan_sim::queueing::table::Tables;
+use nodeplan_solve::Control;
+use rayon::prelude::*;
+use std::sync::Mutex;
+
+/// What orders designs: who meets everything; then cost, but for next to nothing; then who needs
+/// less of nodes, since that is the way to fewer of them; then cost to the last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Rank {
+    /// By how much demands are missed.
+    pub short: u64,
+    /// Cost to ten binary places.
+    coarse: u128,
+    /// What the pods ask for over the run.
+    pods: u128,
+    /// Cost.
+    pub spend: u128,
+}
+
+/// Binary places of a cost that count before all else.
+const PLACES: u32 = 10;
+/// Memory that weighs as much as a thousandth of a core, bytes: a core comes with 4 GiB.
+const MEMORY_OF_MILLI: u64 = 4 << 20;
+
+impl Rank {
+    fn of(trial: &Trial, layout: &Layout) -> Self {
+        let (short, spend) = trial.key();
+        let drop = (u128::BITS - spend.leading_zeros()).saturating_sub(PLACES);
+        let totals = trial.run.timeline.totals.iter().zip(layout.problem.workloads());
+        let pods = totals.fold(0_u128, |sum, (totals, one)| {
+            let weight = one.request.cpu.0 + one.request.memory.0 / MEMORY_OF_MILLI;
+            sum.saturating_add(totals.pod_millis.saturating_mul(u128::from(weight)))
+        });
+        Self { short, coarse: spend >> drop << drop, pods, spend }
+    }
+}
+
+/// Tables of response times that no run uses at the moment.
+#[derive(Default)]
+pub(super) struct Shelf(Mutex<Vec<Tables>>);
+
+impl Shelf {
+    /// Lends tables to a run.
+    pub fn lend<T>(&self, run: impl FnOnce(&mut Tables) -> T) -> T {
+        let taken = self.0.lock().ok().and_then(|mut shelf| shelf.pop());
+        let mut tables = taken.unwrap_or_default();
+        let done = run(&mut tables);
+        if let Ok(mut shelf) = self.0.lock() {
+            shelf.push(tables);
+        }
+        done
+    }
+}
+
+/// Where candidates run.
+pub(super) struct Track<'a> {
+    /// What they run on.
+    pub seen: &'a Scenario,
+    /// A block of it to race on; none: the whole is short.
+    pub sprint: Option<&'a Scenario>,
+    /// What they must meet.
+    pub demands: &'a Demands,
+    control: Control<'a>,
+    shelf: &'a Shelf,
+    /// Arrivals that each workload may miss over all that is seen.
+    allowed: Vec<Option<f64>>,
+}
+
+/// A sprint's misses may be so many times those allowed in all, and so many more.
+const HOPE: (f64, f64) = (1.2, 50.0);
+/// A candidate may cost so much more in a sprint than the design it comes from, one over it.
+const DEARER: u128 = 50;
+/// So many candidates are never raced: the race costs more than it saves.
+const FEW: usize = 4;
+
+/// What a sprint tells.
+struct Sprint {
+    rank: Rank,
+    hopeless: bool,
+}
+
+impl<'a> Track<'a> {
+    /// The track of a search.
+    pub fn new(
+        (seen, sprint): (&'a Scenario, Option<&'a Scenario>),
+        demands: &'a Demands,
+        control: Control<'a>,
+        shelf: &'a Shelf,
+    ) -> Self {
+        let arrivals = Arrivals::of(seen, seen.sample_millis.max(1));
+        let allowed = |(row, share): (&Vec<f64>, &Option<u64>)| {
+            let share = (*share)?.min(MILLION);
+            Some(row.iter().sum::<f64>() * (MILLION - share) as f64 / MILLION as f64)
+        };
+        let allowed = arrivals.rows.iter().zip(&demands.shares).map(allowed).collect();
+        Self { seen, sprint, demands, control, shelf, allowed }
+    }
+
+    /// Whether somebody has ended the search.
+    pub fn ended(&self) -> bool {
+        (self.control.interrupt)()
+    }
+
+    /// What designs are worth on all that is seen, under the seed that follows the scenario's own so
+    /// many times; nothing for those that an end leaves out.
+    pub fn ranks(
+        &self,
+        layouts: &[Layout],
+        designs: &[(&Design, u64)],
+    ) -> Result<Vec<Option<Rank>>, Error> {
+        self.each(designs, |(design, later), tables| {
+            let layout = &layouts[design.layout];
+            let reseeded;
+            let scenario = match later {
+                0 => self.seen,
+                _ => {
+                    let seed = self.seen.seed.wrapping_add(*later);
+                    reseeded = Scenario { seed, ..self.seen.clone() };
+                    &reseeded
+                }
+            };
+            let trial = Trial::with(layout, design, scenario, self.demands, tables)?;
+            Ok(Rank::of(&trial, layout))
+        })
+    }
+
+    fn each<D: Sync, T: Send>(
+        &self,
+        designs: &[D],
+        run: impl Fn(&D, &mut Tables) -> Result<T, Error> + Sync,
+    ) -> Result<Vec<Option<T>>, Error> {
+        let one = |design: &D| {
+            if self.ended() {
+                return Ok(None);
+            }
+            self.shelf.lend(|tables| run(design, tables)).map(Some)
+        };
+        designs.par_iter().map(one).collect()
+    }
+
+    /// Time of a race of so many designs, milliseconds; zero: there is none.
+    pub fn race_millis(&self, count: usize) -> u64 {
+        match self.sprint {
+            Some(sprint) if count > FEW => (count as u64 + 1) * sprint.horizon_millis,
+            _ => 0,
+        }
+    }
+
+    /// Those that may win over the design they come from, most promising first.
+    pub fn race(
+        &self,
+        layouts: &[Layout],
+        from: &Design,
+        designs: Vec<Design>,
+    ) -> Result<Vec<Design>, Error> {
+        let Some(scenario) = self.sprint.filter(|_| designs.len() > FEW) else {
+            return Ok(designs);
+        };
+        let run = |design: &Design, tables: &mut Tables| {
+            let layout = &layouts[design.layout];
+            let trial = Trial::with(layout, design, scenario, self.demands, tables)?;
+            Ok(Sprint { rank: Rank::of(&trial, layout), hopeless: self.hopeless(&trial) })
+        };
+        let own = self.each(std::slice::from_ref(from), run)?;
+        let Some(Some(own)) = own.into_iter().next() else { return Ok(Vec::new()) };
+        let most = own.rank.spend + own.rank.spend / DEARER;
+        let rows = self.each(&designs, run)?.into_iter().zip(designs);
+        let mut hopeful: Vec<(Rank, Design)> = rows
+            .filter_map(|(row, design)| Some((row?, design)))
+            .filter(|(row, _)| own.hopeless || (!row.hopeless && row.rank.spend <= most))
+            .map(|(row, design)| {
+                // Misses count over all that is seen: a block may have more than its part.
+                let short = if own.hopeless { row.rank.short } else { 0 };
+                (Rank { short, ..row.rank }, design)
+            })
+            .collect();
+        let count = hopeful.len();
+        hopeful.sort_by_key(|(rank, _)| *rank);
+        hopeful.truncate((count / 3).max(FEW));
+        Ok(hopeful.into_iter().map(|(_, design)| design).collect())
+    }
+
+    /// Whether a run of a part misses more than is allowed over the whole.
+    fn hopeless(&self, trial: &Trial) -> bool {
+        let services = trial.run.scorecard.services.iter().zip(&self.allowed);
+        services.into_iter().any(|(service, allowed)| {
+            let (Some(good), Some(allowed)) = (service.good, allowed) else { return false };
+            let bad = (MILLION - good.min(MILLION)) as f64 / MILLION as f64;
+            service.offered as f64 * bad > allowed * HOPE.0 + HOPE.1
+        })
+    }
+}
