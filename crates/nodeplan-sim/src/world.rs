@@ -14,6 +14,7 @@ mod disrupt_nodes;
 mod fail_nodes;
 mod faults;
 mod happenings;
+mod kinds;
 mod life;
 mod load;
 mod nodes;

@@ -48,11 +48,6 @@ impl Place {
         low + self.weight * (high - low)
     }
 
-    /// The first of its two neighbours in a table of [`LOADS`].
-    pub fn first(self) -> usize {
-        self.first as usize
-    }
-
     /// How many of some requests belong to the second neighbour.
     fn second(&self, micro_requests: u64) -> u64 {
         let second = rounded(self.weight * micro_requests as f64);
@@ -70,6 +65,37 @@ struct Figures {
     reached: [u16; 3],
 }
 
+/// Shapes that differ in nothing but their cores, in [`Tables`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct FamilyId(u32);
+
+/// A shape of a family.
+#[derive(Clone, Copy, Debug)]
+pub struct Rung {
+    milli: u64,
+    /// Which.
+    pub shape: ShapeId,
+    /// Unit of its times for a second of CPU per request, seconds, and the logarithm of it.
+    pub unit: (f64, f64),
+    /// Load of a pod that is brought a second of CPU a second.
+    pub load: f64,
+}
+
+/// Shapes of a family.
+struct Family {
+    like: Shape,
+    rungs: Vec<Rung>,
+    /// Of whole eighths of binary orders, the most common: where they are among the rungs.
+    eighths: Vec<Option<u16>>,
+}
+
+/// Where a whole eighth of a binary order is among all of them.
+fn eighth(milli: u64) -> Option<usize> {
+    let order = milli.checked_ilog2().filter(|&order| order >= 3)?;
+    let eighths = milli >> (order - 3);
+    (eighths << (order - 3) == milli).then_some((order * 8) as usize + eighths as usize)
+}
+
 /// The table of a law.
 struct Table {
     /// A shape that has it.
@@ -77,7 +103,9 @@ struct Table {
     law: Law,
     grid: Grid,
     figures: Vec<Figures>,
-    points: Vec<Option<Response>>,
+    /// Share of requests within each point of the grid, by load: a row per point, so that the
+    /// loads at which one time is looked up are close together.
+    within: Vec<f64>,
 }
 
 /// A percentile a table holds.
@@ -147,6 +175,7 @@ pub struct Tables {
     shapes: Vec<(Shape, u32)>,
     by_law: BTreeMap<Shape, u32>,
     tables: Vec<Table>,
+    families: Vec<Family>,
 }
 
 /// Load of a point.
@@ -166,7 +195,25 @@ impl Table {
             quantiles: Percentile::ALL.map(|p| response.quantile(grid, law, p.level())),
             reached: Percentile::ALL.map(|p| response.reached(p.level()) as u16),
         };
-        self.points[point] = Some(response);
+        for (row, &share) in self.within.chunks_exact_mut(LOADS).zip(&response.within) {
+            row[point] = share;
+        }
+    }
+
+    /// Share of requests within a point of the grid, between the neighbours of a load.
+    fn within(&self, place: Place, point: usize) -> f64 {
+        let at = point * LOADS + place.first as usize;
+        place.between(self.within[at], self.within[at + 1])
+    }
+
+    /// Share of requests within a time, given its logarithm.
+    fn share(&self, place: Place, log: f64) -> f64 {
+        if self.law == Law::Deterministic && log < -1e-9 {
+            return 0.0;
+        }
+        let (point, part) = self.grid.place(log);
+        let (low, high) = (self.within(place, point), self.within(place, point + 1));
+        low + part * (high - low)
     }
 }
 
@@ -189,6 +236,49 @@ impl Tables {
         id
     }
 
+    /// The shapes that differ from this one in nothing but their cores.
+    pub fn family(&mut self, like: &Shape) -> FamilyId {
+        let like = Shape { cores_milli: 0, ..*like };
+        let at = self.families.iter().position(|family| family.like == like);
+        let at = at.unwrap_or_else(|| {
+            self.families.push(Family { like, rungs: Vec::new(), eighths: Vec::new() });
+            self.families.len() - 1
+        });
+        FamilyId(at as u32)
+    }
+
+    /// The shape of a family with so many milli-cores, one at least, rounded as
+    /// [`Shape::rounded`] has it. `hint` is where it was found last.
+    pub fn rung(&mut self, family: FamilyId, milli: u64, hint: &mut usize) -> Rung {
+        let Family { rungs, eighths, .. } = &self.families[family.0 as usize];
+        let known = eighth(milli).and_then(|at| eighths.get(at).copied().flatten());
+        let guess = known.map_or(*hint, usize::from);
+        if let Some(rung) = rungs.get(guess).filter(|rung| rung.milli == milli) {
+            *hint = guess;
+            return *rung;
+        }
+        *hint = rungs.iter().position(|rung| rung.milli == milli).unwrap_or(rungs.len());
+        if *hint == rungs.len() {
+            self.climb(family, milli);
+        }
+        self.families[family.0 as usize].rungs[*hint]
+    }
+
+    /// Adds a shape to a family.
+    fn climb(&mut self, family: FamilyId, milli: u64) {
+        let cores_milli = u32::try_from(milli).unwrap_or(u32::MAX).max(1);
+        let like = self.families[family.0 as usize].like;
+        let shape = Shape { cores_milli, ..like }.rounded();
+        let unit = shape.unit(1.0);
+        let (id, load) = (self.shape(&shape), shape.load(1.0, 1.0));
+        let Family { rungs, eighths, .. } = &mut self.families[family.0 as usize];
+        if let Some(at) = eighth(milli) {
+            eighths.resize(eighths.len().max(at + 1), None);
+            eighths[at] = u16::try_from(rungs.len()).ok();
+        }
+        rungs.push(Rung { milli, shape: id, unit: (unit, libm::log(unit)), load });
+    }
+
     /// The table of a law, empty where it is new.
     fn table(&mut self, law: &Shape) -> u32 {
         if let Some(&table) = self.by_law.get(law) {
@@ -197,9 +287,9 @@ impl Tables {
         let table = self.tables.len() as u32;
         let grid = Grid::of(law.law());
         self.steps.entry(grid.fine).or_insert_with(|| Steps::new(grid));
-        let points = (0..LOADS).map(|_| None).collect();
         let figures = vec![Figures::default(); LOADS];
-        self.tables.push(Table { shape: *law, law: law.law(), grid, figures, points });
+        let within = vec![0.0; grid.len() * LOADS];
+        self.tables.push(Table { shape: *law, law: law.law(), grid, figures, within });
         self.by_law.insert(*law, table);
         table
     }
@@ -222,12 +312,6 @@ impl Tables {
         if table.figures[point].mean <= 0.0 {
             table.fill(point, &self.steps[&table.grid.fine]);
         }
-    }
-
-    fn point(&self, table: u32, point: u32) -> &Response {
-        self.tables[table as usize].points[point as usize]
-            .as_ref()
-            .expect("`place` fills the points that it names")
     }
 
     /// A figure of both neighbours, mixed.
@@ -255,14 +339,8 @@ impl Tables {
 
     /// Share of requests answered within a time, given as the logarithm of it in units.
     pub fn share_of_log(&self, place: Place, log: f64) -> f64 {
-        place.between(self.share_at(place, log, false), self.share_at(place, log, true))
-    }
-
-    /// Share of requests answered within a time at one of the two neighbours of a load.
-    pub fn share_at(&self, place: Place, log: f64, second: bool) -> f64 {
         let table = &self.tables[place.table as usize];
-        let point = self.point(place.table, place.first + u32::from(second));
-        point.share(table.grid, table.law, log)
+        table.share(place, log)
     }
 
     /// A percentile of the response times, in units, of requests that met several loads, so many
@@ -282,13 +360,8 @@ impl Tables {
         // What is above the level at a point of the grid, in requests.
         let wanted = percentile.level() * total;
         let within = |point: usize| -> f64 {
-            let requests = parts.iter().map(|(place, requests)| {
-                let at = |response: &Response, step: usize| response.within[step];
-                let low = at(self.point(place.table, place.first), point);
-                let high = at(self.point(place.table, place.first + 1), point);
-                requests * place.between(low, high)
-            });
-            requests.sum()
+            let within = |place: &Place| self.tables[place.table as usize].within(*place, point);
+            parts.iter().map(|(place, requests)| requests * within(place)).sum()
         };
         // No part reaches the level before `low`, and all reach it at `high`.
         let (mut low, mut high) = (usize::from(low), usize::from(high));
@@ -311,11 +384,9 @@ impl Tables {
         into: &mut Histogram,
     ) {
         let unit = self.shapes[place.shape.0 as usize].0.unit(cpu_seconds);
-        let [low, high] =
-            [0, 1].map(|second| &self.point(place.table, place.first + second).within);
-        let within = low.iter().zip(high).map(|(&low, &high)| place.between(low, high));
-        let fine = self.tables[place.table as usize].grid.fine;
-        self.expand(fine, within, micro_requests, (unit, offset_seconds), into);
+        let table = &self.tables[place.table as usize];
+        let within = (0..table.grid.len()).map(|point| table.within(place, point));
+        self.expand(table.grid.fine, within, micro_requests, (unit, offset_seconds), into);
     }
 
     /// Adds requests to a histogram of which such shares are within the points of a grid: `unit` in
@@ -403,13 +474,12 @@ impl Merged {
         let mut sums: BTreeMap<(u64, u32), (u64, Vec<u64>)> = BTreeMap::new();
         for (at, &requests) in self.0.iter().enumerate().filter(|(_, requests)| **requests > 0) {
             let (shape, table) = &tables.shapes[at / LOADS];
-            let fine = tables.tables[*table as usize].grid.fine;
-            let within = &tables.point(*table, (at % LOADS) as u32).within;
-            let key = (shape.unit(cpu_seconds).to_bits(), fine);
-            let (all, sums) = sums.entry(key).or_insert_with(|| (0, vec![0; within.len()]));
+            let Table { grid, within, .. } = &tables.tables[*table as usize];
+            let key = (shape.unit(cpu_seconds).to_bits(), grid.fine);
+            let (all, sums) = sums.entry(key).or_insert_with(|| (0, vec![0; grid.len()]));
             *all = all.saturating_add(requests);
-            for (sum, share) in sums.iter_mut().zip(within) {
-                *sum = sum.saturating_add(rounded(share * requests as f64));
+            for (sum, row) in sums.iter_mut().zip(within.chunks_exact(LOADS)) {
+                *sum = sum.saturating_add(rounded(row[at % LOADS] * requests as f64));
             }
         }
         for ((unit, fine), (requests, sums)) in sums {

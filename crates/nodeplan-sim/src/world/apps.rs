@@ -24,6 +24,8 @@ pub struct App {
     pub live: Vec<u32>,
     /// How many of them are Ready.
     pub ready: u32,
+    /// Those that may have been bound so lately that autoscalers distrust their CPU.
+    pub young: Vec<u32>,
     /// Pods to which requests are sent although their node does not answer.
     pub dark: Vec<Dark>,
     /// From being told to end until a pod has, milliseconds.
@@ -71,6 +73,7 @@ impl App {
             wanted: 0,
             live: Vec::new(),
             ready: 0,
+            young: Vec::new(),
             dark: Vec::new(),
             ending_millis: match scenario.crons[index] {
                 // A pod that is done has ended by itself.

@@ -22,6 +22,8 @@ struct Need {
     starting: u64,
     /// CPU limit, milli-cores.
     limit: u64,
+    /// CPU without requests, milli-cores.
+    idle: u64,
     /// Memory, bytes.
     memory: u64,
     /// Ready pods that may not use the most.
@@ -95,26 +97,10 @@ impl Contention {
     }
 }
 
-/// What a node leaves free, rounded down to an eighth of its binary order: so that the cores of a
-/// pod without a limit do not change with every arrival elsewhere.
-fn rung(milli: u64) -> u64 {
-    let step = (milli.next_power_of_two() / 16).max(1);
-    // A step is a power of two.
-    milli & !(step - 1)
-}
-
 /// No more cores than can matter: four, or eight times what a pod wants. At an eighth of its load a
 /// pod's queue is as good as empty, and its cores stay the same while its neighbours' use moves.
 fn enough(wants: u64) -> u64 {
     wants.saturating_mul(8).clamp(4096, 1 << 40).next_power_of_two()
-}
-
-/// Counts pods with so many cores.
-fn count(cores: &mut Vec<(u64, u32)>, may: u64, pods: u32) {
-    match cores.iter_mut().find(|(other, _)| *other == may) {
-        Some((_, count)) => *count += pods,
-        None => cores.push((may, pods)),
-    }
 }
 
 impl World<'_> {
@@ -132,6 +118,7 @@ impl World<'_> {
                 most: limit.min(enough(flow.wants)),
                 starting: load.startup_cpu.0,
                 limit,
+                idle: load.idle.0,
                 memory: flow.memory,
                 apart: 0,
             });
@@ -153,12 +140,7 @@ impl World<'_> {
         let needs = &self.load.contention.needs;
         for ((app, flow), need) in self.apps.iter().zip(&mut self.load.flows).zip(needs) {
             let rest = app.ready.saturating_sub(need.apart);
-            if rest > 0 {
-                count(&mut flow.cores, need.most, rest);
-            }
-            if flow.cores.len() > 1 {
-                flow.cores.sort_unstable();
-            }
+            flow.cores.add(need.most.saturating_sub(need.idle), rest);
         }
     }
 
@@ -185,18 +167,13 @@ impl World<'_> {
         let free = room.saturating_sub(sum);
         if sum > room {
             self.divide(id, room);
-        } else if rung(free) < most {
-            let least = rung(free);
+        } else if free < most {
             for &app in &tenants.ready {
                 let need = &mut needs[app as usize];
-                // What is left beside its own use is no less than this.
-                if need.most <= least {
-                    continue;
-                }
-                let may = rung(free.saturating_add(need.wants));
+                let may = free.saturating_add(need.wants);
                 if may < need.most {
                     need.apart += 1;
-                    count(&mut self.load.flows[app as usize].cores, may, 1);
+                    self.load.flows[app as usize].cores.add_for_now(may.saturating_sub(need.idle));
                 }
             }
         }
@@ -222,10 +199,9 @@ impl World<'_> {
             let row = &self.pods[pod];
             if row.phase == Phase::Ready {
                 let need = &mut needs[row.app as usize];
-                let whole = need.most.min(rung(need.wants));
-                let may = if granted < need.wants { granted } else { whole };
+                let may = granted.min(need.most);
                 need.apart += 1;
-                count(&mut self.load.flows[row.app as usize].cores, may, 1);
+                self.load.flows[row.app as usize].cores.add_for_now(may.saturating_sub(need.idle));
             }
         }
     }

@@ -59,6 +59,9 @@ impl World<'_> {
         self.changes += 1;
         let pod = self.pods.create(app, self.clock.now());
         self.apps[app as usize].live.push(pod);
+        if self.scenario.scaling[app as usize].is_some() {
+            self.apps[app as usize].young.push(pod);
+        }
         self.pending.push(pod);
         self.stirred = true;
         self.provisioner.changed();

@@ -14,10 +14,11 @@ use crate::queueing::histogram::{raised, rounded};
 use crate::queueing::law::Law;
 use crate::queueing::retries::Again;
 use crate::queueing::shape::{Arrivals, Shape, dispersion_at_pod, rounded_pods};
-use crate::queueing::table::{LOADS, Place, ShapeId, Tables};
+use crate::queueing::table::{FamilyId, Tables};
 use crate::queueing::workers::Line;
 
 use super::contend::Contention;
+use super::kinds::Kinds;
 use super::pods::Phase;
 use super::record::{Part, Tally};
 use super::{INTERVAL_MILLIS, World};
@@ -42,8 +43,8 @@ pub struct Flow {
     oldest: u64,
     /// CPU each Ready pod wants, milli-cores.
     pub(super) wants: u64,
-    /// Pods that serve by the cores each may use, milli-cores: few different values.
-    pub(super) cores: Vec<(u64, u32)>,
+    /// Pods that serve, by the cores that each may use beside what it uses idle.
+    pub(super) cores: Kinds,
     /// CPU each serving pod used, milli-cores.
     used: u64,
     /// Memory each pod uses, bytes.
@@ -52,8 +53,8 @@ pub struct Flow {
     shown: (u64, u64),
     /// Arrivals that metrics show, likewise.
     shown_offered: u64,
-    /// Pods it had, looked up.
-    known: Vec<Known>,
+    /// Its pods, whatever their cores.
+    like: Option<Like>,
     /// All that was offered, served and lost since the start, millionths.
     #[cfg(test)]
     ledger: [u64; 3],
@@ -114,15 +115,20 @@ fn tries(retries: Option<&Again>, micro_requests: u64) -> Vec<(u64, f64)> {
         .map_or_else(|| vec![(micro_requests, 0.0)], |again| again.parts(micro_requests).collect())
 }
 
-/// Intervals in a row in which the same pods with the same cores served what arrived and nothing
-/// waited. Their arrivals make one rate: the noise of single intervals is in the law of response
-/// times already.
+/// Intervals in a row in which as many pods served what arrived and nothing waited. Their arrivals
+/// make one rate: the noise of single intervals is in the law of response times already.
 #[derive(Debug, Default)]
 struct Stretch {
-    cores: Vec<(u64, u32)>,
+    /// The pods of each interval.
+    cores: Kinds,
     micro_requests: u64,
+    /// Pods in each interval.
+    ready: u32,
     intervals: u32,
 }
+
+/// Most intervals of a stretch: a minute, as traces have it.
+const LONGEST_STRETCH: u32 = 4;
 
 /// Load of a pod before which a backlog waits, as its response times see it.
 const BEHIND_BACKLOG: f64 = 0.9;
@@ -196,38 +202,21 @@ impl Settling {
     }
 }
 
-/// Milli-cores, index of dispersion, and pods that requests choose between: 0 where they do not.
-type Key = (u64, u32, u32);
-
-/// Pods with so many milli-cores and such arrivals, looked up before.
-#[derive(Clone, Debug)]
-struct Known {
-    key: Key,
-    shape: ShapeId,
-    /// Load of a pod at one request a second.
-    load: f64,
-    /// Unit of response times, seconds, and its logarithm.
-    unit: (f64, f64),
-    /// Logarithm of the objective, less what is not the pod's, in units.
-    within: f64,
-    /// Share of requests within the objective by load, where it was asked for.
-    good: Box<[Option<f64>; LOADS]>,
+/// Pods of a workload, whatever their cores, as response times see them.
+#[derive(Clone, Copy, Debug)]
+struct Like {
+    /// Index of dispersion, and pods that requests choose between: 0 where they do not.
+    arrivals: (u32, u32),
+    family: FamilyId,
+    /// CPU of a request, seconds, and its logarithm.
+    cost: (f64, f64),
+    /// Latency that is not the pod's, seconds.
+    fixed: f64,
+    /// What the objective leaves a pod to answer in, seconds, and its logarithm.
+    own: Option<(f64, f64)>,
+    /// Where in the family its cores were found last.
+    hint: usize,
 }
-
-impl Known {
-    /// Share of requests within the objective at a load, where nothing waits.
-    fn good(&mut self, place: Place, tables: &Tables) -> f64 {
-        let within = self.within;
-        let [low, high] = [false, true].map(|second| {
-            *self.good[place.first() + usize::from(second)]
-                .get_or_insert_with(|| tables.share_at(place, within, second))
-        });
-        place.between(low, high)
-    }
-}
-
-/// Most kinds of pods of a workload kept at hand.
-const MOST_KNOWN: usize = 32;
 
 /// What of arrivals matters to one of so many pods: index of dispersion, and pods that requests
 /// choose between.
@@ -243,109 +232,90 @@ fn arrivals_at(load: &Load, ready: u32) -> (u32, u32) {
     (dispersion, among)
 }
 
-/// The load that requests meet in a pod with so many milli-cores, and what is known of such pods.
-/// The search begins behind the pods found before: kinds are asked for in one order.
-fn met<'a>(
+/// The pods of a workload, looked up where arrivals have changed.
+fn like<'a>(
     load: &Load,
-    key: Key,
-    rate: f64,
+    ready: u32,
     tables: &mut Tables,
-    (known, next): (&'a mut Vec<Known>, &mut usize),
-) -> (Place, &'a mut Known) {
-    let same = |one: &Known| one.key == key;
-    let ahead = known.get(*next).is_some_and(same);
-    let found = if ahead { Some(*next) } else { known.iter().position(same) };
-    let at = found.unwrap_or_else(|| {
-        if known.len() == MOST_KNOWN {
-            known.clear();
-        }
-        known.push(look_up(load, key, tables));
-        known.len() - 1
-    });
-    *next = at + 1;
-    let one = &mut known[at];
-    (tables.place(one.shape, rate * one.load), one)
-}
-
-fn look_up(load: &Load, (may, dispersion, among): Key, tables: &mut Tables) -> Known {
-    let Service::Requests { cpu_micros, cv2_milli, workers, balancing, .. } = load.service else {
-        unreachable!("only requests have response times")
+    kept: &'a mut Option<Like>,
+) -> Option<&'a mut Like> {
+    let Service::Requests { cpu_micros, cv2_milli, latency_micros, workers, balancing, .. } =
+        load.service
+    else {
+        return None;
     };
-    let cost = (cpu_micros as f64 / MILLION as f64).max(1e-9);
-    let cores = may.saturating_sub(load.idle.0);
-    let shape = Shape {
-        cores_milli: u32::try_from(cores).unwrap_or(u32::MAX).max(1),
-        threads_milli: 1000,
-        workers: workers.unwrap_or(0),
-        spread_milli: cv2_milli,
-        arrivals: match (balancing, dispersion) {
-            (Balancing::LeastRequest, _) => Arrivals::LeastRequestOf(among),
-            (Balancing::Random, 1000) => Arrivals::Random,
-            (Balancing::Random, dispersion) => Arrivals::Bursty(dispersion),
-        },
+    let arrivals = arrivals_at(load, ready);
+    if kept.as_ref().is_none_or(|like| like.arrivals != arrivals) {
+        let shape = Shape {
+            workers: workers.unwrap_or(0),
+            arrivals: match (balancing, arrivals) {
+                (Balancing::LeastRequest, (_, among)) => Arrivals::LeastRequestOf(among),
+                (Balancing::Random, (1000, _)) => Arrivals::Random,
+                (Balancing::Random, (dispersion, _)) => Arrivals::Bursty(dispersion),
+            },
+            ..Shape::new(0, cv2_milli)
+        };
+        let cost = (cpu_micros as f64 / MILLION as f64).max(1e-9);
+        let fixed = latency_micros as f64 / MILLION as f64;
+        let within = load.objective.within_millis.map(|millis| millis as f64 / 1000.0 - fixed);
+        *kept = Some(Like {
+            arrivals,
+            family: tables.family(&shape),
+            cost: (cost, libm::log(cost)),
+            fixed,
+            own: within.map(|own| (own, libm::log(own))),
+            hint: 0,
+        });
     }
-    .rounded();
-    let unit = shape.unit(cost);
-    let own = own_time(load, 0.0).unwrap_or(f64::INFINITY);
-    Known {
-        key: (may, dispersion, among),
-        shape: tables.shape(&shape),
-        load: shape.load(1.0, cost),
-        unit: (unit, libm::log(unit)),
-        within: libm::log(own / unit),
-        good: Box::new([None; LOADS]),
-    }
+    kept.as_mut()
 }
 
-/// What the objective leaves a pod to answer in after a delay, seconds; none without an objective.
-fn own_time(load: &Load, delay: f64) -> Option<f64> {
-    let Service::Requests { latency_micros, .. } = load.service else { return None };
-    let fixed = latency_micros as f64 / MILLION as f64;
-    load.objective.within_millis.map(|millis| millis as f64 / 1000.0 - fixed - delay)
-}
-
-/// Tells the response times of `told` millionths of requests, each after a delay, in pods that
-/// served `served` millionths evenly over so many intervals.
+/// Tells the response times of `told` millionths of requests, each after a delay, of which the
+/// pods, those of several intervals one after the other, served `served` millionths.
 fn respond(
-    load: &Load,
-    cores: &[(u64, u32)],
-    (told, served, intervals): (u64, u64, u32),
+    like: &mut Like,
+    cores: &Kinds,
+    (told, served): (u64, u64),
     delay: f64,
-    (tables, known): (&mut Tables, &mut Vec<Known>),
+    tables: &mut Tables,
     tally: &mut Tally,
 ) {
-    let Service::Requests { cpu_micros, latency_micros, .. } = load.service else { return };
-    let cost = (cpu_micros as f64 / MILLION as f64).max(1e-9);
-    let fixed = latency_micros as f64 / MILLION as f64;
-    let own = own_time(load, delay);
-    let ready: u32 = cores.iter().map(|(_, count)| count).sum();
-    let per_second = served as f64 / MILLION as f64 / SECONDS / f64::from(intervals.max(1));
-    let rate = per_second / f64::from(ready.max(1));
-    let (mut left, mut pods) = (told, ready);
-    let (dispersion, among) = arrivals_at(load, ready);
-    let mut next = 0;
-    for &(may, count) in cores {
-        let key = (may, dispersion, among);
-        let (place, one) = met(load, key, rate, tables, (known, &mut next));
+    let (cost, fixed) = (like.cost.0, like.fixed);
+    let (mut left, mut pods) = (told, cores.pods());
+    let busy = served as f64 / MILLION as f64 / SECONDS / pods.max(1) as f64 * cost;
+    let log = match like.own {
+        Some((own, log)) if own > 0.0 && delay <= 0.0 => log,
+        Some((own, _)) if own > delay => libm::log(own - delay),
+        Some(_) => f64::NEG_INFINITY,
+        None => f64::INFINITY,
+    };
+    for (milli, count) in cores.iter() {
+        let rung = tables.rung(like.family, milli, &mut like.hint);
+        let place = tables.place(rung.shape, busy * rung.load);
         let micro_requests = share_of(left, count, pods);
         (left, pods) = (left - micro_requests, pods - count);
-        let share = match own {
-            None => 1.0,
-            Some(own) if own <= 0.0 => 0.0,
-            Some(_) if delay <= 0.0 => one.good(place, tables),
-            Some(own) => tables.share(place, own / one.unit.0),
+        let unit = (cost * rung.unit.0, like.cost.1 + rung.unit.1);
+        let good = if log == f64::INFINITY {
+            micro_requests
+        } else if log == f64::NEG_INFINITY {
+            0
+        } else {
+            let share = tables.share_of_log(place, log - unit.1);
+            rounded(micro_requests as f64 * share.clamp(0.0, 1.0))
         };
-        Part { place, unit: one.unit, micro_requests, cost, fixed, delay }.join(&mut tally.parts);
-        let good = rounded(micro_requests as f64 * share.clamp(0.0, 1.0));
+        Part { place, unit, micro_requests, cost, fixed, delay }.join(&mut tally.parts);
         tally.good_micro = tally.good_micro.saturating_add(good);
     }
 }
 
 /// The part of some requests that goes to so many of so many pods.
-fn share_of(requests: u64, count: u32, pods: u32) -> u64 {
+fn share_of(requests: u64, count: u64, pods: u64) -> u64 {
     let pods = pods.max(1);
-    if let Some(product) = requests.checked_mul(u64::from(count)) {
-        return product / u64::from(pods);
+    if count == pods {
+        return requests;
+    }
+    if let Some(product) = requests.checked_mul(count) {
+        return product / pods;
     }
     let part = u128::from(requests) * u128::from(count) / u128::from(pods);
     u64::try_from(part).unwrap_or(requests)
@@ -353,24 +323,22 @@ fn share_of(requests: u64, count: u32, pods: u32) -> u64 {
 
 /// Tells the response times of a stretch and begins a new one.
 fn end_stretch(load: &Load, flow: &mut Flow, tables: &mut Tables, tally: &mut Tally) {
-    let served = flow.stretch.micro_requests;
-    if flow.stretch.intervals > 0 && served > 0 {
-        let told = (served, served, flow.stretch.intervals);
-        respond(load, &flow.stretch.cores, told, 0.0, (tables, &mut flow.known), tally);
+    let Flow { stretch, like: kept, .. } = flow;
+    if stretch.micro_requests > 0
+        && let Some(like) = like(load, stretch.ready, tables, kept)
+    {
+        let told = (stretch.micro_requests, stretch.micro_requests);
+        respond(like, &stretch.cores, told, 0.0, tables, tally);
     }
-    flow.stretch.intervals = 0;
-    flow.stretch.micro_requests = 0;
+    stretch.cores.clear();
+    stretch.intervals = 0;
+    stretch.micro_requests = 0;
 }
 
 /// Pods that serve, and the cores that they may use for requests.
-fn serving(flow: &Flow, idle: u64) -> (u32, f64) {
-    let (mut ready, mut milli) = (0, 0_u64);
-    for &(may, count) in &flow.cores {
-        ready += count;
-        let each = may.saturating_sub(idle).saturating_mul(u64::from(count));
-        milli = milli.saturating_add(each);
-    }
-    (ready, milli as f64 / 1000.0)
+fn serving(flow: &Flow) -> (u32, f64) {
+    let ready = u32::try_from(flow.cores.pods()).unwrap_or(u32::MAX);
+    (ready, flow.cores.milli() as f64 / 1000.0)
 }
 
 /// Mean number of requests inside all pods; told only where they cost memory.
@@ -378,14 +346,13 @@ fn inside(load: &Load, flow: &mut Flow, (ready, served): (u32, u64), tables: &mu
     if load.memory_each.0 == 0 {
         return 0.0;
     }
-    let rate = served as f64 / MILLION as f64 / SECONDS / f64::from(ready.max(1));
-    let (dispersion, among) = arrivals_at(load, ready);
-    let (mut inside, mut next) = (0.0, 0);
-    for &(may, count) in &flow.cores {
-        let key = (may, dispersion, among);
-        let (place, one) = met(load, key, rate, tables, (&mut flow.known, &mut next));
-        let unit = one.unit.0;
-        inside += rate * tables.mean(place) * unit * f64::from(count);
+    let Some(like) = like(load, ready, tables, &mut flow.like) else { return 0.0 };
+    let busy = served as f64 / MILLION as f64 / SECONDS / f64::from(ready.max(1)) * like.cost.0;
+    let mut inside = 0.0;
+    for (milli, count) in flow.cores.iter() {
+        let rung = tables.rung(like.family, milli, &mut like.hint);
+        let place = tables.place(rung.shape, busy * rung.load);
+        inside += busy * tables.mean(place) * rung.unit.0 * count as f64;
     }
     inside
 }
@@ -517,7 +484,7 @@ impl World<'_> {
         let Settling { flows, tables, .. } = &mut self.load;
         let flow = &mut flows[app];
         let tally = &mut self.record.tallies[app];
-        let (ready, cores) = serving(flow, load.idle.0);
+        let (ready, cores) = serving(flow);
         let capacity = cores * SECONDS / cost.max(1e-9) * MILLION as f64;
         let giving_up = match workers {
             Some(_) => GivingUp::InLine,
@@ -539,16 +506,16 @@ impl World<'_> {
         {
             flow.ledger[1] += out.served_micro;
         }
-        if !(calm && flow.stretch.intervals > 0 && flow.stretch.cores == flow.cores) {
+        let stretch = &flow.stretch;
+        if !calm || stretch.ready != ready || stretch.intervals == LONGEST_STRETCH {
             end_stretch(load, flow, tables, tally);
         }
         if calm && ready > 0 {
-            if flow.stretch.intervals == 0 {
-                flow.stretch.cores.clone_from(&flow.cores);
-            }
-            let sum = flow.stretch.micro_requests.saturating_add(out.served_micro);
-            flow.stretch.micro_requests = sum;
-            flow.stretch.intervals += 1;
+            let stretch = &mut flow.stretch;
+            stretch.cores.extend(&flow.cores);
+            stretch.micro_requests = stretch.micro_requests.saturating_add(out.served_micro);
+            stretch.ready = ready;
+            stretch.intervals += 1;
         } else {
             for wait in out.waits.iter().filter(|wait| wait.micro_requests > 0) {
                 let delay = (wait.from_millis + wait.to_millis) / 2000.0;
@@ -556,9 +523,9 @@ impl World<'_> {
                 let most = (capacity * BEHIND_BACKLOG) as u64;
                 let busy = out.served_micro.min(most);
                 for (count, before) in tries(flow.retries.as_deref(), wait.micro_requests) {
-                    let told = (count, busy, 1);
-                    let delay = before + delay;
-                    respond(load, &flow.cores, told, delay, (tables, &mut flow.known), tally);
+                    if let Some(like) = like(load, ready, tables, &mut flow.like) {
+                        respond(like, &flow.cores, (count, busy), before + delay, tables, tally);
+                    }
                 }
             }
         }
@@ -581,7 +548,7 @@ impl World<'_> {
         let Some(cost) = cost(load.service) else { return };
         let flow = &mut self.load.flows[app];
         let tally = &mut self.record.tallies[app];
-        let (ready, cores) = serving(flow, load.idle.0);
+        let (ready, cores) = serving(flow);
         let capacity = cores * SECONDS / cost.max(1e-9) * MILLION as f64;
         let arrivals = flow.offered.saturating_mul(MILLION);
         let before = flow.oldest;

@@ -71,8 +71,15 @@ impl Part {
         parts.push(self);
     }
 
-    /// Adds its response times to a histogram.
+    /// Adds its response times to a histogram. Where they are next to nothing against the delay,
+    /// they are told by their mean.
     fn expand(&self, tables: &Tables, into: &mut Histogram) {
+        let before = self.fixed + self.delay;
+        if self.percentile(tables, Percentile::P99) - before <= before * PERCENTILE_ERROR {
+            let seconds = before + tables.mean(self.place) * self.unit.0;
+            into.add(seconds, self.micro_requests);
+            return;
+        }
         tables.tell(self.place, self.micro_requests, self.cost, self.fixed + self.delay, into);
     }
 
@@ -302,7 +309,10 @@ impl World<'_> {
         let row = &self.apps[app];
         let (backlog, oldest_millis) = self.load.waiting(app);
         let pods = &self.pods;
-        let pending = row.live.iter().filter(|&&id| pods[id].phase == Phase::Pending).count();
+        let pending = match row.live.len() - row.ready as usize {
+            0 => 0,
+            _ => row.live.iter().filter(|&&id| pods[id].phase == Phase::Pending).count(),
+        };
         let intervals = (self.record.sample_millis / super::INTERVAL_MILLIS).max(1);
         let sample = WorkloadSample {
             offered: tally.offered,

@@ -174,6 +174,7 @@ impl World<'_> {
             }
             scaler.policy.min = object.hpa_bounds().0;
         }
+        self.grow_up(app, now);
         let mut readings = std::mem::take(&mut self.readings);
         readings.clear();
         for metric in &declared.metrics {
@@ -204,6 +205,17 @@ impl World<'_> {
             self.set_replicas(app as u32, decision.desired.cast_unsigned(), Actor::Hpa, &reason);
         }
         self.readings = readings;
+    }
+
+    /// Leaves out of a workload's young pods those that no longer are, and those that ended.
+    fn grow_up(&mut self, app: usize, now: u64) {
+        let grown = Settings::DEFAULT.cpu_initialization_millis.cast_unsigned() + INTERVAL_MILLIS;
+        let pods = &self.pods;
+        self.apps[app].young.retain(|&id| match pods[id].phase {
+            Phase::Pending => true,
+            Phase::Ending | Phase::Gone => false,
+            _ => now < pods[id].bound + grown,
+        });
     }
 
     /// What one metric shows. CPU and memory are those of the interval before the last: one
@@ -277,10 +289,15 @@ impl World<'_> {
             // All are Ready and none is young.
             return (i64::from(row.ready), 0, 0);
         }
-        let (mut ready, mut unready, mut missing) = (0, 0, 0);
+        // Where all that are not Ready are among the young, the others are all Ready.
+        let young = &row.young;
+        let up = young.iter().filter(|&&id| self.pods[id].phase == Phase::Ready).count();
+        let settled = young.len() - up == row.live.len() - row.ready as usize;
+        let (seen, rest) = if settled { (young, row.ready as usize - up) } else { (&row.live, 0) };
+        let (mut ready, mut unready, mut missing) = (rest as i64, 0, 0);
         // The sample covers the interval that ended one interval ago.
         let sampled = now.saturating_sub(INTERVAL_MILLIS);
-        for &id in &self.apps[app].live {
+        for &id in seen {
             let pod = &self.pods[id];
             let young = now < pod.bound + settings.cpu_initialization_millis.cast_unsigned();
             match pod.phase {
