@@ -16,6 +16,7 @@ use crate::queueing::retries::Again;
 use crate::queueing::shape::{Arrivals, Shape, dispersion_at_pod, rounded_pods};
 use crate::queueing::table::{FamilyId, Tables};
 use crate::queueing::workers::Line;
+use crate::random::Stream;
 
 use super::contend::Contention;
 use super::kinds::Kinds;
@@ -41,6 +42,9 @@ pub struct Flow {
     line: Line,
     /// Age of the oldest of them, milliseconds.
     oldest: u64,
+    /// Messages that workers hold, where an autoscaler asks for the length of their queue, and the
+    /// chance that an instant finds so many.
+    held: Option<Box<(u64, Stream)>>,
     /// CPU each Ready pod wants, milli-cores.
     pub(super) wants: u64,
     /// Pods that serve, by the cores that each may use beside what it uses idle.
@@ -150,7 +154,12 @@ impl Settling {
     pub fn new(problem: &Problem, scenario: &Scenario, tables: Tables) -> Self {
         let mut flows: Vec<Flow> = Vec::new();
         flows.resize_with(problem.workloads().len(), Flow::default);
-        for (flow, load) in flows.iter_mut().zip(&scenario.loads) {
+        for (app, (flow, load)) in flows.iter_mut().zip(&scenario.loads).enumerate() {
+            if let (Service::Messages { .. }, Some(_)) = (load.service, &scenario.scaling[app]) {
+                let name = problem.workloads()[app].full_name();
+                let chance = Stream::new(scenario.seed, "messages held", &name);
+                flow.held = Some(Box::new((0, chance)));
+            }
             flow.memory = load.memory.0;
             flow.used = load.idle.0;
             if let (Some(retries), Service::Requests { timeout_millis, .. }) =
@@ -167,6 +176,13 @@ impl Settling {
         let flow = &self.flows[app];
         let micro = flow.backlog.micro_requests.saturating_add(flow.line.micro_messages());
         (micro.div_ceil(MILLION), flow.oldest)
+    }
+
+    /// Length of a workload's queue as its autoscaler reads it: what waits, and at least what workers
+    /// hold at that instant, which counts until it is done.
+    pub fn queue_length(&self, app: usize) -> u64 {
+        let held = self.flows[app].held.as_ref().map_or(0, |held| held.0);
+        self.waiting(app).0.max(held)
     }
 
     /// Of a workload, in millionths: what was offered so far, and what became of it.
@@ -575,6 +591,12 @@ impl World<'_> {
             tally.waits.push((from, to, done.served_micro));
         }
         flow.used = load.idle.0;
+        if let Some(held) = &mut flow.held {
+            // Busy cores, and how much of one a message may use: Little's law for those in service.
+            let busy = done.served_micro as f64 / MILLION as f64 * cost / SECONDS;
+            let each = (cores / f64::from(ready.max(1))).clamp(1e-3, 1.0);
+            held.0 = held.1.poisson(busy / each);
+        }
         if ready > 0 {
             let busy = done.served_micro as f64 / MILLION as f64 * cost / SECONDS;
             flow.used += libm::round(busy / f64::from(ready) * 1000.0) as u64;

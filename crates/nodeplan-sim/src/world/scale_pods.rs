@@ -153,7 +153,7 @@ impl World<'_> {
         let scheduled = scheduled_min(&declared.schedules, self.scenario, now);
         scaler.policy.min = clamp(declared.min.max(scheduled).min(declared.max));
         let current = self.apps[app].wanted;
-        scaler.lengths.push_back(self.load.waiting(app).0);
+        scaler.lengths.push_back(self.load.queue_length(app));
         let length = scaler.lengths.pop_front().expect("one was just added");
         if let Some((object, state)) = &mut scaler.keda {
             object.min = scaler.policy.min;
