@@ -437,6 +437,11 @@ pub struct LoadArgs {
     /// the other. One column only: WORKLOAD=COLUMN@3h
     #[arg(long, env = "NODEPLAN_OFFSET", value_name = "TIME", allow_hyphen_values = true)]
     pub offset: Option<String>,
+    /// Run the traffic of so many weeks after the end of the files: their last day or week again, with
+    /// its growth; the error of a test on their last third is told
+    #[arg(long, env = "NODEPLAN_FORECAST", value_name = "WEEKS",
+          value_parser = clap::value_parser!(u32).range(0..=520))]
+    pub forecast: Option<u32>,
     /// What a request costs, where it comes from, objectives, YAML
     #[arg(short, long, env = "NODEPLAN_LOAD", value_name = "FILE")]
     pub load: Option<PathBuf>,

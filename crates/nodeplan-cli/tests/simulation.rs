@@ -180,6 +180,7 @@ fn wrong_usage_says_what_to_write() {
     folder.write("lengths.yaml", "horizon: 50s\nsample: 7s\n");
     for (more, want) in [
         (&["--scale", "huge"][..], "help: give peak-to-max"),
+        (&["--forecast", "4"][..], "error[NP1424]: traffic `requests` cannot be forecast\n"),
         (&["--horizon", "24"][..], "--horizon `24` is no length of time"),
         (
             &["--horizon", "20s"][..],
@@ -312,6 +313,32 @@ fn the_reference_cluster_runs_with_its_load() {
         "{}",
         stdout(&done)
     );
+}
+
+#[test]
+fn a_forecast_runs_the_traffic_of_later_weeks() {
+    let folder = planned("forecast");
+    // Three weeks of hours, of which each day grows by a tenth a week.
+    let row = |hour: usize| {
+        let level = 1000.0 * 1.1_f64.powf((hour / 24) as f64 / 7.0);
+        format!("{},{:.0}\n", hour * 3600, level * (10 + hour % 24) as f64)
+    };
+    let rows: String = (0..504).map(row).collect();
+    folder.write("t.csv", &format!("timestamp_s,requests\n{rows}"));
+    let run = |more: &[&str]| {
+        let done = folder.run(&simulate(&[&["-f", "json", "--horizon", "1d"], more].concat()));
+        assert_eq!(code(&done), 0, "{}", stderr(&done));
+        stdout(&done)
+    };
+    let offered = |text: &str| {
+        let json: serde_json::Value = serde_json::from_str(text).unwrap();
+        json["run"]["scorecard"]["services"][0]["offered"].as_f64().unwrap()
+    };
+    let told = run(&["--forecast", "1"]);
+    assert!(told.contains("is a forecast 1 weeks ahead: its last"), "{told}");
+    // A week after week 3 begins week 5: 1.1 to the fourth times the first day of the trace.
+    let ratio = offered(&told) / offered(&run(&[]));
+    assert!((ratio / 1.1_f64.powi(4) - 1.0).abs() < 0.02, "{ratio}");
 }
 
 #[test]

@@ -4,6 +4,7 @@
 //! interpolated linearly, before the first and after the last it is level; a run longer than the
 //! series repeats it. Within an interval arrivals are Poisson, or burstier where a load says so.
 
+pub mod forecast;
 pub mod synthetic;
 
 use nodeplan_model::scenario::{Autoscaling, Load, MILLION, Metric, Series, Service, Source};

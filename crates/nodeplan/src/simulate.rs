@@ -3,6 +3,7 @@
 //! Same inputs and seed, same bytes, on any number of threads: runs of different seeds are
 //! independent and put together in order of seeds.
 
+mod ahead;
 mod figures;
 mod limits;
 mod names;
@@ -55,6 +56,8 @@ pub struct Inputs {
     pub scenario: ScenarioFile,
     /// Bounds of the pools, where a cluster has its own; else those of the plan.
     pub bounds: Option<Vec<PoolBounds>>,
+    /// Traffic of files is forecast so many weeks after its end.
+    pub forecast_weeks: Option<u32>,
 }
 
 impl Default for Inputs {
@@ -66,6 +69,7 @@ impl Default for Inputs {
             load: LoadFile::default(),
             scenario: ScenarioFile::default(),
             bounds: None,
+            forecast_weeks: None,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! `optimize` under load: pools, bounds, targets, behaviour and autoscaler together.
 
 use super::simulate::{inputs, millis, unusable};
-use crate::args::{Format, Global, OptimizeArgs};
+use crate::args::{Format, Global, OptimizeArgs, TrafficUnit};
 use crate::diagnose::Failure;
 use crate::progress::Watch;
 use crate::{Done, output};
@@ -175,6 +175,17 @@ fn again(args: &OptimizeArgs, staged: &Staged) -> Vec<String> {
     }
     if let Some(load) = &args.demand.load {
         words.push(format!("--load {}", shell(load)));
+    }
+    if let Some(weeks) = args.demand.forecast {
+        words.push(format!("--forecast {weeks}"));
+    }
+    if args.demand.unit == TrafficUnit::Rate {
+        words.push("--unit rate".to_owned());
+    }
+    for (name, text) in [("--offset", &args.demand.offset), ("--horizon", &args.demand.horizon)] {
+        if let Some(text) = text {
+            words.push(format!("{name} {}", quoted(text)));
+        }
     }
     for scenario in &args.demand.scenario {
         words.push(format!("--scenario {}", shell(scenario)));

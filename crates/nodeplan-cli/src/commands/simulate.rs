@@ -133,7 +133,8 @@ pub fn unusable(faults: Vec<ImportError>) -> Failure {
 /// Reads every file before any fault ends the run, so that all faults are told at once.
 pub fn inputs(args: &LoadArgs, files: &mut Vec<InputFile>) -> Result<Inputs, Failure> {
     let mut faults = Vec::new();
-    let mut inputs = Inputs { scale: scale(args.scale.as_deref())?, ..Inputs::default() };
+    let scale = scale(args.scale.as_deref())?;
+    let mut inputs = Inputs { scale, forecast_weeks: args.forecast, ..Inputs::default() };
     let mut read = |path: &Path| -> Result<(String, Vec<u8>), Failure> {
         let bytes = output::read(path)?;
         let name = path.display().to_string();

@@ -37,8 +37,9 @@ impl Kind {
         if !self.mixed {
             return mean;
         }
-        let step = (mean + 1).next_power_of_two() / 16;
-        if step == 0 { mean } else { mean / step * step }
+        // A step is a power of two.
+        let step = ((mean + 1).next_power_of_two() / 16).max(1);
+        mean & !(step - 1)
     }
 }
 

@@ -1,7 +1,7 @@
 //! Traffic and the load it makes: series, who takes them, what a unit of work costs.
 
 use super::names::{Names, clip};
-use super::{Inputs, Scale};
+use super::{Inputs, Scale, ahead};
 use nodeplan_io::diagnostic::{ImportError, Place};
 use nodeplan_io::yaml::{Arrivals, Gateway, LoadEntry, Shape, Synthetic};
 use nodeplan_model::problem::Problem;
@@ -77,6 +77,7 @@ pub(super) fn all(
     }
     guess(problem, &entries, &series, scaling, &mut loads, assumptions);
     scale(problem, inputs, scaling, &series, &mut loads, assumptions);
+    ahead::all(inputs, &mut series, &loads, names, assumptions);
     gateways(&file.gateways, &mut series, &mut loads, names);
     shift(&offsets, &mut series, &mut loads);
     silent(problem, &entries, &loads, startup, assumptions);

@@ -2,13 +2,14 @@
 //! default that shapes the result is named among the assumptions.
 
 use super::names::Names;
-use super::{Inputs, Staged, limits, scaling, sources};
+use super::{Inputs, Staged, ahead, limits, scaling, sources};
 use nodeplan_io::diagnostic::ImportError;
 use nodeplan_io::yaml::{EventEntry, ScenarioFile, What};
 use nodeplan_model::plan::{NodePool, Plan, PoolMode};
 use nodeplan_model::problem::Problem;
 use nodeplan_model::scenario::{Event, Happening, PoolBounds, Provisioning, Scenario, Series};
 use nodeplan_sim::autoscaler::priority::Priorities;
+use nodeplan_sim::hpa::schedule::WEEK_SECONDS;
 
 /// A run without traffic files lasts so long.
 const DAY_MILLIS: u64 = 86_400_000;
@@ -28,6 +29,8 @@ pub fn stage(problem: &Problem, plan: &Plan, inputs: &Inputs) -> Result<Staged, 
     let series = inputs.traffic.iter().flat_map(|traffic| &traffic.series);
     let (horizon_millis, sample_millis) = lengths(file, series);
     let start = start_of(inputs, &mut assumptions);
+    let later = u64::from(start) + ahead::later(inputs);
+    let start = u32::try_from(later % u64::from(WEEK_SECONDS)).unwrap_or(start);
     let own = scaling::all(problem, inputs, &mut names, &mut assumptions);
     let traffic =
         sources::all(problem, inputs, &own.scaling, horizon_millis, &mut names, &mut assumptions);
