@@ -86,7 +86,7 @@ fn by_stocks(problem: &Problem, floor: &Floor, linear: Option<&Prices>) -> Optio
     let own = with_pods(problem, &proof.limits)?;
     let stocks = Stocks::of(&own, terms.system_node)?;
     let all = Stocked::new(terms, &stocks, linear, &proof.rooms, DIGITS)?;
-    Some(u128::try_from(all.total(&proof.worths)?.value).unwrap_or(0))
+    Some(u128::try_from(all.total(&proof.worths, &proof.presence_worths)?.value).unwrap_or(0))
 }
 
 /// Shapes and signs.
@@ -95,7 +95,8 @@ fn check_shape(problem: &Problem, floor: &Floor, found: &mut Findings) {
     let proof = &floor.proof;
     let lengths = [proof.rooms.len(), proof.worths.len(), floor.terms.requirements.len()];
     let bases = proof.bases.iter().all(|base| base.pods.len() == count);
-    let bases = bases && [0, count].contains(&proof.limits.len());
+    let kept = [proof.limits.len(), proof.presence_worths.len(), floor.terms.presence.len()];
+    let bases = bases && kept.iter().all(|length| [0, count].contains(length));
     if problem.points().len() != 1 || !bases || lengths.iter().any(|length| *length != count) {
         let text = format!(
             "expected one load point and {count} rooms, worths, terms and pods, and as many limits or none"
@@ -561,7 +562,8 @@ mod tests {
         let leaf = Leaf { demand, ..Leaf::default() };
         let certificate = Certificate { scale: 1, unit: 1, tree: vec![Branch::Leaf(leaf)] };
         let bases = vec![Base { pods: vec![9], certificate }];
-        let proof = FloorProof { rooms: vec![9], bases, worths: vec![HOUR], limits: Vec::new() };
+        let proof =
+            FloorProof { rooms: vec![9], bases, worths: vec![HOUR], ..FloorProof::default() };
         (problem, Floor { terms: terms(&[400, 400, 400], 50), proof })
     }
 

@@ -13,7 +13,7 @@ use nodeplan_model::problem::Problem;
 /// Most numbers of pods looked at.
 const MOST_STATES: usize = 1 << 17;
 /// Most contents of nodes.
-const MOST_CONTENTS: usize = 20_000;
+const MOST_CONTENTS: usize = 4_000;
 /// Most steps of the recursion.
 const MOST_STEPS: usize = 60_000_000;
 

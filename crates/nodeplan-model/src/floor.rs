@@ -44,6 +44,15 @@ pub enum Requirement {
     },
 }
 
+/// Pods that an autoscaler must keep, whatever comes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Presence {
+    /// So many; zero: none need be kept.
+    pub pods: u32,
+    /// Added up over intervals, so many thousandths of a pod may be missing.
+    pub spare_milli: u128,
+}
+
 /// What all workloads must be given.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FloorTerms {
@@ -56,6 +65,9 @@ pub struct FloorTerms {
     pub system_node: bool,
     /// One per workload.
     pub requirements: Vec<Requirement>,
+    /// One per workload, or none at all.
+    #[serde(default)]
+    pub presence: Vec<Presence>,
 }
 
 /// What nodes cost that hold some pods: each leaf of a certificate prices pods, and some leaf holds
@@ -78,6 +90,10 @@ pub struct FloorProof {
     /// What a thousandth of a missed request of each workload is worth, in units of spend; of a
     /// workload that needs pod time, what a pod is worth in an interval.
     pub worths: Vec<u64>,
+    /// What a thousandth of a pod that must be kept is worth in an interval, per workload, in units
+    /// of spend; empty: nothing.
+    #[serde(default)]
+    pub presence_worths: Vec<u64>,
     /// Numbers of pods up to which the judge computes the cost of nodes exactly, as many of a
     /// workload standing for any number from there on; empty: it does not.
     #[serde(default)]

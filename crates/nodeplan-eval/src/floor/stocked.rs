@@ -1,6 +1,9 @@
 //! What an interval costs at least where the cost of all numbers of pods is known exactly.
 //!
-//! min over stocks s of r_s Δ + Σ_i θ_i · misses_i(λ_i, n_si). A number of pods at its limit stands
+//! min over stocks s of r_s Δ + Σ_i θ_i · misses_i(λ_i, n_si) + φ_i · max(k_i − n_si, 0),
+//!
+//! k_i being the pods that must be kept, and φ_i what a missing one is worth: of all φ_i that may be
+//! missing over the run, as much is paid back, as with misses. A number of pods at its limit stands
 //! for all from there on, and misses nothing. Pod time brings p_i for each pod; beyond the limits k_i
 //! more pods cost, with legal linear prices y, at least y·(n + k), and with the worth of pod time
 //! capped at p ≤ y (a smaller worth is as true)
@@ -12,7 +15,7 @@
 
 use super::{Prices, Rows, alike, good};
 use crate::stocks::Stocks;
-use nodeplan_model::floor::{FloorTerms, Requirement};
+use nodeplan_model::floor::{FloorTerms, Presence, Requirement};
 
 /// Intervals that are alike, with what each number of pods misses in them.
 #[derive(Clone, Debug)]
@@ -37,6 +40,9 @@ pub struct Sloped {
     /// For each workload what its misses exceed what it may miss by, thousandths; for pod time,
     /// the pods in intervals by which it is not provided.
     pub slopes: Vec<i128>,
+    /// For each workload by what its pods that must be kept are missing more than they may,
+    /// thousandths.
+    pub presence_slopes: Vec<i128>,
 }
 
 impl<'a> Stocked<'a> {
@@ -73,14 +79,25 @@ impl<'a> Stocked<'a> {
         self.costs.len().saturating_mul(self.rows.len())
     }
 
-    /// The floor with these worths; none where numbers are too large.
+    /// The floor with these worths, of misses and pod time, and of presence (none: all zero). None
+    /// where numbers are too large.
     #[must_use]
-    pub fn total(&self, worths: &[u64]) -> Option<Sloped> {
+    pub fn total(&self, worths: &[u64], presence: &[u64]) -> Option<Sloped> {
         let timed = self.timed(worths);
-        let bases = self.bases(&timed)?;
+        let mut bases = self.bases(&timed)?;
+        for (base, stock) in bases.iter_mut().zip(&self.stocks.all) {
+            for ((at, one), &worth) in self.terms.presence.iter().enumerate().zip(presence) {
+                let lacking = self.lacking(at, one, &stock.pods).checked_mul(i128::from(worth))?;
+                *base = base.checked_add(lacking)?;
+            }
+        }
         let mut order: Vec<usize> = (0..bases.len()).collect();
         order.sort_by_key(|&at| bases[at]);
-        let mut all = Sloped { value: 0, slopes: vec![0; worths.len()] };
+        let mut all = Sloped {
+            value: 0,
+            slopes: vec![0; worths.len()],
+            presence_slopes: vec![0; self.terms.presence.len()],
+        };
         for (row, times) in &self.rows {
             let times = i128::try_from(*times).ok()?;
             let (least, chosen) = self.least(row, worths, &bases, &order)?;
@@ -96,8 +113,28 @@ impl<'a> Stocked<'a> {
                 };
                 *slope = slope.checked_add(part.checked_mul(times)?)?;
             }
+            for ((at, one), slope) in
+                self.terms.presence.iter().enumerate().zip(&mut all.presence_slopes)
+            {
+                let part = self.lacking(at, one, pods).checked_mul(times)?;
+                *slope = slope.checked_add(part)?;
+            }
+        }
+        for (at, one) in self.terms.presence.iter().enumerate() {
+            let spare = i128::try_from(one.spare_milli).ok()?;
+            let worth = i128::from(presence.get(at).copied().unwrap_or(0));
+            all.value = all.value.checked_sub(worth.checked_mul(spare)?)?;
+            all.presence_slopes[at] = all.presence_slopes[at].checked_sub(spare)?;
         }
         self.settle(all, worths, &timed)
+    }
+
+    /// Thousandths of pods that must be kept and are not there; none at the limit, which stands for
+    /// any number.
+    fn lacking(&self, at: usize, one: &Presence, pods: &[u32]) -> i128 {
+        let lacking =
+            if pods[at] == self.stocks.limits[at] { 0 } else { one.pods.saturating_sub(pods[at]) };
+        i128::from(lacking) * 1000
     }
 
     /// What pod time is worth: no more than its linear price.
@@ -248,8 +285,31 @@ mod tests {
             let terms = terms(Requirement::Requests { offered_milli, curve, spare_milli }, 1);
             let stocks = ones(limit);
             let all = Stocked::new(&terms, &stocks, None, &[99], 64).expect("small");
-            let want = Sloped { value: want, slopes: vec![slope] };
-            assert_eq!(all.total(&[miss]), Some(want), "{offered} {spare_milli} {miss} {limit}");
+            let want = Sloped { value: want, slopes: vec![slope], presence_slopes: Vec::new() };
+            assert_eq!(
+                all.total(&[miss], &[]),
+                Some(want),
+                "{offered} {spare_milli} {miss} {limit}"
+            );
+        }
+    }
+
+    /// A pod at 10 is kept in all of 5 intervals but one; where a missing one is worth less than
+    /// that, it never is.
+    #[test]
+    fn presence_by_hand() {
+        for (worth, want, slope) in
+            [(0, 0, 4000), (1, 4, 4000), (9, 36, 4000), (11, 39, -1000), (20, 30, -1000)]
+        {
+            let mut terms = terms(Requirement::Nothing, 5);
+            terms.presence = vec![Presence { pods: 1, spare_milli: 1000 }];
+            let skus = vec![sku("a", 1000, 1 << 40, 10_000)];
+            let own = problem(parts(skus, vec![workload("w", 1000, 1)], &[(1, &[3])]));
+            let stocks = Stocks::of(&own, true).expect("few");
+            let all = Stocked::new(&terms, &stocks, None, &[9], 64).expect("small");
+            let found = all.total(&[0], &[worth]).expect("small");
+            let found = (found.value / 1000, found.presence_slopes);
+            assert_eq!(found, (want, vec![slope]), "{worth}");
         }
     }
 
@@ -271,12 +331,16 @@ mod tests {
             let leaf = Affine { prices: vec![price], constant: 0 };
             let line = Prices { pods: vec![4], leaves: vec![leaf], weight_millis: 1 };
             let all = Stocked::new(&terms, &stocks, Some(&line), &[4], 64).expect("small");
-            let found = all.total(&[worth]).map(|found| found.value);
+            let found = all.total(&[worth], &[]).map(|found| found.value);
             assert_eq!(found, Some(want), "{worth} {price} {limit}");
             // Prices for fewer pods than there may be prove nothing of the others.
             let few = Prices { pods: vec![3], ..line };
             let all = Stocked::new(&terms, &stocks, Some(&few), &[4], 64).expect("small");
-            assert_eq!(all.total(&[worth]).map(|found| found.value), Some(0), "{worth} {price}");
+            assert_eq!(
+                all.total(&[worth], &[]).map(|found| found.value),
+                Some(0),
+                "{worth} {price}"
+            );
         }
     }
 
@@ -292,7 +356,7 @@ mod tests {
         let terms = terms(Requirement::PodTime { millis: 8 }, 2);
         let all = Stocked::new(&terms, &stocks, Some(&line), &[9], 64).expect("small");
         for (worth, want) in [(4, 32), (5, 40), (9, 40)] {
-            assert_eq!(all.total(&[worth]).map(|found| found.value), Some(want), "{worth}");
+            assert_eq!(all.total(&[worth], &[]).map(|found| found.value), Some(want), "{worth}");
         }
     }
 }

@@ -10,7 +10,7 @@ use nodeplan_eval::floor::{
     DIGITS, FloorCheck, Ledger, Prices, Stocked, Stocks, check_floor, with_pods,
 };
 use nodeplan_model::certificate::{Branch, Certificate, Leaf};
-use nodeplan_model::floor::{Base, Floor, FloorProof, FloorTerms, Requirement};
+use nodeplan_model::floor::{Base, Floor, FloorProof, FloorTerms, Presence, Requirement};
 use nodeplan_model::problem::{LoadPoint, Overcommit, Problem, ProblemParts};
 use nodeplan_model::scenario::{Scenario, Service};
 use nodeplan_model::units::PerMille;
@@ -89,7 +89,7 @@ pub fn floor_of(
     let (linear, timed) = worths_of_time(&terms, &priced, rooms);
     let (bases, worths) =
         if linear > value { (kept.drain(..1).collect(), timed) } else { (kept, worths) };
-    let proof = FloorProof { rooms: rooms.to_vec(), bases, worths, limits: Vec::new() };
+    let proof = FloorProof { rooms: rooms.to_vec(), bases, worths, ..FloorProof::default() };
     let floor = Floor { terms, proof };
     let check = check_floor(&room, &floor, &judge);
     let prices = (0..rooms.len()).map(|at| priced[0].least(at, HOUR_MILLIS)).collect();
@@ -106,9 +106,8 @@ fn stocked(
 ) -> Option<Floored> {
     let judge = JudgeOptions::default();
     let linear = Prices::of(room, base, &judge).ok()?;
-    let own = |roomy| with_pods(room, &limits(terms, rooms, demands, roomy));
-    let (limits, stocks) = [true, false].into_iter().find_map(|roomy| {
-        let own = own(roomy)?;
+    let (limits, stocks) = Size::ALL.into_iter().find_map(|size| {
+        let own = with_pods(room, &limits(terms, rooms, demands, size))?;
         Some((own.demand().row(0).to_vec(), Stocks::of(&own, terms.system_node)?))
     })?;
     // A rough look is enough to choose worths.
@@ -116,81 +115,113 @@ fn stocked(
         let all = Stocked::new(terms, &stocks, Some(&linear), rooms, digits)?;
         (digits == ROUGH_DIGITS || all.size() <= ROUGH_SIZE).then_some(all)
     })?;
-    let worths = ascend(&rough, terms, &linear)?;
+    let (worths, presence_worths) = ascend(&rough, terms, &linear)?;
     let prices = (0..rooms.len()).map(|at| linear.least(at, HOUR_MILLIS)).collect();
     let bases = vec![base.clone()];
-    let proof = FloorProof { rooms: rooms.to_vec(), bases, worths, limits };
+    let proof = FloorProof { rooms: rooms.to_vec(), bases, worths, presence_worths, limits };
     let floor = Floor { terms: terms.clone(), proof };
     let check = check_floor(room, &floor, &judge);
     Some(Floored { problem: room.clone(), floor, check, prices })
 }
 
+/// How many numbers of pods are looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Size {
+    /// More than are needed.
+    Roomy,
+    /// As many as are needed.
+    Tight,
+    /// Pods that are always there are left out.
+    Changing,
+}
+
+impl Size {
+    const ALL: [Self; 3] = [Self::Roomy, Self::Tight, Self::Changing];
+
+    fn times(self, factor: f64) -> f64 {
+        if self == Self::Roomy { factor } else { 1.0 }
+    }
+}
+
 /// Numbers of pods beyond which more are of no use: those that the most arrivals need, and some; of
 /// pod time what is needed on average, twice.
-fn limits(terms: &FloorTerms, rooms: &[u32], demands: &Demands, roomy: bool) -> Vec<u32> {
+fn limits(terms: &FloorTerms, rooms: &[u32], demands: &Demands, size: Size) -> Vec<u32> {
     let limit = |(at, one): (usize, &Requirement)| {
         let pods = match one {
-            Requirement::Nothing => return 0,
+            Requirement::Nothing => 0.0,
             Requirement::PodTime { millis } => {
                 let all = terms.interval_millis.saturating_mul(terms.intervals).max(1);
-                *millis as f64 / all as f64 * if roomy { 2.0 } else { 1.0 }
+                *millis as f64 / all as f64 * size.times(2.0) + 1.0
             }
             Requirement::Requests { offered_milli, curve, .. } => {
                 let most = offered_milli.iter().copied().max().unwrap_or(0) as f64;
-                // A thousand thousandths an interval for each pod that is always there.
-                let each = demands.strengths[at].filter(|_| demands.shares[at].is_some());
-                let each = each.map_or(1000.0, |one| one.rate * INTERVAL_MILLIS as f64);
-                let least = curve.first().map_or(1.0, |step| step.good_milli.max(1) as f64);
-                most / each.max(least) * if roomy { 1.2 } else { 1.0 }
+                let rate = demands.strengths[at].filter(|_| demands.shares[at].is_some());
+                match rate {
+                    // A thousand thousandths an interval for each pod that is always there.
+                    None if size == Size::Changing => 0.0,
+                    None => most / 1000.0,
+                    Some(one) => {
+                        let least = curve.first().map_or(1.0, |step| step.good_milli.max(1) as f64);
+                        let each = (one.rate * INTERVAL_MILLIS as f64).max(least);
+                        most / each * size.times(1.2) + 1.0
+                    }
+                }
             }
         };
-        (libm::ceil(pods).clamp(0.0, 1e6) as u32 + 1).min(rooms[at])
+        let kept = terms.presence.get(at).map_or(0, |one| one.pods);
+        (libm::ceil(pods).clamp(0.0, 1e6) as u32).max(kept).min(rooms[at])
     };
     terms.requirements.iter().enumerate().map(limit).collect()
 }
 
-/// Turns of all workloads, and steps of one, in the search for worths.
+/// Turns of all worths, and steps of one, in the search for them.
 const ASCENTS: usize = 5;
 const HALVINGS: usize = 12;
 /// Factors of all worths at once.
 const ALL_AT_ONCE: [f64; 6] = [0.6, 0.85, 0.96, 1.04, 1.2, 1.6];
 
-/// Worths that prove much: for one workload after the other the worth at which its misses are those
-/// that it may have, or all that prove nothing more.
-fn ascend(all: &Stocked<'_>, terms: &FloorTerms, linear: &Prices) -> Option<Vec<u64>> {
-    let start = |(at, one): (usize, &Requirement)| {
-        let price = u64::try_from(linear.least(at, terms.interval_millis)).unwrap_or(u64::MAX / 8);
-        match one {
-            Requirement::Nothing => 0,
-            Requirement::PodTime { .. } => price,
-            Requirement::Requests { curve, .. } => {
-                let good = curve.last().map_or(1, |step| step.good_milli.max(1));
-                (price / good).max(1).saturating_mul(2)
-            }
+/// Worths that prove much, of misses and pod time, then of presence: for one after the other the
+/// worth at which as much is missing as may be, or at which more proves nothing more.
+fn ascend(all: &Stocked<'_>, terms: &FloorTerms, linear: &Prices) -> Option<(Vec<u64>, Vec<u64>)> {
+    let count = terms.requirements.len();
+    let price = |at: usize| {
+        u64::try_from(linear.least(at, terms.interval_millis)).unwrap_or(u64::MAX).min(1 << 50)
+    };
+    let start = |(at, one): (usize, &Requirement)| match one {
+        Requirement::Nothing => 0,
+        Requirement::PodTime { .. } => price(at),
+        Requirement::Requests { curve, .. } => {
+            let good = curve.last().map_or(1, |step| step.good_milli.max(1));
+            (price(at) / good).max(1) * 2
         }
     };
+    let kept = |(at, one): (usize, &Presence)| if one.pods > 0 { price(at) / 1000 + 1 } else { 0 };
     let mut best: Vec<u64> = terms.requirements.iter().enumerate().map(start).collect();
+    best.extend(terms.presence.iter().enumerate().map(kept));
     let widest: Vec<f64> =
         best.iter().map(|worth| libm::log2(*worth as f64 + 2.0) + 12.0).collect();
-    let mut value = all.total(&best)?.value;
+    let moving: Vec<usize> = (0..best.len()).filter(|at| best[*at] > 0).collect();
+    let total = |now: &[u64]| all.total(&now[..count], &now[count..]);
+    let mut value = total(&best)?.value;
     for _ in 0..ASCENTS {
         let before = value;
-        for at in (0..best.len()).filter(|at| terms.requirements[*at] != Requirement::Nothing) {
+        for &at in &moving {
             let (mut low, mut high) = ((widest[at] - 24.0).max(0.0), widest[at]);
             let mut now = best.clone();
             for _ in 0..HALVINGS {
                 let middle = (low + high) / 2.0;
                 now[at] = libm::exp2(middle) as u64;
-                let found = all.total(&now)?;
+                let found = total(&now)?;
                 if found.value > value {
                     (value, best) = (found.value, now.clone());
                 }
-                if found.slopes[at] > 0 { low = middle } else { high = middle }
+                let slopes = found.slopes.iter().chain(&found.presence_slopes);
+                if slopes.copied().nth(at) > Some(0) { low = middle } else { high = middle }
             }
         }
         for factor in ALL_AT_ONCE {
             let now: Vec<u64> = best.iter().map(|worth| (*worth as f64 * factor) as u64).collect();
-            let found = all.total(&now)?;
+            let found = total(&now)?;
             if found.value > value {
                 (value, best) = (found.value, now);
             }
@@ -199,7 +230,8 @@ fn ascend(all: &Stocked<'_>, terms: &FloorTerms, linear: &Prices) -> Option<Vec<
             break;
         }
     }
-    Some(best)
+    let presence = best.split_off(count);
+    Some((best, presence))
 }
 
 /// The duals of the first leaf alone; the judge scales them until they are legal by themselves.

@@ -4,8 +4,8 @@
 //! design or by chance; docs/floor.md says why each is enough.
 
 use super::need::{cores_milli, cost};
-use super::trial::Demands;
-use nodeplan_model::floor::{FloorTerms, Requirement, Step};
+use super::trial::{Demands, MOST_ABSENT};
+use nodeplan_model::floor::{FloorTerms, Presence, Requirement, Step};
 use nodeplan_model::problem::Problem;
 use nodeplan_model::scenario::{Load, MILLION, Scenario, Service, Source};
 use nodeplan_sim::demand::{expected, order_of_calls};
@@ -63,7 +63,20 @@ pub(super) fn terms(
         }
     }
     let interval_millis = paid_millis(scenario);
-    FloorTerms { interval_millis, intervals: counted(scenario), system_node: true, requirements }
+    let presence = (0..count).map(|at| presence(scenario, at)).collect();
+    let intervals = counted(scenario);
+    FloorTerms { interval_millis, intervals, system_node: true, requirements, presence }
+}
+
+/// An autoscaler that never goes to zero keeps one pod, but for a part of the time that demands look
+/// for in samples only: so twice of what they allow is given away.
+fn presence(scenario: &Scenario, at: usize) -> Presence {
+    let kept = scenario.scaling[at].as_ref().is_some_and(|one| one.min > 0);
+    if !kept || scenario.crons[at].is_some() {
+        return Presence::default();
+    }
+    let gone = u128::from(2 * MOST_ABSENT) * u128::from(counted(scenario));
+    Presence { pods: 1, spare_milli: (gone * 1000).div_ceil(u128::from(MILLION)) }
 }
 
 /// Who serves at the end of the run is paid after it: nothing is proven of the last interval.

@@ -30,6 +30,9 @@ pub struct Demands {
 
 /// Left of the best share where the objective is out of reach: nobody runs idle pods for it.
 const REACH: (u64, u64) = (995, 1000);
+/// In so large a share of the samples, parts per million, a workload whose autoscaler never goes to
+/// zero may have no pod that is Ready.
+pub const MOST_ABSENT: u64 = 10_000;
 /// Of the pods wanted, this share must run.
 pub const RUNNING: u64 = 990_000;
 
@@ -129,6 +132,9 @@ pub fn short(run: &Simulated, scenario: &Scenario, demands: &Demands) -> u64 {
             sum = sum.saturating_add(asked.saturating_sub(good));
         }
         sum = sum.saturating_add(service.oom_kills.saturating_mul(1000));
+        if scenario.scaling[at].as_ref().is_some_and(|one| one.min > 0) {
+            sum = sum.saturating_add(absent(run, at).saturating_sub(MOST_ABSENT));
+        }
         if scenario.loads[at].objective.within_millis.is_none() {
             let ran = running(run, at);
             sum = sum.saturating_add(demands.running.saturating_sub(ran));
@@ -151,6 +157,18 @@ fn without_system(run: &Simulated, layout: &Layout) -> u64 {
         system.map(|(row, _)| row.nodes).sum::<u32>() == 0
     };
     samples.filter(none).count() as u64 * 1000
+}
+
+/// The share of samples without a Ready pod, parts per million.
+fn absent(run: &Simulated, workload: usize) -> u64 {
+    let rows = run.timeline.workloads.iter().skip(workload);
+    let rows = rows.step_by(run.timeline.totals.len().max(1));
+    let (mut none, mut all) = (0_u64, 0_u64);
+    for row in rows {
+        none += u64::from(row.ready == 0);
+        all += 1;
+    }
+    (none * MILLION).checked_div(all).unwrap_or(0)
 }
 
 /// The share of the pods wanted that ran, parts per million.

@@ -1,6 +1,6 @@
 //! Small random clusters under random load, and random designs for them.
 //!
-//! One seed, one world. Half of the designs are of somebody who has looked: targets a little below
+//! One seed, one world. Half of the designs are of somebody who has tried a few: targets a little below
 //! what a pod can do within its objective, nodes of the cheapest pools for that, quick to go. Others
 //! are as most clusters are: round targets, the autoscaler as it comes. And some waste, or miss what
 //! is demanded.
@@ -277,7 +277,7 @@ fn pods(world: &Loaded, demands: &Demands, at: usize, milli: u32) -> [u32; 2] {
 pub fn layout(draw: &mut Draw, world: &Loaded, demands: &Demands, care: Care) -> Option<Layout> {
     let mut parts = world.problem.parts().clone();
     let one_size = match care {
-        Care::Careful => 0,
+        Care::Careful => 50,
         Care::Usual => 30,
         Care::None => 60,
     };
@@ -329,8 +329,11 @@ pub fn design(
     for (at, scaling) in one.scaling.iter_mut().enumerate() {
         let Some(scaling) = scaling else { continue };
         let request = world.problem.workloads()[at].request.cpu.0 as f64;
+        let queue = matches!(world.scenario.loads[at].service, Service::Messages { .. });
         let can = demands.strengths[at].map_or(request, |one| one.cpu_milli);
         let (share, of) = match care {
+            // Messages may wait.
+            Care::Careful if queue => (draw.within(85, 108), can),
             Care::Careful => (draw.within(75, 98), can),
             Care::Usual => (draw.pick(&[50, 60, 70, 80]), request),
             Care::None => (draw.within(30, 120), request),
