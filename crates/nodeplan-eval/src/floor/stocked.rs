@@ -45,6 +45,14 @@ pub struct Sloped {
     pub presence_slopes: Vec<i128>,
 }
 
+impl Sloped {
+    /// The slope of a worth, those of misses and pod time first, then those of presence.
+    #[must_use]
+    pub fn slope(&self, at: usize) -> i128 {
+        self.slopes.iter().chain(&self.presence_slopes).copied().nth(at).unwrap_or(0)
+    }
+}
+
 impl<'a> Stocked<'a> {
     /// Tables, with arrivals rounded down to so many leading bits; none where numbers are too
     /// large. `linear`: prices for pods beyond the limits of the stocks.

@@ -7,7 +7,7 @@ use crate::{Error, Options, optimize_with};
 use ndarray::Array2;
 use nodeplan_eval::JudgeOptions;
 use nodeplan_eval::floor::{
-    DIGITS, FloorCheck, Ledger, Prices, Stocked, Stocks, check_floor, with_pods,
+    DIGITS, FloorCheck, Ledger, Prices, Sloped, Stocked, Stocks, check_floor, with_pods,
 };
 use nodeplan_model::certificate::{Branch, Certificate, Leaf};
 use nodeplan_model::floor::{Base, Floor, FloorProof, FloorTerms, Presence, Requirement};
@@ -177,8 +177,10 @@ fn limits(terms: &FloorTerms, rooms: &[u32], demands: &Demands, size: Size) -> V
 /// Turns of all worths, and steps of one, in the search for them.
 const ASCENTS: usize = 5;
 const HALVINGS: usize = 12;
-/// Factors of all worths at once.
-const ALL_AT_ONCE: [f64; 6] = [0.6, 0.85, 0.96, 1.04, 1.2, 1.6];
+/// Steps of all worths at once, the first as a power of two, and how they shrink.
+const STEPS: usize = 24;
+const FIRST_STEP: f64 = 0.7;
+const SHRINKS: f64 = 0.88;
 
 /// Worths that prove much, of misses and pod time, then of presence: for one after the other the
 /// worth at which as much is missing as may be, or at which more proves nothing more.
@@ -215,23 +217,42 @@ fn ascend(all: &Stocked<'_>, terms: &FloorTerms, linear: &Prices) -> Option<(Vec
                 if found.value > value {
                     (value, best) = (found.value, now.clone());
                 }
-                let slopes = found.slopes.iter().chain(&found.presence_slopes);
-                if slopes.copied().nth(at) > Some(0) { low = middle } else { high = middle }
+                if found.slope(at) > 0 { low = middle } else { high = middle }
             }
         }
-        for factor in ALL_AT_ONCE {
-            let now: Vec<u64> = best.iter().map(|worth| (*worth as f64 * factor) as u64).collect();
-            let found = total(&now)?;
-            if found.value > value {
-                (value, best) = (found.value, now);
-            }
-        }
+        together(&total, &mut value, &mut best)?;
         if value - before <= value.abs() / 2000 {
             break;
         }
     }
     let presence = best.split_off(count);
     Some((best, presence))
+}
+
+/// All worths at once, each in the direction that helps, by steps that become smaller: where one alone
+/// cannot move, since pods share nodes (subgradient method, Shor 1985, on logarithms).
+fn together(
+    total: &dyn Fn(&[u64]) -> Option<Sloped>,
+    value: &mut i128,
+    best: &mut Vec<u64>,
+) -> Option<()> {
+    let mut now = best.clone();
+    let mut widest = vec![1_i128; now.len()];
+    let mut step = FIRST_STEP;
+    for _ in 0..STEPS {
+        let found = total(&now)?;
+        if found.value > *value {
+            (*value, *best) = (found.value, now.clone());
+        }
+        for (at, worth) in now.iter_mut().enumerate() {
+            let slope = found.slope(at);
+            widest[at] = widest[at].max(slope.abs());
+            let part = slope as f64 / widest[at] as f64;
+            *worth = (*worth as f64 * libm::exp2(step * part)) as u64;
+        }
+        step *= SHRINKS;
+    }
+    Some(())
 }
 
 /// The duals of the first leaf alone; the judge scales them until they are legal by themselves.
