@@ -94,7 +94,7 @@ pub fn loaded(draw: &mut Draw) -> Loaded {
         times: NodeTimes {
             ready_p50_millis: draw.within(20, 150) * 1000,
             ready_p95_millis: draw.within(150, 300) * 1000,
-            delete_millis: if draw.chance(4) { 5_000 } else { draw.within(15, 90) * 1000 },
+            delete_millis: if draw.chance(2) { 5_000 } else { draw.within(15, 90) * 1000 },
             pull_millis: draw.within(0, 10_000),
             ..NodeTimes::default()
         },
@@ -351,11 +351,21 @@ pub fn design(
         one.replicas[at] =
             if care == Care::None { draw.within(1, peak.into()) as u32 } else { start };
     }
-    if care != Care::Usual {
-        one.autoscaler.unneeded_millis = draw.pick(&[30_000, 60_000, 120_000, 300_000]);
-        one.autoscaler.delay_after_add_millis = draw.pick(&[0, 60_000, 120_000]);
-        one.autoscaler.utilization_milli = draw.pick(&[500, 800, 950]);
-        one.autoscaler.expander = draw.pick(&[Expander::Random, Expander::LeastWaste]);
+    let profile = &mut one.autoscaler;
+    match care {
+        Care::Careful => {
+            profile.unneeded_millis = draw.pick(&[30_000, 60_000, 120_000]);
+            profile.delay_after_add_millis = draw.pick(&[0, 0, 60_000]);
+            profile.utilization_milli = draw.pick(&[800, 950]);
+            profile.expander = Expander::LeastWaste;
+        }
+        Care::Usual => {}
+        Care::None => {
+            profile.unneeded_millis = draw.pick(&[30_000, 60_000, 120_000, 300_000]);
+            profile.delay_after_add_millis = draw.pick(&[0, 60_000, 600_000]);
+            profile.utilization_milli = draw.pick(&[500, 800, 950]);
+            profile.expander = draw.pick(&[Expander::Random, Expander::LeastWaste]);
+        }
     }
     if draw.chance(35) {
         one.provisioning = Provisioning::NodeAutoProvisioning(AutoProvisioning::default());
