@@ -90,7 +90,8 @@ fn the_same_bytes_on_any_number_of_threads() {
 #[test]
 fn frozen_variables_stay_and_a_budget_is_a_gate() {
     let folder = folder("joint-frozen");
-    let all = "sizes,targets,min,max,behavior,nodes,profile,provisioning,schedules";
+    let all = "sizes,targets,min,max,behavior,nodes,profile,provisioning,schedules,requests,\
+               overprovisioning";
     let done = folder.run(&optimize(&["--freeze", all, "--budget", "1"]));
     assert_eq!(code(&done), 4, "{}", stderr(&done));
     assert!(!stdout(&done).contains("What to change"), "{}", stdout(&done));

@@ -32,10 +32,19 @@ pub fn scaling(problem: &Problem, plan: &Plan, scenario: &Scenario) -> String {
         text.push_str(&one_pool(&pool.name, bounds));
     }
     text.push_str("workloads:\n");
-    let rows = problem.workloads().iter().zip(&scenario.scaling).zip(&scenario.replicas);
-    for ((workload, scaling), replicas) in rows {
-        if let Some(scaling) = scaling {
-            text.push_str(&one_workload(&workload.full_name(), scaling, *replicas));
+    let counts = scenario.replicas.iter().zip(&scenario.pods);
+    let rows = problem.workloads().iter().zip(&scenario.scaling).zip(counts);
+    for ((workload, scaling), (replicas, rules)) in rows {
+        let name = workload.full_name();
+        match scaling {
+            Some(scaling) => text.push_str(&one_workload(&name, scaling, *replicas)),
+            // Pods that others may displace, such as those that only keep room.
+            None if rules.priority < 0 => text.push_str(&format!(
+                "  {}:\n    autoscaling: false\n    replicas: {replicas}\n    priority: {}\n",
+                scalar(&name),
+                rules.priority
+            )),
+            None => {}
         }
     }
     text

@@ -9,6 +9,7 @@ use nodeplan_model::joint::{
     Finale, FloorAnswer, JointAnswer, JointFrozen, JointPool, JointStep, PartAnswer, Setting,
 };
 use nodeplan_model::problem::Problem;
+use nodeplan_model::resources::Resources;
 use nodeplan_model::scenario::{
     AutoscalerProfile, Autoscaling, Expander, Metric, Provisioning, Scenario,
 };
@@ -157,6 +158,7 @@ fn settings(problem: &Problem, scenario: &Scenario, joint: &Joint) -> Vec<Settin
             }
         }
     }
+    all.extend(pod_settings(problem, joint));
     let rows = profile(&scenario.autoscaler).into_iter().zip(profile(&design.autoscaler));
     for ((what, before), (_, after)) in rows {
         if before != after {
@@ -174,6 +176,34 @@ fn settings(problem: &Problem, scenario: &Scenario, joint: &Joint) -> Vec<Settin
             what: "nodes are made by".to_owned(),
             before: Some(maker(&scenario.provisioning).to_owned()),
             after: maker(&design.provisioning).to_owned(),
+        });
+    }
+    all
+}
+
+/// Requests that differ from those of the inputs, and pods that keep room.
+fn pod_settings(problem: &Problem, joint: &Joint) -> Vec<Setting> {
+    let amount = |request: &Resources| {
+        let mebi = request.memory.0.div_ceil(1 << 20);
+        format!("{}m CPU, {mebi}Mi", request.cpu.0)
+    };
+    let designed = joint.layout.problem.workloads();
+    let rows = problem.workloads().iter().zip(designed);
+    let differ = rows.filter(|(own, new)| own.request != new.request);
+    let mut all: Vec<Setting> = differ
+        .map(|(own, new)| Setting {
+            of: own.full_name(),
+            what: "requests".to_owned(),
+            before: Some(amount(&own.request)),
+            after: amount(&new.request),
+        })
+        .collect();
+    if let (true, Some(keeper)) = (joint.layout.pods.keepers > 0, designed.last()) {
+        all.push(Setting {
+            of: keeper.full_name(),
+            what: "pods of low priority that keep room".to_owned(),
+            before: None,
+            after: format!("{} of {}", joint.layout.pods.keepers, amount(&keeper.request)),
         });
     }
     all

@@ -2,7 +2,7 @@
 //! tried together too. Anytime: the best designs so far are kept, improvements are told.
 
 use super::design::{Design, copy};
-use super::layouts::{Layout, Quarry, target};
+use super::layouts::{Layout, Quarry, alike, target};
 use super::moves::{Family, Ground};
 use super::need::Arrivals;
 use super::pairs::Move;
@@ -12,7 +12,6 @@ use crate::Error;
 use nodeplan_model::problem::Problem;
 use nodeplan_model::scenario::{Metric, Scenario};
 use nodeplan_model::units::Spend;
-use nodeplan_solve::Control;
 use std::collections::BTreeSet;
 
 /// Best designs that are kept for the final.
@@ -118,7 +117,7 @@ impl<'a> Search<'a> {
 
     /// All of it: starts, first steps from the best of them, every move from the best, other pools,
     /// then the starts that were left.
-    pub fn run(&mut self, problem: &Problem, control: Control<'_>) -> Result<(), Error> {
+    pub fn run(&mut self, problem: &Problem) -> Result<(), Error> {
         let budget = self.budget();
         let starts = self.start(problem)?;
         let moves = Move::all(&self.options.frozen);
@@ -132,7 +131,7 @@ impl<'a> Search<'a> {
         for (at, start) in ahead.into_iter().enumerate() {
             let mut now = self.climb(start, &moves, budget)?;
             if at == 0 && !self.frozen(Family::Sizes) {
-                while let Some(next) = self.other_pools(&now, control)? {
+                while let Some(next) = self.other_pools(&now)? {
                     now = self.climb(next, &moves, budget)?;
                 }
             }
@@ -145,11 +144,13 @@ impl<'a> Search<'a> {
 
     /// Designs that are new, as they would run.
     fn fresh(&mut self, designs: Vec<Design>) -> Vec<Design> {
-        let only_first = self.frozen(Family::Sizes);
         let mut all = Vec::with_capacity(designs.len());
         for mut design in designs {
-            let layout = if only_first { 0 } else { design.layout };
-            let own = Design::of(self.track.seen, layout, &self.layouts[layout]);
+            let layout = &self.layouts[design.layout];
+            if self.frozen(Family::Sizes) && !alike(layout, &self.layouts[0]) {
+                continue;
+            }
+            let own = Design::of(self.track.seen, design.layout, layout);
             design.keep(&self.options.frozen, &own);
             if self.tried.insert(format!("{design:?}")) {
                 all.push(design);
@@ -277,6 +278,9 @@ impl<'a> Search<'a> {
 
     /// The best neighbour that is better, and what several of those are together.
     fn step(&mut self, now: &Ranked, by: Move) -> Result<Option<Ranked>, Error> {
+        if let Move::One(family @ (Family::Requests | Family::Keepers)) = by {
+            return self.other_pods(now, family);
+        }
         let ground = Ground {
             layouts: &self.layouts,
             hours: &self.hours,
@@ -324,20 +328,26 @@ impl<'a> Search<'a> {
         Ok(None)
     }
 
+    /// The best design with other requests, or other pods that keep room, if it is better.
+    fn other_pods(&mut self, now: &Ranked, family: Family) -> Result<Option<Ranked>, Error> {
+        let wanted = (now.design.layout, family, self.turns);
+        self.turns += 1;
+        let places = self.quarry.repodded(&mut self.layouts, wanted, self.track.control)?;
+        let move_to = |layout: usize| now.design.moved_to(layout, &self.layouts);
+        let designs = places.into_iter().map(move_to).collect();
+        self.best_of(designs, now, Move::One(family))
+    }
+
     /// The best design on pools with one size more or one size changed, if it is better.
-    fn other_pools(&mut self, now: &Ranked, control: Control<'_>) -> Result<Option<Ranked>, Error> {
+    fn other_pools(&mut self, now: &Ranked) -> Result<Option<Ranked>, Error> {
         if self.over(self.budget()) {
             return Ok(None);
         }
         let known = self.layouts.len();
-        let more = self.quarry.grown(&self.layouts, now.design.layout, control)?;
+        let more = self.quarry.grown(&self.layouts, now.design.layout, self.track.control)?;
         self.layouts.extend(more);
-        let designs = (known..self.layouts.len()).map(|layout| Design {
-            layout,
-            pools: self.layouts[layout].bounds.clone(),
-            ..now.design.clone()
-        });
-        let designs = designs.collect();
+        let move_to = |layout: usize| now.design.moved_to(layout, &self.layouts);
+        let designs = (known..self.layouts.len()).map(move_to).collect();
         self.best_of(designs, now, Move::One(Family::Sizes))
     }
 
@@ -375,7 +385,7 @@ impl<'a> Search<'a> {
 
 /// Moves of the first steps: those that most designs have most to gain from.
 fn is_first(one: Move) -> bool {
-    let first = [Family::Targets, Family::Minimum, Family::Nodes];
+    let first = [Family::Targets, Family::Minimum, Family::Requests, Family::Nodes];
     matches!(one, Move::One(family) if first.contains(&family))
 }
 

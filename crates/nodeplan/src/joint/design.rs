@@ -2,9 +2,11 @@
 
 use super::layouts::Layout;
 use super::moves::Family;
+use super::pods::{follow, keeper_rows};
 use nodeplan_model::scenario::{
     AutoscalerProfile, Autoscaling, PoolBounds, Provisioning, Scenario,
 };
+use nodeplan_model::units::Bytes;
 
 /// One point of the search space.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,6 +19,8 @@ pub struct Design {
     pub scaling: Vec<Option<Autoscaling>>,
     /// Replicas at the start.
     pub replicas: Vec<u32>,
+    /// Memory of each pod that keeps room, where the layout has such: then they come last.
+    pub keeper: Option<Bytes>,
     /// The cluster autoscaler.
     pub autoscaler: AutoscalerProfile,
     /// What makes and removes nodes.
@@ -27,21 +31,53 @@ impl Design {
     /// What a scenario says, on the pools of a layout.
     #[must_use]
     pub fn of(scenario: &Scenario, layout: usize, pools: &Layout) -> Self {
-        Self {
+        let mut one = Self {
             layout,
             pools: pools.bounds.clone(),
             scaling: scenario.scaling.clone(),
             replicas: scenario.replicas.clone(),
+            keeper: None,
             autoscaler: scenario.autoscaler,
             provisioning: scenario.provisioning.clone(),
+        };
+        one.settle_keepers(pools);
+        one
+    }
+
+    /// Pods that keep room come last, as in the problem of the layout.
+    fn settle_keepers(&mut self, layout: &Layout) {
+        let workloads = layout.problem.workloads();
+        let count = workloads.len() - usize::from(layout.pods.keepers > 0);
+        self.scaling.truncate(count);
+        self.replicas.truncate(count);
+        self.keeper = None;
+        if layout.pods.keepers > 0 {
+            self.keeper = workloads.last().map(|one| one.request.memory);
+            self.scaling.push(None);
+            self.replicas.push(layout.pods.keepers);
         }
+    }
+
+    /// The same on another layout: targets follow requests.
+    #[must_use]
+    pub(super) fn moved_to(&self, layout: usize, layouts: &[Layout]) -> Self {
+        let (from, to) = (&layouts[self.layout], &layouts[layout]);
+        let mut one = Self { layout, pools: to.bounds.clone(), ..self.clone() };
+        one.settle_keepers(to);
+        let rows = from.problem.workloads().iter().zip(to.problem.workloads());
+        for ((old, new), scaling) in rows.zip(&mut one.scaling) {
+            if let (true, Some(own)) = (old.request != new.request, scaling.as_mut()) {
+                follow(own, &old.request, &new.request);
+            }
+        }
+        one
     }
 
     /// The scenario run with this design.
     #[must_use]
     pub fn on(&self, scenario: &Scenario) -> Scenario {
         let replicas = self.replicas.iter().zip(&self.scaling);
-        Scenario {
+        let mut run = Scenario {
             pools: self.pools.clone(),
             scaling: self.scaling.clone(),
             replicas: replicas
@@ -53,18 +89,24 @@ impl Design {
             autoscaler: self.autoscaler,
             provisioning: self.provisioning.clone(),
             ..scenario.clone()
+        };
+        if let Some(memory) = self.keeper {
+            let (rules, load, budget) = keeper_rows(memory);
+            run.pods.push(rules);
+            run.loads.push(load);
+            run.budgets.push(budget);
+            run.crons.push(None);
         }
+        run
     }
 
     /// Gives every family that is frozen the value that `own` has, which is [`Design::of`] on the
-    /// layout of this design; with frozen sizes on the first layout, to which it then goes back.
+    /// layout of this design.
     pub(super) fn keep(&mut self, frozen: &[Family], own: &Self) {
-        if self.layout != own.layout {
-            (self.layout, self.pools) = (own.layout, own.pools.clone());
-        }
         for family in frozen {
             match family {
-                Family::Sizes => {}
+                // These choose among layouts.
+                Family::Sizes | Family::Requests | Family::Keepers => {}
                 Family::Nodes => self.pools.clone_from(&own.pools),
                 Family::Profile => self.autoscaler = own.autoscaler,
                 Family::Provisioning => self.provisioning.clone_from(&own.provisioning),
@@ -123,6 +165,11 @@ pub(super) fn copy(family: Family, to: &mut Autoscaling, from: &Autoscaling) {
             to.max = from.max;
             to.min = to.min.min(to.max);
         }
-        Family::Sizes | Family::Nodes | Family::Profile | Family::Provisioning => {}
+        Family::Sizes
+        | Family::Nodes
+        | Family::Profile
+        | Family::Provisioning
+        | Family::Requests
+        | Family::Keepers => {}
     }
 }

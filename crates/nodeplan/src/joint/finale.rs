@@ -30,7 +30,7 @@ impl Judged {
 }
 
 /// The smallest of ascending values that at least so many percent do not exceed.
-pub(super) fn percentile(values: &[Spend], percent: usize) -> Spend {
+pub(super) fn percentile<T: Copy + Default>(values: &[T], percent: usize) -> T {
     let rank = (values.len() * percent).div_ceil(100);
     values.get(rank.saturating_sub(1)).copied().unwrap_or_default()
 }
@@ -88,6 +88,6 @@ mod tests {
         for (percent, want) in [(0, 1), (25, 1), (26, 2), (50, 2), (95, 4), (100, 4)] {
             assert_eq!(percentile(&values, percent), Spend(want), "{percent}");
         }
-        assert_eq!(percentile(&[], 95), Spend(0));
+        assert_eq!(percentile::<u64>(&[], 95), 0);
     }
 }

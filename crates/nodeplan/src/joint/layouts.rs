@@ -2,7 +2,9 @@
 //! different limits on the size of a node, since small nodes follow the load and large ones waste
 //! less on reservations.
 
+use super::moves::Family;
 use super::need::Arrivals;
+use super::pods::{Pods, Room};
 use super::trial::Demands;
 use crate::simulate::planned;
 use crate::{Error, Optimized, Options, optimize_with};
@@ -13,6 +15,7 @@ use nodeplan_model::problem::{LoadPoint, Problem, ProblemParts};
 use nodeplan_model::scenario::{Metric, PoolBounds, Scenario};
 use nodeplan_model::units::DAY_MILLIS;
 use nodeplan_solve::Control;
+use rayon::prelude::*;
 
 /// Pools with the proof that they are cheap for the loads they were computed for.
 #[derive(Clone, Debug)]
@@ -27,6 +30,8 @@ pub struct Layout {
     pub solved: Optimized,
     /// Bounds of the pools to start the search from.
     pub bounds: Vec<PoolBounds>,
+    /// Pods of the problem that are not as the inputs have them.
+    pub pods: Pods,
 }
 
 /// Quantiles of the load that make load points, and the share of a day that each stands for, percent.
@@ -47,6 +52,8 @@ const LIMITS: [(u32, Option<u32>); 7] = [
 const WORK: u64 = 3_000_000;
 /// And a plan so near to its bound is good enough.
 const GAP_PPM: u64 = 2_000;
+/// Most layouts for other pods that are solved at a time.
+const MOST_PODS: usize = 40;
 /// Loads are told apart in so many milliseconds.
 const GRAIN_MILLIS: u64 = 300_000;
 
@@ -107,7 +114,11 @@ pub fn target(
 }
 
 /// Where layouts come from: the sizes there are, and the loads that pools are for.
-pub(super) struct Quarry(ProblemParts);
+pub(super) struct Quarry {
+    parts: ProblemParts,
+    /// What pods may request.
+    pub room: Room,
+}
 
 impl Quarry {
     /// Of a problem at the levels of a trace.
@@ -122,7 +133,7 @@ impl Quarry {
             })
             .collect();
         parts.demand = levels(problem, scenario, demands);
-        Self(parts)
+        Self { parts, room: Room::of(problem, scenario) }
     }
 
     /// The cheapest pools of some sizes.
@@ -131,9 +142,11 @@ impl Quarry {
         name: String,
         wanted: impl Fn(&Sku) -> bool,
         most_pools: Option<u32>,
+        pods: &Pods,
         control: Control<'_>,
     ) -> Result<Option<Layout>, Error> {
-        let mut parts = self.0.clone();
+        let mut parts = self.parts.clone();
+        self.room.apply(pods, &mut parts);
         parts.skus.retain(wanted);
         if most_pools.is_some() {
             parts.cluster.max_pools = most_pools;
@@ -141,7 +154,8 @@ impl Quarry {
         let Ok(problem) = Problem::new(parts) else { return Ok(None) };
         let mut options = Options::default().within(WORK);
         options.solve.gap_ppm = GAP_PPM;
-        Ok(Layout::of(name, optimize_with(&problem, &options, control)?))
+        let found = Layout::of(name, optimize_with(&problem, &options, control)?);
+        Ok(found.map(|found| Layout { pods: pods.clone(), ..found }))
     }
 
     /// Layouts under different limits on the size of a node, none twice nor among those known.
@@ -157,7 +171,8 @@ impl Quarry {
                 (vcpus, None) => format!("nodes of at most {vcpus} vCPUs"),
                 (vcpus, Some(_)) => format!("one pool, nodes of at most {vcpus} vCPUs"),
             };
-            let one = self.layout(name, |sku| sku.vcpus <= vcpus, most, control)?;
+            let own = Pods::default();
+            let one = self.layout(name, |sku| sku.vcpus <= vcpus, most, &own, control)?;
             found.extend(one.filter(|one| !among(&found, one)));
         }
         Ok(found.split_off(known.len()))
@@ -173,7 +188,7 @@ impl Quarry {
     ) -> Result<Vec<Layout>, Error> {
         let mut own: Vec<&str> = sizes(&known[from]).into_iter().map(|(name, ..)| name).collect();
         own.dedup();
-        let worthy = worthy(&self.0.skus);
+        let worthy = worthy(&self.parts.skus);
         let mut found = known.to_vec();
         for more in worthy {
             for less in std::iter::once("").chain(own.iter().copied()) {
@@ -187,11 +202,47 @@ impl Quarry {
                     "" => format!("{more} beside {}", own.join(", ")),
                     _ => format!("{more} instead of {less}"),
                 };
-                let one = self.layout(name, wanted, None, control)?;
+                let pods = &known[from].pods;
+                let one = self.layout(name, wanted, None, pods, control)?;
                 found.extend(one.filter(|one| !among(&found, one)));
             }
         }
         Ok(found.split_off(known.len()))
+    }
+
+    /// Layouts of the same sizes as one of those known, for pods next to its own in a family: the
+    /// `turn`-th part of them, where there are many; and where in the list each of them is.
+    pub fn repodded(
+        &self,
+        known: &mut Vec<Layout>,
+        (from, family, turn): (usize, Family, usize),
+        control: Control<'_>,
+    ) -> Result<Vec<usize>, Error> {
+        let mut wanted = self.room.next_to(&known[from].pods, family);
+        if wanted.len() > MOST_PODS {
+            let parts = wanted.len().div_ceil(MOST_PODS);
+            wanted.rotate_left(turn % parts * MOST_PODS);
+            wanted.truncate(MOST_PODS);
+        }
+        let own: Vec<&str> = sizes(&known[from]).into_iter().map(|(name, ..)| name).collect();
+        let base = known[from].name.clone();
+        let solve = |pods: &Pods| {
+            let wanted = |sku: &Sku| own.contains(&sku.name.as_str());
+            self.layout(base.clone(), wanted, None, pods, control)
+        };
+        let found: Result<Vec<Option<Layout>>, Error> = wanted.par_iter().map(solve).collect();
+        let mut places = Vec::new();
+        for one in found?.into_iter().flatten() {
+            let same = |other: &Layout| sizes(other) == sizes(&one) && other.pods == one.pods;
+            match known.iter().position(same) {
+                Some(place) => places.push(place),
+                None => {
+                    places.push(known.len());
+                    known.push(one);
+                }
+            }
+        }
+        Ok(places)
     }
 }
 
@@ -220,7 +271,12 @@ fn sizes(layout: &Layout) -> Vec<(&str, u32, u32)> {
 
 /// Whether a layout is as one of those known.
 fn among(known: &[Layout], one: &Layout) -> bool {
-    known.iter().any(|other| sizes(other) == sizes(one))
+    known.iter().any(|other| other.pods == one.pods && sizes(other) == sizes(one))
+}
+
+/// Whether two layouts have pools of the same sizes.
+pub(super) fn alike(one: &Layout, other: &Layout) -> bool {
+    sizes(one) == sizes(other)
 }
 
 impl Layout {
@@ -236,6 +292,6 @@ impl Layout {
             let start = u32::try_from(pool.nodes(middle)).unwrap_or(u32::MAX);
             row.initial = start.clamp(row.min, row.max);
         }
-        Some(Self { name, problem, plan, solved, bounds })
+        Some(Self { name, problem, plan, solved, bounds, pods: Pods::default() })
     }
 }

@@ -29,20 +29,26 @@ pub enum Family {
     Provisioning,
     /// Minimums before peaks that come every day.
     Schedules,
+    /// Requests of pods.
+    Requests,
+    /// Pods that only keep room.
+    Keepers,
 }
 
 impl Family {
     /// All of them, in the order they are tried.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::Targets,
         Self::Sizes,
         Self::Minimum,
+        Self::Requests,
         Self::Profile,
         Self::Nodes,
         Self::Behavior,
         Self::Schedules,
         Self::Provisioning,
         Self::Maximum,
+        Self::Keepers,
     ];
 
     /// Its name in options and tables.
@@ -58,6 +64,8 @@ impl Family {
             Self::Profile => "profile",
             Self::Provisioning => "provisioning",
             Self::Schedules => "schedules",
+            Self::Requests => "requests",
+            Self::Keepers => "overprovisioning",
         }
     }
 
@@ -105,6 +113,8 @@ pub(super) fn neighbours(family: Family, from: &Design, ground: &Ground<'_>) -> 
         Family::Profile => profiles(from),
         Family::Provisioning => provisionings(from),
         Family::Schedules => schedules(from, ground),
+        // Other pods need other plans: the search makes them.
+        Family::Requests | Family::Keepers => Vec::new(),
     };
     distinct(&mut all, from);
     all
@@ -116,13 +126,18 @@ pub(super) fn distinct(all: &mut Vec<Design>, from: &Design) {
     all.dedup();
 }
 
+/// Other pools for the same pods.
 fn sizes(from: &Design, ground: &Ground<'_>) -> Vec<Design> {
-    let other = |(layout, pools): (usize, &Layout)| Design {
-        layout,
-        pools: pools.bounds.clone(),
-        ..from.clone()
-    };
-    ground.layouts.iter().enumerate().map(other).collect()
+    same_pods(from, ground).map(|layout| from.moved_to(layout, ground.layouts)).collect()
+}
+
+/// Layouts for the pods of a design.
+pub(super) fn same_pods<'a>(
+    from: &Design,
+    ground: &'a Ground<'_>,
+) -> impl Iterator<Item = usize> + use<'a> {
+    let own = &ground.layouts[from.layout].pods;
+    (0..ground.layouts.len()).filter(move |at| ground.layouts[*at].pods == *own)
 }
 
 /// Applies changes to all workloads that are scaled at once, and to each of them.

@@ -4,7 +4,7 @@
 use super::design::Design;
 use super::moves::{
     Family, Ground, HELD, UNNEEDED, WINDOWS, behavior, distinct, each_scaled, moved, neighbours,
-    patient, provisionings, scheduled,
+    patient, provisionings, same_pods, scheduled,
 };
 use nodeplan_model::scenario::Autoscaling;
 
@@ -127,10 +127,9 @@ fn two_targets(from: &Design) -> Vec<Design> {
 /// Other nodes, with pods that are fuller or emptier on them.
 fn sizes_targets(from: &Design, ground: &Ground<'_>) -> Vec<Design> {
     let mut all = Vec::new();
-    for (layout, pools) in ground.layouts.iter().enumerate() {
+    for layout in same_pods(from, ground) {
         for (points, factor) in [(15, 130), (-10, 85)] {
-            let mut design = from.clone();
-            (design.layout, design.pools) = (layout, pools.bounds.clone());
+            let mut design = from.moved_to(layout, ground.layouts);
             for one in design.scaling.iter_mut().flatten() {
                 *one = moved(one, points, factor);
             }
@@ -142,12 +141,11 @@ fn sizes_targets(from: &Design, ground: &Ground<'_>) -> Vec<Design> {
 
 /// Other nodes, made by the other maker.
 fn sizes_provisioning(from: &Design, ground: &Ground<'_>) -> Vec<Design> {
-    let layouts = ground.layouts.iter().enumerate();
-    let other = |(layout, pools): (usize, &super::layouts::Layout)| {
-        let moved = Design { layout, pools: pools.bounds.clone(), ..from.clone() };
+    let other = |layout: usize| {
+        let moved = from.moved_to(layout, ground.layouts);
         provisionings(&moved).into_iter().filter(|one| one.provisioning != from.provisioning)
     };
-    layouts.flat_map(other).collect()
+    same_pods(from, ground).flat_map(other).collect()
 }
 
 /// Who gives pods back late keeps nodes anyway.

@@ -8,6 +8,7 @@ use super::floor::{Floored, floor_of};
 use super::layouts::{Layout, Quarry};
 use super::moves::Family;
 use super::pairs::Move;
+use super::pods::Room;
 use super::split::{Halves, split};
 use super::track::{Shelf, Track};
 use super::trial::{Demands, Trial};
@@ -126,7 +127,13 @@ pub fn optimize_under_load(
     };
     let (seen, unseen, whole) = (on(&halves.seen)?, on(&halves.unseen)?, on(scenario)?);
     let rooms = rooms(problem, scenario, &design);
-    let floor = floor_of(problem, scenario, &demands, &rooms, control)?;
+    // Where requests are a choice, pods may ask for as little as any design may.
+    let least = match options.frozen.contains(&Family::Requests) {
+        true => None,
+        false => Room::of(problem, scenario).least(problem),
+    };
+    let asked = least.as_ref().unwrap_or(problem);
+    let floor = floor_of(asked, scenario, &demands, &rooms, control)?;
     let spend = whole.run.scorecard.spend;
     let shares = match &floor {
         Some(floored) => Some(Shares::of(&layout, &design, scenario, floored, spend)?),
@@ -167,7 +174,7 @@ pub(super) fn choose(
     let strict = demands.with_margin();
     let track = Track::new((&halves.seen, halves.busiest.as_ref()), &strict, control, shelf);
     let mut search = Search::new(problem, (layouts, &quarry), track, options, told);
-    search.run(problem, control)?;
+    search.run(problem)?;
     let runs = search.runs();
     let Search { layouts, kept, steps, .. } = search;
     let kept: Vec<Design> = kept.into_iter().map(|one| one.design).collect();

@@ -70,7 +70,8 @@ pub(super) struct Track<'a> {
     pub sprint: Option<&'a Scenario>,
     /// What they must meet.
     pub demands: &'a Demands,
-    control: Control<'a>,
+    /// Who may end it.
+    pub control: Control<'a>,
     shelf: &'a Shelf,
     /// Arrivals that each workload may miss over all that is seen.
     allowed: Vec<Option<f64>>,

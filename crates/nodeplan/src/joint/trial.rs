@@ -1,6 +1,7 @@
 //! What a run of a design is worth to the search.
 
 use super::design::Design;
+use super::finale::percentile;
 use super::layouts::Layout;
 use super::need::{Strength, strength};
 use crate::Error;
@@ -127,7 +128,8 @@ impl Trial {
 pub fn short(run: &Simulated, scenario: &Scenario, demands: &Demands) -> u64 {
     let score = &run.scorecard;
     let mut sum = 0_u64;
-    for (at, service) in score.services.iter().enumerate() {
+    // Pods that keep room come after the scenario's own; nothing is demanded of them.
+    for (at, service) in score.services.iter().enumerate().take(scenario.loads.len()) {
         if let (Some(good), Some(asked)) = (service.good, demands.shares[at]) {
             sum = sum.saturating_add(asked.saturating_sub(good));
         }
@@ -140,8 +142,20 @@ pub fn short(run: &Simulated, scenario: &Scenario, demands: &Demands) -> u64 {
             sum = sum.saturating_add(demands.running.saturating_sub(ran));
         }
     }
-    let late = score.pending_p95_millis.saturating_sub(demands.pending_millis);
+    let late = pending(run, scenario).saturating_sub(demands.pending_millis);
     sum.saturating_add(late)
+}
+
+/// The 95th percentile of the wait for a node, milliseconds, of the scenario's own pods.
+fn pending(run: &Simulated, scenario: &Scenario) -> u64 {
+    let totals = &run.timeline.totals;
+    if totals.len() <= scenario.loads.len() {
+        return run.scorecard.pending_p95_millis;
+    }
+    let own = totals.iter().take(scenario.loads.len());
+    let mut waits: Vec<u64> = own.flat_map(|one| one.pending_millis.iter().copied()).collect();
+    waits.sort_unstable();
+    percentile(&waits, 95)
 }
 
 /// Samples without a node of a system pool, a thousand millionths each: AKS always has one, but node

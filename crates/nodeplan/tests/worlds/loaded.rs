@@ -314,7 +314,7 @@ pub fn layout(draw: &mut Draw, world: &Loaded, demands: &Demands, care: Care) ->
         }
     };
     let bounds = (0..plan.pools.len()).map(bound).collect();
-    Some(Layout { name: "one".to_owned(), problem: solved.problem.clone(), plan, solved, bounds })
+    Layout::of("one".to_owned(), solved).map(|one| Layout { bounds, ..one })
 }
 
 /// A design on some pools.
