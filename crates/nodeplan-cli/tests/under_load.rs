@@ -35,8 +35,9 @@ fn folder(name: &str) -> Folder {
 
 fn optimize<'a>(more: &[&'a str]) -> Vec<&'a str> {
     let usual = ["optimize", "-w", "w.csv", "-t", "t.csv", "-l", "load.yaml"];
-    let few = ["--skus", "D2s_v3,D4s_v3,D8s_v3", "--trials", "60", "--final-runs", "2"];
-    [&usual[..], &few[..], more].concat()
+    let few = ["--skus", "D2s_v3,D4s_v3,D8s_v3", "--final-runs", "2"];
+    let trials: &[&str] = if more.contains(&"--trials") { &[] } else { &["--trials", "60"] };
+    [&usual[..], &few[..], trials, more].concat()
 }
 
 #[test]
@@ -76,6 +77,24 @@ fn a_design_is_told_with_its_floor_and_runs_again_at_the_same_cost() {
     let floor = &design["design"]["floor"];
     assert!(floor["cost"].as_i64() <= whole["cost"].as_i64(), "{floor} {}", whole["cost"]);
     assert!(floor["cost"].as_i64() > Some(0));
+}
+
+#[test]
+fn pods_that_keep_room_are_found_and_run_again() {
+    let folder = folder("joint-keepers");
+    folder.write("w.csv", &SMALL.replace(",40\n", ",60\n"));
+    let others = "targets,min,max,behavior,nodes,profile,provisioning,schedules,requests";
+    let done = folder.run(&optimize(&["--freeze", others, "--trials", "100", "--write", "out"]));
+    assert_eq!(code(&done), 0, "{}{}", stdout(&done), stderr(&done));
+    assert!(stdout(&done).contains("pods of low priority that keep room"), "{}", stdout(&done));
+    assert_eq!(code(&folder.run(&["verify", "out/plan.json"])), 0);
+    let usual = ["simulate", "out/plan.json", "-t", "t.csv", "-l", "load.yaml"];
+    let again = folder.run(&[&usual[..], &["-s", "out/scenario.yaml", "-f", "json"]].concat());
+    let run: serde_json::Value = serde_json::from_str(&stdout(&again)).expect("JSON");
+    let text = std::fs::read_to_string(folder.path().join("out/design.json")).expect("written");
+    let design: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    let whole = &design["design"]["parts"][2]["score"];
+    assert_eq!(run["run"]["scorecard"]["spend"], whole["spend"]);
 }
 
 #[test]

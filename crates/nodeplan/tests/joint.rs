@@ -47,7 +47,7 @@ fn changed(design: &Design, scenario: &Scenario, layouts: &[Layout]) -> Vec<Fami
     let differ =
         |same: &dyn Fn(&Autoscaling, &Autoscaling) -> bool| rows().any(|(a, b)| !same(a, b));
     let all = [
-        (Family::Sizes, sizes(layout) != sizes(first)),
+        (Family::Sizes, sizes(layout).iter().any(|size| !sizes(first).contains(size))),
         (Family::Requests, !layout.pods.requests.is_empty()),
         (Family::Keepers, layout.pods.keepers > 0),
         (Family::Targets, differ(&|a, b| a.metrics == b.metrics)),

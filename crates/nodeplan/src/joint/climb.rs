@@ -2,7 +2,7 @@
 //! tried together too. Anytime: the best designs so far are kept, improvements are told.
 
 use super::design::{Design, copy};
-use super::layouts::{Layout, Quarry, alike, target};
+use super::layouts::{Layout, Quarry, target, within};
 use super::moves::{Family, Ground};
 use super::need::Arrivals;
 use super::pairs::Move;
@@ -147,7 +147,7 @@ impl<'a> Search<'a> {
         let mut all = Vec::with_capacity(designs.len());
         for mut design in designs {
             let layout = &self.layouts[design.layout];
-            if self.frozen(Family::Sizes) && !alike(layout, &self.layouts[0]) {
+            if self.frozen(Family::Sizes) && !within(layout, &self.layouts[0]) {
                 continue;
             }
             let own = Design::of(self.track.seen, design.layout, layout);

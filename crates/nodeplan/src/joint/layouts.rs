@@ -133,7 +133,7 @@ impl Quarry {
             })
             .collect();
         parts.demand = levels(problem, scenario, demands);
-        Self { parts, room: Room::of(problem, scenario) }
+        Self { parts, room: Room::of(problem, scenario, demands) }
     }
 
     /// The cheapest pools of some sizes.
@@ -274,9 +274,10 @@ fn among(known: &[Layout], one: &Layout) -> bool {
     known.iter().any(|other| other.pods == one.pods && sizes(other) == sizes(one))
 }
 
-/// Whether two layouts have pools of the same sizes.
-pub(super) fn alike(one: &Layout, other: &Layout) -> bool {
-    sizes(one) == sizes(other)
+/// Whether a layout has pools of sizes that another has, and of no more.
+pub(super) fn within(one: &Layout, other: &Layout) -> bool {
+    let all = sizes(other);
+    sizes(one).iter().all(|size| all.contains(size))
 }
 
 impl Layout {

@@ -5,6 +5,8 @@
 //! follow it, so that an autoscaler acts at the use at which it acted before.
 
 use super::moves::Family;
+use super::need::Strength;
+use super::trial::Demands;
 use ndarray::{Array1, Axis};
 use nodeplan_model::catalog::Arch;
 use nodeplan_model::problem::{Problem, ProblemParts};
@@ -33,7 +35,7 @@ pub struct Pods {
 pub(super) struct Room {
     /// As the inputs have them.
     own: Vec<(MilliCpu, Bytes)>,
-    /// At least: half the CPU, never below an idle pod's, and memory for an idle pod and a request.
+    /// At least: half the CPU, never below an idle pod's, and the memory that is needed.
     least: Vec<(MilliCpu, Bytes)>,
     /// At most: the limit, else twice as much.
     most: Vec<(MilliCpu, Bytes)>,
@@ -52,15 +54,15 @@ const KEEPERS: [u32; 4] = [0, 1, 2, 4];
 
 impl Room {
     /// What the load of a scenario leaves to choose.
-    pub fn of(problem: &Problem, scenario: &Scenario) -> Self {
+    pub fn of(problem: &Problem, scenario: &Scenario, demands: &Demands) -> Self {
         let rows = || problem.workloads().iter().zip(&scenario.loads);
         let own = |one: &Workload| (one.request.cpu, one.request.memory);
-        let least = |(one, load): (&Workload, &Load)| {
+        let least = |((one, load), strength): ((&Workload, &Load), &Option<Strength>)| {
             if load.service == Service::None {
                 return own(one);
             }
             let cpu = (one.request.cpu.0 / 2).max(load.idle.0).max(1).min(one.request.cpu.0);
-            (MilliCpu(cpu), least_memory(one, load))
+            (MilliCpu(cpu), least_memory(one, load, *strength))
         };
         let most = |(one, load): (&Workload, &Load)| {
             if load.service == Service::None {
@@ -75,7 +77,7 @@ impl Room {
         let taken = problem.workloads().iter().any(|one| one.name == KEEPER);
         Self {
             own: problem.workloads().iter().map(own).collect(),
-            least: rows().map(least).collect(),
+            least: rows().zip(&demands.strengths).map(least).collect(),
             most: rows().map(most).collect(),
             keeper: sizes.max().filter(|_| !taken),
         }
@@ -158,15 +160,22 @@ impl Room {
     }
 }
 
-/// Memory that a pod needs: idle, and a request inside. Where a load does not tell it, it follows
-/// from the request, which then stays.
-fn least_memory(one: &Workload, load: &Load) -> Bytes {
+/// Memory that a pod needs: idle, and as many requests inside as it may have and still keep its
+/// objective (Little's law). Where a load does not tell it, it follows from the request, which then
+/// stays.
+fn least_memory(one: &Workload, load: &Load, strength: Option<Strength>) -> Bytes {
     let told = u128::from(one.scaling.memory_target_percent.unwrap_or(100).min(100));
     let usual = u128::from(one.request.memory.0) * told / 100;
     if load.memory_each.0 == 0 && u128::from(load.memory.0) == usual {
         return one.request.memory;
     }
-    let need = load.memory.0.saturating_add(load.memory_each.0).max(1);
+    let within = load.objective.within_millis.unwrap_or(0) as f64 / 1000.0;
+    let inside = match load.service {
+        Service::Requests { .. } => strength.map_or(1.0, |one| libm::ceil(one.rate * within)),
+        _ => 1.0,
+    };
+    let each = load.memory_each.0.saturating_mul(inside.clamp(1.0, 1e6) as u64);
+    let need = load.memory.0.saturating_add(each).max(1);
     Bytes(need.min(one.request.memory.0))
 }
 

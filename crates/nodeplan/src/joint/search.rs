@@ -130,7 +130,7 @@ pub fn optimize_under_load(
     // Where requests are a choice, pods may ask for as little as any design may.
     let least = match options.frozen.contains(&Family::Requests) {
         true => None,
-        false => Room::of(problem, scenario).least(problem),
+        false => Room::of(problem, scenario, &demands).least(problem),
     };
     let asked = least.as_ref().unwrap_or(problem);
     let floor = floor_of(asked, scenario, &demands, &rooms, control)?;
