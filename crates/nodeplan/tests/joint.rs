@@ -82,7 +82,7 @@ fn what_is_frozen_stays_as_it_is() {
         moved.extend(found);
     }
     // The test could not fail if the search never changed anything.
-    assert!(moved.contains(&Family::Targets) && moved.contains(&Family::Sizes), "{moved:?}");
+    assert!(moved.contains(&Family::Targets) && moved.contains(&Family::Requests), "{moved:?}");
 }
 
 /// Seeds under which a design must hold: those of the search.
@@ -153,9 +153,19 @@ fn compare(seed: u64) -> Result<Option<(u128, u128, usize)>, String> {
     let ground = (&found.layouts[..], &seen, &strict);
     let own = worth(ground, &found.design, None);
     let all = grid(&seen, &found.layouts);
-    let mut best = None;
+    let (mut best, mut winner) = (None, &found.design);
     for design in &all {
-        best = worth(ground, design, best).or(best);
+        if let Some(own) = worth(ground, design, best) {
+            (best, winner) = (Some(own), design);
+        }
+    }
+    if own.zip(best).is_some_and(|(own, best)| own * 1000 > best * 1005) {
+        let told = |design: &Design| {
+            let rows = design.scaling.iter().flatten();
+            let rows: Vec<_> = rows.map(|one| (&one.metrics, one.min)).collect();
+            format!("{} {rows:?}", found.layouts[design.layout].name)
+        };
+        println!("seed {seed}: {} not {}", told(&found.design), told(winner));
     }
     match (own, best) {
         (None, Some(_)) => Err("the grid has a design that keeps all, the search none".to_owned()),

@@ -3,7 +3,7 @@
 
 use super::design::{Design, copy};
 use super::layouts::{Layout, Quarry, target, within};
-use super::moves::{Family, Ground};
+use super::moves::{Family, Ground, moved};
 use super::need::Arrivals;
 use super::pairs::Move;
 use super::search::{JointOptions, Step};
@@ -20,6 +20,8 @@ const FINALISTS: usize = 4;
 const ROUNDS: usize = 3;
 /// Starts that are followed, each on another layout.
 const STARTS: usize = 3;
+/// Points by which all targets of the best design are moved for other starts, where runs are left.
+const KICKS: [i64; 4] = [-15, 15, -35, 40];
 /// One over the part of all runs that the first steps from each start may take.
 const FIRST_PART: u64 = 8;
 /// Loads of pods to start from, percent of what still meets the objective.
@@ -139,7 +141,31 @@ impl<'a> Search<'a> {
         for start in starts.into_iter().skip(STARTS) {
             self.climb(start, &moves, budget)?;
         }
+        for points in KICKS {
+            self.kick(points, &moves)?;
+        }
         self.tidy()
+    }
+
+    /// Climbs anew from the best design with all its targets moved by so many points.
+    fn kick(&mut self, points: i64, moves: &[Move]) -> Result<(), Error> {
+        let budget = self.budget();
+        if self.over(budget) || self.frozen(Family::Targets) {
+            return Ok(());
+        }
+        let Some(mut design) = self.kept.first().map(|one| one.design.clone()) else {
+            return Ok(());
+        };
+        for one in design.scaling.iter_mut().flatten() {
+            *one = moved(one, points, u64::try_from(100 + points).unwrap_or(100));
+        }
+        let fresh = self.fresh(vec![design]);
+        for (first, design) in self.try_all(fresh)? {
+            if let Some(start) = self.confirm(first, design, None)? {
+                self.climb(start, moves, budget)?;
+            }
+        }
+        Ok(())
     }
 
     /// Designs that are new, as they would run.

@@ -30,8 +30,16 @@ const PAIRS: [(Family, Family); 7] = [
 /// Steps of a target with a change of the fewest replicas, and their factors, percent.
 const STEPS: [(i64, u64); 5] = [(40, 300), (20, 200), (8, 120), (-8, 85), (-20, 60)];
 /// Steps of two targets.
-const BOTH: [((i64, u64), (i64, u64)); 4] =
-    [((8, 115), (8, 115)), ((20, 150), (20, 150)), ((15, 130), (-5, 95)), ((-5, 95), (15, 130))];
+const BOTH: [((i64, u64), (i64, u64)); 8] = [
+    ((8, 115), (8, 115)),
+    ((20, 150), (20, 150)),
+    ((15, 130), (-5, 95)),
+    ((-5, 95), (15, 130)),
+    ((-18, 70), (10, 115)),
+    ((10, 115), (-18, 70)),
+    ((-8, 85), (-8, 85)),
+    ((-20, 60), (-20, 60)),
+];
 /// Most workloads whose targets are moved two by two.
 const MOST_PAIRED: usize = 6;
 /// Most neighbours of a move at a time.
