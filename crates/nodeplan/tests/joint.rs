@@ -176,7 +176,7 @@ fn compare(seed: u64) -> Result<Option<(u128, u128, usize)>, String> {
 #[test]
 fn no_design_of_a_grid_is_better_than_what_the_search_finds() {
     let test = "joint::no_design_of_a_grid_is_better_than_what_the_search_finds";
-    let pairs: Vec<_> = seeds::sweep(test, 16, compare).into_iter().flatten().collect();
+    let pairs: Vec<_> = seeds::sweep(test, 8, compare).into_iter().flatten().collect();
     let above = |(own, best, _): &&(u128, u128, usize)| own * 1000 > best * 1005;
     let worse = pairs.iter().filter(above).count();
     let equal = pairs.iter().filter(|(own, best, _)| own * 1000 >= best * 995).count() - worse;
@@ -191,7 +191,7 @@ fn no_design_of_a_grid_is_better_than_what_the_search_finds() {
         most
     );
     assert!(worse * 20 <= pairs.len() && most <= 1050, "{worse} worse, {most}");
-    if seeds::count(16) >= 16 {
-        assert!(pairs.len() >= 8, "{} worlds can be kept", pairs.len());
+    if seeds::count(8) >= 8 {
+        assert!(pairs.len() >= 4, "{} worlds can be kept", pairs.len());
     }
 }
