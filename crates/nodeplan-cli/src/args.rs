@@ -167,6 +167,13 @@ pub struct JointArgs {
     /// Runs of each finalist, under seeds of their own [default: 8]
     #[arg(long, env = "NODEPLAN_FINAL_RUNS", value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub final_runs: Option<u32>,
+    /// What goes wrong in them: days (drawn anew), failures=N and evictions=N (nodes, spot nodes of a
+    /// pool in 1,000 days), growth=PERCENT (up to); or none [default: days,failures=33,evictions=1000]
+    #[arg(long, env = "NODEPLAN_HAZARDS", value_name = "LIST", value_delimiter = ',')]
+    pub hazards: Vec<String>,
+    /// Search again with other numbers of misses allowed, and tell what service costs
+    #[arg(long, env = "NODEPLAN_FRONTIER")]
+    pub frontier: bool,
     /// Most that the 95th percentile of a pod's wait for a node may be [default: 15m]
     #[arg(long, env = "NODEPLAN_MAX_PENDING", value_name = "TIME")]
     pub max_pending: Option<String>,

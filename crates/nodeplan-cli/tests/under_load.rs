@@ -98,6 +98,44 @@ fn pods_that_keep_room_are_found_and_run_again() {
 }
 
 #[test]
+fn a_frontier_costs_more_the_fewer_are_missed_and_each_point_runs_again() {
+    let folder = folder("joint-frontier");
+    let more =
+        ["--frontier", "--hazards", "none", "--write", "out", "-f", "json", "--trials", "30"];
+    let done = folder.run(&optimize(&more));
+    assert_eq!(code(&done), 0, "{}{}", stdout(&done), stderr(&done));
+    let told: serde_json::Value = serde_json::from_str(&stdout(&done)).expect("JSON");
+    assert_eq!(told["design"]["finale"]["hazards"].as_array().map(Vec::len), Some(0));
+    let points = told["design"]["frontier"].as_array().expect("points");
+    assert!(!points.is_empty());
+    for pair in points.windows(2) {
+        assert!(pair[0]["month"].as_i64() < pair[1]["month"].as_i64(), "{points:?}");
+        assert!(pair[0]["missed"].as_i64() > pair[1]["missed"].as_i64(), "{points:?}");
+    }
+    for (at, point) in points.iter().enumerate() {
+        let plan = format!("out/frontier-{}/plan.json", at + 1);
+        let scenario = format!("out/frontier-{}/scenario.yaml", at + 1);
+        assert_eq!(code(&folder.run(&["verify", &plan])), 0);
+        let usual = ["simulate", &plan, "-t", "t.csv", "-l", "load.yaml", "-f", "json"];
+        let again = folder.run(&[&usual[..], &["-s", &scenario]].concat());
+        let run: serde_json::Value = serde_json::from_str(&stdout(&again)).expect("JSON");
+        assert_eq!(run["run"]["month"], point["month"]);
+    }
+}
+
+#[test]
+fn what_goes_wrong_in_the_last_runs_is_told_and_read() {
+    let folder = folder("joint-hazards");
+    let done = folder.run(&optimize(&["--hazards", "days,growth=50", "--trials", "20"]));
+    assert_eq!(code(&done), 0, "{}", stderr(&done));
+    let told = stdout(&done).split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(told.contains("days drawn anew, up to 50 % more traffic)"), "{told}");
+    let wrong = folder.run(&optimize(&["--hazards", "floods=1"]));
+    assert_eq!(code(&wrong), 2);
+    assert!(stderr(&wrong).contains("--hazards `floods=1` cannot be read"), "{}", stderr(&wrong));
+}
+
+#[test]
 fn the_same_bytes_on_any_number_of_threads() {
     let folder = folder("joint-threads");
     let run = |threads: &str| stdout(&folder.run(&optimize(&["-f", "json", "--threads", threads])));

@@ -1,6 +1,7 @@
 //! What the search under load found, computed for reports.
 
 use crate::answer::{InputFile, Money};
+use crate::run::Estimate;
 use crate::scorecard::Scorecard;
 use serde::{Deserialize, Serialize};
 
@@ -75,9 +76,11 @@ pub struct FloorAnswer {
     pub packing: Money,
 }
 
-/// Runs of the design under several seeds.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// Runs of the design under several seeds, with what may go wrong.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Finale {
+    /// What goes wrong, in words.
+    pub hazards: Vec<String>,
     /// How many.
     pub runs: u32,
     /// In how many everything demanded is met.
@@ -86,6 +89,29 @@ pub struct Finale {
     pub median: Money,
     /// 95th percentile of it.
     pub high: Money,
+    /// Share of good service per workload, parts per million, with its 95 % interval.
+    pub reached: Vec<Option<Estimate>>,
+}
+
+/// A design that none beats in both cost and service.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FrontierAnswer {
+    /// Misses that the search allowed, thousandths of those of the objectives.
+    pub allowed_milli: u64,
+    /// Sizes of its pools.
+    pub sizes: Vec<String>,
+    /// Cost a month over the whole trace.
+    pub month: Money,
+    /// Requests missed over the whole trace, parts per million.
+    pub missed: u64,
+    /// Whether it meets the objectives as asked.
+    pub met: bool,
+    /// CPU requested but not used, thousandths of what is requested.
+    pub head_room_milli: u64,
+    /// Node time on spot, thousandths.
+    pub spot_milli: u64,
+    /// Whether the frontier bends most here.
+    pub knee: bool,
 }
 
 /// The best design where a family of variables is frozen.
@@ -127,6 +153,9 @@ pub struct JointAnswer {
     /// What the search finds with one family frozen after the other, where that was asked for.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub frozen: Vec<JointFrozen>,
+    /// What other objectives would cost, where that was asked for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub frontier: Vec<FrontierAnswer>,
     /// Objectives that no number of pods can meet, in words.
     pub out_of_reach: Vec<String>,
     /// Assumptions.

@@ -25,6 +25,10 @@ pub fn document(answer: &JointAnswer) -> Document {
         number::count(u64::from(answer.runs), "simulated run")
     )));
     blocks.push(Block::Table(steps(answer)));
+    if !answer.frontier.is_empty() {
+        blocks.push(Block::Heading("What other objectives would cost, whole trace".to_owned()));
+        blocks.push(Block::Table(frontier(answer)));
+    }
     if !answer.frozen.is_empty() {
         blocks.push(Block::Heading("What each family of variables is worth".to_owned()));
         blocks.push(Block::Table(frozen(answer)));
@@ -101,14 +105,15 @@ fn facts(answer: &JointAnswer) -> Vec<Fact> {
     }
     let finale = &answer.finale;
     facts.push(Fact::plain(
-        "Seeds",
+        "Last runs",
         format!(
             "{} of {} met everything; {} {currency}/month in the median, {} at the 95th percentile \
-             (on the part seen)",
+             (on the part seen{})",
             finale.met,
             number::count(u64::from(finale.runs), "run"),
             number::money(finale.median),
             number::money(finale.high),
+            finale.hazards.iter().map(|one| format!(", {one}")).collect::<String>(),
         ),
     ));
     facts
@@ -205,6 +210,36 @@ fn steps(answer: &JointAnswer) -> Table {
             number::money(step.month),
             if step.met { "kept" } else { "missed" }.to_owned(),
             step.family.clone().unwrap_or_else(|| "start".to_owned()),
+        ];
+        table.rows.push(cells.into_iter().map(Into::into).collect());
+    }
+    table
+}
+
+/// Designs that none beats in both cost and service.
+fn frontier(answer: &JointAnswer) -> Table {
+    let mut table = Table::new(&[
+        "#",
+        ">COST/MONTH",
+        ">MISSED",
+        "OBJECTIVES",
+        ">MISSES ALLOWED",
+        ">HEAD-ROOM",
+        ">SPOT",
+        "SIZES",
+    ]);
+    for (at, one) in answer.frontier.iter().enumerate() {
+        let share = |milli: u64| format!("{}.{} %", milli / 10, milli % 10);
+        let knee = if one.knee { " (knee)" } else { "" };
+        let cells = [
+            format!("{}{knee}", at + 1),
+            number::money(one.month),
+            format!("{}.{:02} %", one.missed / 10_000, one.missed / 100 % 100),
+            if one.met { "kept" } else { "missed" }.to_owned(),
+            format!("x {}.{:03}", one.allowed_milli / 1000, one.allowed_milli % 1000),
+            share(one.head_room_milli),
+            share(one.spot_milli),
+            one.sizes.join(", "),
         ];
         table.rows.push(cells.into_iter().map(Into::into).collect());
     }

@@ -26,6 +26,7 @@ use nodeplan_sim::queueing::table::Tables;
 pub use figures::run_answer;
 pub(crate) use names::clip;
 pub use nodeplan_sim::world::Watch;
+pub(crate) use replications::estimate;
 pub use replications::{replicate, replicate_under};
 pub(crate) use scaling::lowest_point;
 pub(crate) use stage::planned;

@@ -11,8 +11,8 @@ use nodeplan::io::document::{CatalogStamp, Tool, write};
 use nodeplan::io::joint::{FLOOR_VERSION, FloorDocument};
 use nodeplan::io::{export, joint as document, quantity};
 use nodeplan::joint::{
-    Ablated, Family, Joint, JointOptions, Step, ablation, frozen_answer, joint_answer,
-    optimize_under_load,
+    Ablated, Design, Family, FrontierPoint, Hazards, Joint, JointOptions, Layout, Step, ablation,
+    frontier, frontier_answer, frozen_answer, joint_answer, optimize_under_load,
 };
 use nodeplan::model::answer::{InputFile, Money};
 use nodeplan::model::joint::JointAnswer;
@@ -79,6 +79,26 @@ pub fn run(
         })?;
         answer.frozen = frozen_answer(&joint, &found);
     }
+    if args.joint.frontier {
+        let told = |one: &FrontierPoint| {
+            let month = report::number::money(Money::month_of(
+                one.whole.run.scorecard.spend,
+                one.whole.run.scorecard.millis,
+            ));
+            watch.say(&format!("misses x {}/1000: {month} a month", one.allowed_milli));
+        };
+        let points = watch.over(|control| -> Result<Vec<FrontierPoint>, Failure> {
+            Ok(frontier(&plain, &staged.scenario, &limits, control, &told)?)
+        })?;
+        answer.frontier = frontier_answer(&points);
+        for (at, point) in points.iter().enumerate() {
+            if let Some(directory) = &args.joint.write {
+                let own = directory.join(format!("frontier-{}", at + 1));
+                make(&own)?;
+                runnable(&own, &answer.inputs, (&point.layout, &point.design), &staged)?;
+            }
+        }
+    }
     if let Some(directory) = &args.joint.write {
         written(directory, &answer, &joint, &staged)?;
     }
@@ -135,8 +155,20 @@ fn limits(args: &OptimizeArgs) -> Result<JointOptions, Failure> {
         frozen: frozen?,
         runs: args.joint.trials.unwrap_or(usual.runs),
         replications: args.joint.final_runs.unwrap_or(usual.replications),
+        hazards: hazards(&args.joint.hazards)?.unwrap_or(usual.hazards),
         pending_millis: pending.transpose()?.unwrap_or(usual.pending_millis),
         tail: args.joint.hold_back_tail,
+    })
+}
+
+/// What goes wrong in the last runs, where that is said.
+fn hazards(list: &[String]) -> Result<Option<Hazards>, Failure> {
+    if list.is_empty() {
+        return Ok(None);
+    }
+    Hazards::named(list).map(Some).map_err(|part| {
+        Failure::usage(format!("--hazards `{part}` cannot be read"))
+            .help("write days,failures=33,evictions=1000,growth=20, parts of it, or none")
     })
 }
 
@@ -243,11 +275,7 @@ fn written(
     staged: &Staged,
 ) -> Result<(), Failure> {
     let put = |name: &str, text: &str| output::write(text, Some(&directory.join(name)));
-    let solved = joint.layout.solved.clone();
-    let plan = super::optimize::document(answer.inputs.clone(), Default::default(), solved, None);
-    put("plan.json", &write(&plan))?;
-    let scenario = joint.design.on(&staged.scenario);
-    put("scenario.yaml", &export::scaling(&joint.layout.problem, &joint.layout.plan, &scenario))?;
+    runnable(directory, &answer.inputs, (&joint.layout, &joint.design), staged)?;
     put("report.md", &report::markdown(&report::joint::document(answer)))?;
     put("design.json", &document::write(answer, tool(), CatalogStamp::of(&joint.layout.problem)))?;
     if let Some(floored) = &joint.floor {
@@ -261,6 +289,21 @@ fn written(
         put("floor.json", &floor.write())?;
     }
     Ok(())
+}
+
+/// What it takes to run a design again.
+fn runnable(
+    directory: &Path,
+    inputs: &[InputFile],
+    (layout, design): (&Layout, &Design),
+    staged: &Staged,
+) -> Result<(), Failure> {
+    let put = |name: &str, text: &str| output::write(text, Some(&directory.join(name)));
+    let solved = layout.solved.clone();
+    let plan = super::optimize::document(inputs.to_vec(), Default::default(), solved, None);
+    put("plan.json", &write(&plan))?;
+    let scenario = design.on(&staged.scenario);
+    put("scenario.yaml", &export::scaling(&layout.problem, &layout.plan, &scenario))
 }
 
 /// Whether a file is a floor.

@@ -2,11 +2,13 @@
 
 use super::ablation::Ablated;
 use super::finale::percentile;
+use super::frontier::FrontierPoint;
 use super::search::Joint;
 use crate::simulate::Staged;
 use nodeplan_model::answer::{InputFile, Money};
 use nodeplan_model::joint::{
-    Finale, FloorAnswer, JointAnswer, JointFrozen, JointPool, JointStep, PartAnswer, Setting,
+    Finale, FloorAnswer, FrontierAnswer, JointAnswer, JointFrozen, JointPool, JointStep,
+    PartAnswer, Setting,
 };
 use nodeplan_model::problem::Problem;
 use nodeplan_model::resources::Resources;
@@ -63,6 +65,8 @@ pub fn joint_answer(
             met: *met,
             median: at(50),
             high: at(95),
+            hazards: joint.hazards.words(),
+            reached: joint.reached.clone(),
         },
         steps: joint
             .steps
@@ -76,6 +80,7 @@ pub fn joint_answer(
             .collect(),
         runs: joint.runs,
         frozen: Vec::new(),
+        frontier: Vec::new(),
         out_of_reach: joint
             .demands
             .out_of_reach
@@ -107,6 +112,37 @@ pub fn frozen_answer(joint: &Joint, found: &[Ablated]) -> Vec<JointFrozen> {
         met: one.met,
     };
     found.iter().map(row).collect()
+}
+
+/// What other objectives would cost, for the answer of the search.
+#[must_use]
+pub fn frontier_answer(points: &[FrontierPoint]) -> Vec<FrontierAnswer> {
+    points.iter().map(frontier_row).collect()
+}
+
+fn frontier_row(one: &FrontierPoint) -> FrontierAnswer {
+    let score = &one.whole.run.scorecard;
+    let timeline = &one.whole.run.timeline;
+    let milli = |part: u128, all: u128| {
+        (part * 1000).checked_div(all).map_or(0, |share| u64::try_from(share).unwrap_or(1000))
+    };
+    let spot = one.design.pools.iter().zip(&timeline.node_millis);
+    let spot: u128 = spot.filter(|(pool, _)| pool.spot).map(|(_, time)| *time).sum();
+    let sku =
+        |at: &nodeplan_model::plan::NodePool| one.layout.problem.sku(at.kind.sku).name.clone();
+    FrontierAnswer {
+        allowed_milli: one.allowed_milli,
+        sizes: one.layout.plan.pools.iter().map(sku).collect(),
+        month: Money::month_of(score.spend, score.millis),
+        missed: one.missed,
+        met: one.whole.short == 0,
+        head_room_milli: milli(
+            score.requested.saturating_sub(score.used).into(),
+            score.requested.into(),
+        ),
+        spot_milli: milli(spot, timeline.node_millis.iter().sum()),
+        knee: one.knee,
+    }
 }
 
 fn money(spend: Spend) -> Money {

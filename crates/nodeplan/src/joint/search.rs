@@ -5,6 +5,7 @@ use super::counterfactual::Shares;
 use super::design::Design;
 use super::finale::{Judged, finale};
 use super::floor::{Floored, floor_of};
+use super::hazards::Hazards;
 use super::layouts::{Layout, Quarry};
 use super::moves::Family;
 use super::pairs::Move;
@@ -14,6 +15,7 @@ use super::track::{Shelf, Track};
 use super::trial::{Demands, Trial};
 use crate::{Error, Optimized};
 use nodeplan_model::problem::Problem;
+use nodeplan_model::run::Estimate;
 use nodeplan_model::scenario::Scenario;
 use nodeplan_model::units::Spend;
 use nodeplan_solve::Control;
@@ -29,6 +31,8 @@ pub struct JointOptions {
     pub pending_millis: u64,
     /// Runs of each finalist under seeds of their own.
     pub replications: u32,
+    /// What goes wrong in them.
+    pub hazards: Hazards,
     /// The last third of the trace is held back, instead of every second block.
     pub tail: bool,
 }
@@ -40,6 +44,7 @@ impl Default for JointOptions {
             runs: 1200,
             pending_millis: 900_000,
             replications: 8,
+            hazards: Hazards::default(),
             tail: false,
         }
     }
@@ -81,8 +86,12 @@ pub struct Joint {
     pub floor: Option<Floored>,
     /// Where the money above the floor goes.
     pub shares: Option<Shares>,
-    /// Costs of the finalist under several seeds, ascending, and how many of them met everything.
+    /// Costs of the design in its last runs, ascending, and how many of them met everything.
     pub replications: (Vec<Spend>, u32),
+    /// What goes wrong in those runs.
+    pub hazards: Hazards,
+    /// Share of good service per workload in those runs, parts per million.
+    pub reached: Vec<Option<Estimate>>,
     /// Every improvement.
     pub steps: Vec<Step>,
     /// Runs of the search.
@@ -120,7 +129,7 @@ pub fn optimize_under_load(
     let shelf = Shelf::default();
     let parts = (&halves, &demands, &shelf);
     let Some(chosen) = choose(plain, parts, options, control, told)? else { return Ok(None) };
-    let Judged { design, costs, met } = chosen.judged;
+    let Judged { design, costs, met, reached } = chosen.judged;
     let layout = chosen.layouts[design.layout].clone();
     let on = |scenario: &Scenario| {
         shelf.lend(|tables| Trial::with(&layout, &design, scenario, &demands, tables))
@@ -151,6 +160,8 @@ pub fn optimize_under_load(
         floor,
         shares,
         replications: (costs, met),
+        hazards: options.hazards,
+        reached,
         steps: chosen.steps,
         runs: chosen.runs,
     }))
@@ -178,7 +189,7 @@ pub(super) fn choose(
     let runs = search.runs();
     let Search { layouts, kept, steps, .. } = search;
     let kept: Vec<Design> = kept.into_iter().map(|one| one.design).collect();
-    let judged = finale(&layouts, &halves.seen, &strict, options, &kept, shelf)?;
+    let judged = finale(&layouts, halves, demands, options, &kept, shelf)?;
     Ok(judged.map(|judged| Chosen { layouts, judged, steps, runs }))
 }
 

@@ -74,7 +74,7 @@ fn busiest(scenario: &Scenario, chosen: &[u64], block_millis: u64) -> u64 {
 }
 
 /// The scenario of some blocks, one after the other.
-fn part(scenario: &Scenario, blocks: &[u64], block_millis: u64) -> Scenario {
+pub(super) fn part(scenario: &Scenario, blocks: &[u64], block_millis: u64) -> Scenario {
     let cut = |series: &Series| {
         // A step must end where a block does.
         let step = steps_of(series.step_millis.max(1), block_millis);
@@ -123,11 +123,11 @@ fn steps_of(step_millis: u64, block_millis: u64) -> u64 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use nodeplan_model::scenario::{AutoscalerProfile, NodeTimes, Provisioning};
+pub(super) mod testing {
+    use nodeplan_model::scenario::{AutoscalerProfile, NodeTimes, Provisioning, Scenario};
 
-    fn empty() -> Scenario {
+    /// A scenario without anything, eight minutes long.
+    pub fn empty() -> Scenario {
         Scenario {
             seed: 1,
             start_second_of_week: 0,
@@ -147,6 +147,12 @@ mod tests {
             events: Vec::new(),
         }
     }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::testing::empty;
+    use super::*;
 
     /// Two blocks of a day's eighths: peaks keep their height.
     #[test]

@@ -61,6 +61,20 @@ impl Demands {
         Self { shares, out_of_reach, pending_millis, strengths, running: RUNNING }
     }
 
+    /// Those that allow so many times the misses, over so many; of objectives out of reach the same.
+    #[must_use]
+    pub fn allowing(&self, times: u64, over: u64) -> Self {
+        let other = |(at, share): (usize, &Option<u64>)| {
+            let held = self.out_of_reach.iter().any(|(other, _)| *other == at);
+            share.map(|share| {
+                let misses = MILLION.saturating_sub(share) * times / over.max(1);
+                if held { share } else { MILLION.saturating_sub(misses) }
+            })
+        };
+        let shares: Vec<Option<u64>> = self.shares.iter().enumerate().map(other).collect();
+        Self { shares, ..self.clone() }
+    }
+
     /// Stricter ones for the search: a tenth of the misses that each objective allows is kept for
     /// days that are not seen.
     #[must_use]

@@ -107,7 +107,7 @@ fn summary(scores: &[Scorecard], first_seed: u64) -> Replications {
 }
 
 /// Mean and half the width of its 95 % interval.
-fn estimate(values: &[i128]) -> Estimate {
+pub(crate) fn estimate(values: &[i128]) -> Estimate {
     let count = values.len() as i128;
     if count == 0 {
         return Estimate::default();
