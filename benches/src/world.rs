@@ -59,13 +59,13 @@ impl WorldSize {
         }
     }
 
-    /// 100,000 pods at the peak on 5,000 nodes, one day.
+    /// More than 100,000 pods at the peak on 5,000 nodes, one day.
     #[must_use]
     pub fn large() -> Self {
         Self {
             workloads: 500,
             days: 1,
-            replicas: (50, 200),
+            replicas: (100, 425),
             cpu_milli: &[300, 350, 400],
             most_nodes: [600, 1000, 3400],
         }

@@ -31,7 +31,7 @@ mod tests;
 mod volumes;
 
 pub use cluster::{Cluster, Life, PodId};
-pub use cycle::{Cycle, Outcome, Pending, schedule_one, wanted_feasible};
+pub use cycle::{Cycle, Outcome, Pending, schedule_one, takes, wanted_feasible};
 pub use filter::filter;
 pub use names::{Names, Symbol};
 pub use nodes::{Effect, NodeId, NodeSpec, Taint, Usage};

@@ -38,7 +38,7 @@ pub struct Shape {
 pub enum Doubt {
     /// Load above 0.99: the stationary law is not reached within any interval in use.
     NearSaturation,
-    /// Bursty arrivals with c² other than 1: mean within 12 %, share within an SLO within 0.1; with
+    /// Bursty arrivals with c² other than 1: mean within 12 %, share within an SLO within 0.12; with
     /// workers: not validated.
     Bursts,
     /// The choice between two pods is stated for ten pods and more. For c² below ¼ the share

@@ -98,6 +98,12 @@ pub fn schedule_one(cluster: &Cluster, pod: &Pending<'_>, cycle: &mut Cycle) -> 
     }
 }
 
+/// Whether a node would take a pod without pin and nomination.
+#[must_use]
+pub fn takes(cluster: &Cluster, pod: &Pending<'_>, node: NodeId) -> bool {
+    filter_promised(cluster, pod, node, None).is_ok()
+}
+
 fn filter_pinned(cluster: &Cluster, pod: &Pending<'_>, node: NodeId) -> Result<(), Rejection> {
     if pod.pinned.is_some_and(|pinned| pinned != node) {
         let (plugin, why) = (Plugin::NodeAffinity, Why::AFFINITY);

@@ -147,7 +147,7 @@ impl World<'_> {
         place.free_pods += 1;
         place.pods.retain(|&other| other != id);
         if let Some(known) = self.pods[id].bound_as.take() {
-            self.binder.free(known);
+            self.binder.free(known, node);
         }
         self.stirred = true;
         self.provisioner.changed();
@@ -216,6 +216,10 @@ impl World<'_> {
                 return false;
             }
             if refused[app] && self.binder.promise(id).is_none() {
+                return true;
+            }
+            if self.pods[id].created < self.clock.now() && self.binder.still_refused(app as u32) {
+                refused[app] = true;
                 return true;
             }
             if let Some(node) = self.binder.pick(app as u32, id, &mut self.ties) {

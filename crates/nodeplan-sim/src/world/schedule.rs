@@ -9,7 +9,7 @@ use crate::random::Stream;
 use crate::scheduler::{
     Budget, Cluster, Cycle, Demand, Life, NodeId, NodeSpec, NodeTerm, Operator, Outcome, Pending,
     PodId, PodTemplate, Requirement, Selector, Symbol, TemplateId, eligible_to_preempt, fit_error,
-    labels, preempt, schedule_one,
+    labels, preempt, schedule_one, takes,
 };
 
 use super::nodes::{Node, Nodes};
@@ -76,6 +76,12 @@ pub struct Binder {
     /// The world's node of each of the scheduler's.
     back: Vec<u32>,
     keys: Keys,
+    /// Whether all workloads are equally important: nothing is preempted or promised then.
+    equals: bool,
+    /// The world's nodes that have more room than before, one after the other.
+    roomier: Vec<u32>,
+    /// By workload: how many of them there were when no node took a pod of it, if that was so.
+    refused: Vec<Option<usize>>,
 }
 
 /// Interned label keys.
@@ -103,7 +109,11 @@ impl Binder {
             host: names.intern("kubernetes.io/hostname"),
             app: names.intern("app"),
         };
+        binder.equals = true;
+        let mut first = None;
         for ask in asks {
+            binder.equals &= *first.get_or_insert(ask.priority) == ask.priority;
+            binder.refused.push(None);
             let template = binder.template(ask, nodes);
             binder.templates.push(binder.cluster.register(template));
         }
@@ -190,6 +200,7 @@ impl Binder {
         }
         self.nodes[id as usize] = Some(known);
         self.back[known.0 as usize] = id;
+        self.roomier.push(id);
     }
 
     /// A node takes no more pods; those on it stay.
@@ -205,6 +216,7 @@ impl Binder {
         if let Some(known) = self.known(id) {
             let spec = NodeSpec { unschedulable: false, ..self.cluster.node(known).clone() };
             self.cluster.update_node(known, spec);
+            self.roomier.push(id);
         }
     }
 
@@ -223,7 +235,10 @@ impl Binder {
     /// The node for a pod of a workload; of several best ones any.
     pub fn pick(&mut self, app: u32, pod: u32, ties: &mut Stream) -> Option<u32> {
         let pending = self.pending(app, pod);
-        match schedule_one(&self.cluster, &pending, &mut self.cycle) {
+        let outcome = schedule_one(&self.cluster, &pending, &mut self.cycle);
+        self.refused[app as usize] =
+            (outcome == Outcome::Unschedulable).then_some(self.roomier.len());
+        match outcome {
             Outcome::Unschedulable => None,
             Outcome::Placed(_) => {
                 let best = &self.cycle.best;
@@ -305,9 +320,26 @@ impl Binder {
         self.cluster.set_life(pod, Life::Terminating);
     }
 
-    /// A pod is gone.
-    pub fn free(&mut self, pod: PodId) {
+    /// A pod is gone from a node.
+    pub fn free(&mut self, pod: PodId, node: u32) {
         self.cluster.remove_pod(pod);
+        self.roomier.push(node);
+    }
+
+    /// Whether no node takes a pod of a workload, as far as that is known without a search: none
+    /// did, and of those that have more room since none does. A search would find the same.
+    pub fn still_refused(&mut self, app: u32) -> bool {
+        let Some(since) = self.refused[app as usize].filter(|_| self.equals) else { return false };
+        let pod = Pending::of(self.templates[app as usize], 0);
+        let known = |id: &u32| self.known(*id);
+        let mut open = self.roomier[since..].iter().filter_map(known);
+        let none = !open.any(|node| takes(&self.cluster, &pod, node));
+        self.refused[app as usize] = none.then_some(self.roomier.len());
+        if none {
+            // What a search in vain leaves, of nodes that have become fewer.
+            self.cycle.next_start %= self.cluster.order().len().max(1);
+        }
+        none
     }
 
     /// Requested CPU and memory of a node, as the scheduler counts them; for the audit.

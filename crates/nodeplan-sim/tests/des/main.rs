@@ -181,7 +181,7 @@ fn bursts() {
     }
     print_table("bursty arrivals", &rows);
     println!("{}", limits_text(&rows));
-    judge(&rows, Bounds { mean: 0.12, p95: 0.15, p99: 0.20, share: 0.10, share_high: 0.10 });
+    judge(&rows, Bounds { mean: 0.12, p95: 0.15, p99: 0.20, share: 0.12, share_high: 0.12 });
     rows.retain(|row| row.cell.law == Law::Exponential);
     judge(&rows, PROMISED);
 }
