@@ -69,36 +69,7 @@ pub fn run(
     };
     let mut answer = joint_answer(&plain.problem, &staged, &joint, files);
     answer.again = again(args, &staged);
-    if args.joint.ablation {
-        let told = |one: &Ablated| {
-            let name = one.frozen.map_or("nothing", Family::name);
-            watch.say(&format!("{name} frozen: {}", report::number::money(month(one, &joint))));
-        };
-        let found = watch.over(|control| -> Result<Vec<Ablated>, Failure> {
-            Ok(ablation(&plain, &staged.scenario, &limits, control, &told)?)
-        })?;
-        answer.frozen = frozen_answer(&joint, &found);
-    }
-    if args.joint.frontier {
-        let told = |one: &FrontierPoint| {
-            let month = report::number::money(Money::month_of(
-                one.whole.run.scorecard.spend,
-                one.whole.run.scorecard.millis,
-            ));
-            watch.say(&format!("misses x {}/1000: {month} a month", one.allowed_milli));
-        };
-        let points = watch.over(|control| -> Result<Vec<FrontierPoint>, Failure> {
-            Ok(frontier(&plain, &staged.scenario, &limits, control, &told)?)
-        })?;
-        answer.frontier = frontier_answer(&points);
-        for (at, point) in points.iter().enumerate() {
-            if let Some(directory) = &args.joint.write {
-                let own = directory.join(format!("frontier-{}", at + 1));
-                make(&own)?;
-                runnable(&own, &answer.inputs, (&point.layout, &point.design), &staged)?;
-            }
-        }
-    }
+    further(args, &plain, (&staged, &joint), &limits, watch, &mut answer)?;
     if let Some(directory) = &args.joint.write {
         written(directory, &answer, &joint, &staged)?;
     }
@@ -111,6 +82,48 @@ pub fn run(
     let missed = answer.parts.iter().any(|part| part.name == "seen" && !part.met);
     let missed = missed && args.joint.require_slo;
     Ok(if dear || missed { crate::GATE } else { crate::DONE })
+}
+
+/// The searches that were asked for beside the first.
+fn further(
+    args: &OptimizeArgs,
+    plain: &Optimized,
+    (staged, joint): (&Staged, &Joint),
+    limits: &JointOptions,
+    watch: &Watch,
+    answer: &mut JointAnswer,
+) -> Result<(), Failure> {
+    if args.joint.ablation {
+        let told = |one: &Ablated| {
+            let name = one.frozen.map_or("nothing", Family::name);
+            watch.say(&format!("{name} frozen: {}", report::number::money(month(one, joint))));
+        };
+        let found = watch.over(|control| -> Result<Vec<Ablated>, Failure> {
+            Ok(ablation(plain, &staged.scenario, limits, control, &told)?)
+        })?;
+        answer.frozen = frozen_answer(joint, &found);
+    }
+    if args.joint.frontier {
+        let told = |one: &FrontierPoint| {
+            let month = report::number::money(Money::month_of(
+                one.whole.run.scorecard.spend,
+                one.whole.run.scorecard.millis,
+            ));
+            watch.say(&format!("misses x {}/1000: {month} a month", one.allowed_milli));
+        };
+        let points = watch.over(|control| -> Result<Vec<FrontierPoint>, Failure> {
+            Ok(frontier(plain, &staged.scenario, limits, control, &told)?)
+        })?;
+        answer.frontier = frontier_answer(&points);
+        for (at, point) in points.iter().enumerate() {
+            if let Some(directory) = &args.joint.write {
+                let own = directory.join(format!("frontier-{}", at + 1));
+                make(&own)?;
+                runnable(&own, &answer.inputs, (&point.layout, &point.design), staged)?;
+            }
+        }
+    }
+    Ok(())
 }
 
 /// The cost of a month of a design with a frozen family.
