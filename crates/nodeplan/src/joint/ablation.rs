@@ -2,12 +2,9 @@
 
 use super::finale::{Judged, percentile};
 use super::moves::Family;
-use super::search::{JointOptions, choose};
-use super::split::split;
+use super::search::{Joint, JointOptions, choose};
 use super::track::Shelf;
-use super::trial::Demands;
 use crate::{Error, Optimized};
-use nodeplan_model::scenario::Scenario;
 use nodeplan_model::units::Spend;
 use nodeplan_solve::Control;
 
@@ -22,32 +19,32 @@ pub struct Ablated {
     pub met: u32,
 }
 
-/// The search as it is, then with each free family frozen by itself. `told` hears of each of them.
+/// What the search found as it was, then what it finds with each free family frozen by itself. `told`
+/// hears of each of them.
 ///
 /// # Errors
 /// As [`super::optimize_under_load`].
 pub fn ablation(
     plain: &Optimized,
-    scenario: &Scenario,
+    joint: &Joint,
     options: &JointOptions,
     control: Control<'_>,
     told: &dyn Fn(&Ablated),
 ) -> Result<Vec<Ablated>, Error> {
-    let demands = Demands::of(&plain.problem, scenario, options.pending_millis);
-    let halves = split(scenario, options.tail);
     let shelf = Shelf::default();
-    let free = Family::ALL.into_iter().filter(|family| !options.frozen.contains(family));
-    let mut all = Vec::new();
-    for frozen in std::iter::once(None).chain(free.map(Some)) {
-        if (control.interrupt)() && !all.is_empty() {
+    let (costs, met) = &joint.replications;
+    let mut all = vec![Ablated { frozen: None, high: percentile(costs, 95), met: *met }];
+    told(&all[0]);
+    for family in Family::ALL.into_iter().filter(|family| !options.frozen.contains(family)) {
+        if (control.interrupt)() {
             break;
         }
         let mut own = options.clone();
-        own.frozen.extend(frozen);
-        let parts = (&halves, &demands, &shelf);
+        own.frozen.push(family);
+        let parts = (&joint.halves, &joint.demands, &shelf);
         let Some(chosen) = choose(plain, parts, &own, control, &|_| ())? else { continue };
         let Judged { costs, met, .. } = chosen.judged;
-        let one = Ablated { frozen, high: percentile(&costs, 95), met };
+        let one = Ablated { frozen: Some(family), high: percentile(&costs, 95), met };
         told(&one);
         all.push(one);
     }

@@ -85,10 +85,10 @@ pub fn floor_of(
         }
     }
     // All bases with no worth of pod time, or the linear prices alone with it.
-    let (value, worths) = worths(&terms, &priced, rooms, false);
-    let (linear, timed) = worths_of_time(&terms, &priced, rooms);
+    let (value, untimed) = worths(&terms, &priced, rooms, false);
+    let (linear, timed) = worths(&terms, &priced[..priced.len().min(1)], rooms, true);
     let (bases, worths) =
-        if linear > value { (kept.drain(..1).collect(), timed) } else { (kept, worths) };
+        if linear > value { (kept.drain(..1).collect(), timed) } else { (kept, untimed) };
     let proof = FloorProof { rooms: rooms.to_vec(), bases, worths, ..FloorProof::default() };
     let floor = Floor { terms, proof };
     let check = check_floor(&room, &floor, &judge);
@@ -312,11 +312,6 @@ fn base_pods(
         }
     }
     all
-}
-
-/// The linear prices alone, with pod time at its price.
-fn worths_of_time(terms: &FloorTerms, priced: &[Prices], rooms: &[u32]) -> (u128, Vec<u64>) {
-    worths(terms, &priced[..priced.len().min(1)], rooms, true)
 }
 
 /// Worths that prove much, and what they prove: from those that are best by linear prices alone, one

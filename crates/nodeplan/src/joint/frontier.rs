@@ -3,8 +3,7 @@
 
 use super::design::Design;
 use super::layouts::Layout;
-use super::search::{JointOptions, choose};
-use super::split::split;
+use super::search::{Joint, JointOptions, choose};
 use super::track::Shelf;
 use super::trial::{Demands, Trial};
 use crate::{Error, Optimized};
@@ -12,8 +11,9 @@ use nodeplan_model::scenario::{MILLION, Scenario};
 use nodeplan_model::units::Spend;
 use nodeplan_solve::Control;
 
-/// Misses allowed, in those of the objectives: so many times, over so many.
-const LEVELS: [(u64, u64); 7] = [(8, 1), (4, 1), (2, 1), (1, 1), (1, 2), (1, 4), (1, 8)];
+/// Misses allowed, in those of the objectives: so many times, over so many. As many as they allow is
+/// what was searched for already.
+const LEVELS: [(u64, u64); 6] = [(8, 1), (4, 1), (2, 1), (1, 2), (1, 4), (1, 8)];
 
 /// A design and what it is worth over the whole trace.
 #[derive(Clone, Debug)]
@@ -32,34 +32,40 @@ pub struct FrontierPoint {
     pub knee: bool,
 }
 
-/// The designs that none beats in both cost and service, from the cheapest. `told` hears of every
-/// search. What it was asked for is searched for too.
+/// The designs that none beats in both cost and service, from the cheapest: the one that was found, and
+/// those of further searches. `told` hears of each of these.
 ///
 /// # Errors
 /// As [`super::optimize_under_load`].
 pub fn frontier(
     plain: &Optimized,
-    scenario: &Scenario,
+    (scenario, joint): (&Scenario, &Joint),
     options: &JointOptions,
     control: Control<'_>,
     told: &dyn Fn(&FrontierPoint),
 ) -> Result<Vec<FrontierPoint>, Error> {
-    let demands = Demands::of(&plain.problem, scenario, options.pending_millis);
-    let halves = split(scenario, options.tail);
+    let demands = &joint.demands;
     let shelf = Shelf::default();
-    let mut found: Vec<FrontierPoint> = Vec::new();
+    let mut found = vec![FrontierPoint {
+        allowed_milli: 1000,
+        layout: joint.layout.clone(),
+        design: joint.design.clone(),
+        missed: missed(&joint.whole, demands),
+        whole: joint.whole.clone(),
+        knee: false,
+    }];
     for (times, over) in LEVELS {
-        if (control.interrupt)() && !found.is_empty() {
+        if (control.interrupt)() {
             break;
         }
         let wanted = demands.allowing(times, over);
-        let parts = (&halves, &wanted, &shelf);
+        let parts = (&joint.halves, &wanted, &shelf);
         let Some(chosen) = choose(plain, parts, options, control, &|_| ())? else { continue };
         let design = chosen.judged.design;
         let layout = chosen.layouts[design.layout].clone();
         let whole =
-            shelf.lend(|tables| Trial::with(&layout, &design, scenario, &demands, tables))?;
-        let missed = missed(&whole, &demands);
+            shelf.lend(|tables| Trial::with(&layout, &design, scenario, demands, tables))?;
+        let missed = missed(&whole, demands);
         let allowed_milli = times * 1000 / over;
         let point = FrontierPoint { allowed_milli, layout, design, whole, missed, knee: false };
         told(&point);
