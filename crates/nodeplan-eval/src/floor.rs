@@ -13,6 +13,10 @@
 //! at any time, a pod that runs pays back its worth p in every interval, and all the time that
 //! is needed brings p. Each interval may take the certificate that proves most.
 //!
+//! A node can use no more CPU than is allocatable, so w·CPU of its rate may be taken off and told apart:
+//! what must be answered uses at least U core-hours in all and costs w·U, and the rest of the rate
+//! pays for pods as above, for any w ≥ 0 that leaves every rate at zero or more.
+//!
 //! Where pods are few, no certificate is needed: the cost of all numbers of pods up to some limits
 //! is computed exactly (`stocks`), and takes the place of the leaves ([`Stocked`]). There, a node
 //! that can be a system pool may also be asked for at all times. The larger of both counts.
@@ -23,13 +27,15 @@ pub use crate::stocks::Stocks;
 pub use stocked::{Sloped, Stocked};
 
 use crate::JudgeOptions;
+use crate::capacity::room;
 use crate::certificate::{Affine, leaf_functions};
 use crate::verify::Findings;
 use ndarray::Array2;
 use nodeplan_model::floor::{Base, Floor, FloorTerms, Requirement, Step};
+use nodeplan_model::placement::admits;
 use nodeplan_model::plan::Finding;
 use nodeplan_model::problem::Problem;
-use nodeplan_model::units::Spend;
+use nodeplan_model::units::{Spend, UsdPerHour};
 use std::collections::BTreeMap;
 
 /// Arrivals of an interval count with so many leading bits; the rest is given away.
@@ -44,6 +50,44 @@ pub struct FloorCheck {
     pub findings: Vec<Finding>,
 }
 
+/// The problem in which CPU of nodes is paid for already, at so much an hour for a thousandth of a core:
+/// none of them uses more than its allocatable CPU. None where a node costs less than that.
+#[must_use]
+pub fn without_cores(problem: &Problem, core_worth: u64) -> Option<Problem> {
+    if core_worth == 0 {
+        return Some(problem.clone());
+    }
+    let cores = cores_milli(problem);
+    let mut parts = problem.parts().clone();
+    for (sku, cpu) in parts.skus.iter_mut().zip(cores) {
+        let paid = core_worth.checked_mul(cpu)?;
+        sku.rates.on_demand = UsdPerHour(sku.rates.on_demand.0.checked_sub(paid)?);
+    }
+    Problem::new(parts).ok()
+}
+
+/// The most that a thousandth of a core may be worth.
+#[must_use]
+pub fn dearest_core(problem: &Problem) -> u64 {
+    let each = problem.skus().iter().zip(cores_milli(problem));
+    each.filter(|(_, cpu)| *cpu > 0)
+        .map(|(sku, cpu)| sku.rates.on_demand.0 / cpu)
+        .min()
+        .unwrap_or(0)
+}
+
+/// CPU that pods can use of each size, thousandths of a core; none of sizes that no pod may run on.
+fn cores_milli(problem: &Problem) -> Vec<u64> {
+    let mut cores = vec![0; problem.skus().len()];
+    for kind in problem.pool_kinds() {
+        if problem.workloads().iter().any(|one| admits(problem, kind, one)) {
+            let own = &mut cores[kind.sku.index()];
+            *own = room(problem, kind).allocatable_cpu.max(*own);
+        }
+    }
+    cores
+}
+
 /// Derives the floor that `floor` proves for nodes of `problem`, which has one load point, of an
 /// hour. Nothing in the proof is trusted; the terms are those of the load model.
 #[must_use]
@@ -53,7 +97,15 @@ pub fn check_floor(problem: &Problem, floor: &Floor, options: &JudgeOptions) -> 
     if !found.0.is_empty() {
         return FloorCheck { findings: found.0, ..FloorCheck::default() };
     }
-    let (prices, findings) = all_prices(problem, &floor.proof.bases, options);
+    let Some(rest) = without_cores(problem, floor.proof.core_worth) else {
+        found.note(
+            crate::codes::DEMAND_DUALS,
+            "floor",
+            "CPU is worth more than a node that has it",
+        );
+        return FloorCheck { findings: found.0, ..FloorCheck::default() };
+    };
+    let (prices, findings) = all_prices(&rest, &floor.proof.bases, options);
     if !findings.is_empty() {
         return FloorCheck { findings, ..FloorCheck::default() };
     }
@@ -62,7 +114,8 @@ pub fn check_floor(problem: &Problem, floor: &Floor, options: &JudgeOptions) -> 
     let linear = prices.first();
     let both = ledger
         .and_then(|ledger| ledger.total())
-        .and_then(|least| Some(least.max(by_stocks(problem, floor, linear)?)));
+        .and_then(|least| Some(least.max(by_stocks(&rest, floor, linear)?)))
+        .and_then(|least| least.checked_add(used(floor)?));
     match both {
         Some(spend) => FloorCheck { spend: Spend(spend), findings: Vec::new() },
         None => {
@@ -74,6 +127,11 @@ pub fn check_floor(problem: &Problem, floor: &Floor, options: &JudgeOptions) -> 
             FloorCheck { findings: found.0, ..FloorCheck::default() }
         }
     }
+}
+
+/// What the CPU is worth that must be used.
+fn used(floor: &Floor) -> Option<u128> {
+    u128::from(floor.proof.core_worth).checked_mul(floor.terms.used_micros)
 }
 
 /// What the stocks up to the limits of the proof show, zero without limits; none where numbers are
@@ -565,6 +623,40 @@ mod tests {
         let proof =
             FloorProof { rooms: vec![9], bases, worths: vec![HOUR], ..FloorProof::default() };
         (problem, Floor { terms: terms(&[400, 400, 400], 50), proof })
+    }
+
+    /// A node of 4 cores at 40,000 an hour. Pods that request nothing worth telling use 6 cores for three
+    /// hours: one and a half nodes, at 10 for a thousandth of a core. At 5, half of that, and what is left
+    /// of rates pays for pods. At 11 a node would be worth more than it costs.
+    #[test]
+    fn cores_by_hand() {
+        let skus = vec![sku("a", 4000, 1 << 40, 40_000)];
+        let problem = problem(parts(skus, vec![workload("w", 1000, 1)], &[(HOUR, &[9])]));
+        assert_eq!(dearest_core(&problem), 10);
+        let used_micros = 6000 * 3 * u128::from(HOUR);
+        let all = 60_000 * 3 * u128::from(HOUR);
+        for (worth, want) in [(0, Some(0)), (5, Some(all / 2)), (10, Some(all)), (11, None)] {
+            let (_, mut floor) = proven();
+            floor.terms.used_micros = used_micros;
+            floor.proof.core_worth = worth;
+            floor.proof.worths[0] = 0;
+            let check = check_floor(&problem, &floor, &JudgeOptions::default());
+            let found = check.findings.is_empty().then_some(check.spend.0);
+            assert_eq!(found, want, "{worth}");
+        }
+        // Four pods of 400 requests need three hours of 40,000 without cores, 20,000 with half of them.
+        let (_, mut floor) = proven();
+        floor.terms = terms(&[400, 400, 400], 0);
+        floor.proof.worths[0] = 1 << 50;
+        floor.terms.used_micros = used_micros;
+        let Branch::Leaf(leaf) = &mut floor.proof.bases[0].certificate.tree[0] else {
+            unreachable!("one leaf")
+        };
+        leaf.demand[0][0] *= 500;
+        floor.proof.core_worth = 5;
+        let pods = 20_000 * 3 * u128::from(HOUR);
+        let check = check_floor(&problem, &floor, &JudgeOptions::default());
+        assert_eq!((check.findings, check.spend.0), (vec![], all / 2 + pods));
     }
 
     /// Any worth and any price prove something true: what is planted here proves no more than the

@@ -63,6 +63,9 @@ pub struct FloorTerms {
     /// Whether a node that can be a system pool is paid in every one of them.
     #[serde(default)]
     pub system_node: bool,
+    /// CPU that answering what must be answered uses over the run, microseconds of a core.
+    #[serde(default)]
+    pub used_micros: u128,
     /// One per workload.
     pub requirements: Vec<Requirement>,
     /// One per workload, or none at all.
@@ -87,6 +90,10 @@ pub struct FloorProof {
     pub rooms: Vec<u32>,
     /// Prices; each interval takes those that prove most.
     pub bases: Vec<Base>,
+    /// What a thousandth of a core is worth an hour, in units of rate: so much of what a node costs
+    /// is paid for its CPU, used or not, and only the rest for the pods on it.
+    #[serde(default)]
+    pub core_worth: u64,
     /// What a thousandth of a missed request of each workload is worth, in units of spend; of a
     /// workload that needs pod time, what a pod is worth in an interval.
     pub worths: Vec<u64>,

@@ -7,7 +7,8 @@ use crate::{Error, Options, optimize_with};
 use ndarray::Array2;
 use nodeplan_eval::JudgeOptions;
 use nodeplan_eval::floor::{
-    DIGITS, FloorCheck, Ledger, Prices, Sloped, Stocked, Stocks, check_floor, with_pods,
+    DIGITS, FloorCheck, Ledger, Prices, Sloped, Stocked, Stocks, check_floor, dearest_core,
+    with_pods, without_cores,
 };
 use nodeplan_model::certificate::{Branch, Certificate, Leaf};
 use nodeplan_model::floor::{Base, Floor, FloorProof, FloorTerms, Presence, Requirement};
@@ -28,6 +29,8 @@ const MOST_LEAVES: usize = 400;
 const ROUGH_DIGITS: u32 = 4;
 /// ... and stocks times different arrivals beyond which it does not look at all.
 const ROUGH_SIZE: usize = 100_000;
+/// The worth of CPU is searched to this part of the most that it may be.
+const CORE_PARTS: u64 = 16;
 /// Quantiles of the load whose pods are counted in whole nodes, percent.
 const QUANTILES: [usize; 6] = [0, 20, 50, 75, 90, 98];
 
@@ -58,42 +61,101 @@ pub fn floor_of(
 ) -> Result<Option<Floored>, Error> {
     let terms = terms(problem, scenario, demands, rooms);
     let Some(room) = plain(problem, scenario, rooms) else { return Ok(None) };
-    let means = mean_pods(scenario, &terms, problem, rooms);
-    // Prices of the linear relaxation, for any number of pods: duals are wanted, not a tree.
-    let Some(certificate) = proof_of(&room, &means, 0, control)? else { return Ok(None) };
-    let mut bases = vec![Base { pods: rooms.to_vec(), certificate: first_leaf(certificate) }];
-    if let Some(floored) = stocked(&room, &terms, rooms, &bases[0], demands) {
-        return Ok(Some(floored));
-    }
-    for pods in base_pods(problem, scenario, demands, &terms, rooms) {
-        if (control.interrupt)() {
-            break;
+    let task = Task { room, scenario, demands, terms, rooms, control };
+    let Some(mut best) = task.floor(0)? else { return Ok(None) };
+    // What is proven is concave in the worth of CPU: look at the middle and the end, then near the best.
+    let most = dearest_core(&task.room);
+    let mut step = most / 2;
+    let mut tried = vec![0];
+    while step > most / CORE_PARTS && !(control.interrupt)() {
+        let now = best.floor.proof.core_worth;
+        for worth in [now + step, now.saturating_sub(step), most] {
+            if tried.contains(&worth) || worth > most {
+                continue;
+            }
+            tried.push(worth);
+            if let Some(found) = task.floor(worth)?
+                && found.check.spend > best.check.spend
+            {
+                best = found;
+            }
         }
-        if let Some(certificate) = proof_of(&room, &pods, 1_000_000, control)? {
-            bases.push(Base { pods, certificate });
-        }
+        step /= 2;
     }
-    let judge = JudgeOptions::default();
-    let mut priced = Vec::new();
-    let mut kept = Vec::new();
-    for base in bases {
-        if let Ok(prices) = Prices::of(&room, &base, &judge)
-            && prices.leaves() <= MOST_LEAVES
-        {
-            priced.push(prices);
-            kept.push(base);
+    Ok(Some(best))
+}
+
+/// What a floor is asked for.
+struct Task<'a> {
+    /// The packing problem that no run escapes.
+    room: Problem,
+    scenario: &'a Scenario,
+    demands: &'a Demands,
+    terms: FloorTerms,
+    rooms: &'a [u32],
+    control: Control<'a>,
+}
+
+impl Task<'_> {
+    /// The floor where CPU of nodes is worth so much.
+    fn floor(&self, core_worth: u64) -> Result<Option<Floored>, Error> {
+        let Self { scenario, demands, terms, rooms, control, .. } = self;
+        let Some(room) = without_cores(&self.room, core_worth) else { return Ok(None) };
+        let means = mean_pods(scenario, terms, &room, rooms);
+        // Prices of the linear relaxation, for any number of pods: duals are wanted, not a tree.
+        let Some(certificate) = proof_of(&room, &means, 0, *control)? else { return Ok(None) };
+        let mut bases = vec![Base { pods: rooms.to_vec(), certificate: first_leaf(certificate) }];
+        let judge = JudgeOptions::default();
+        if let Some(proof) = stocked(&room, terms, rooms, &bases[0], demands) {
+            let linear = Prices::of(&room, &bases[0], &judge).ok();
+            return Ok(Some(self.judged(FloorProof { core_worth, ..proof }, linear.as_ref())));
         }
+        for pods in base_pods(&room, scenario, demands, terms, rooms) {
+            if (control.interrupt)() {
+                break;
+            }
+            if let Some(certificate) = proof_of(&room, &pods, 1_000_000, *control)? {
+                bases.push(Base { pods, certificate });
+            }
+        }
+        let mut priced = Vec::new();
+        let mut kept = Vec::new();
+        for base in bases {
+            if let Ok(prices) = Prices::of(&room, &base, &judge)
+                && prices.leaves() <= MOST_LEAVES
+            {
+                priced.push(prices);
+                kept.push(base);
+            }
+        }
+        // All bases with no worth of pod time, or the linear prices alone with it.
+        let (value, untimed) = worths(terms, &priced, rooms, false);
+        let (linear, timed) = worths(terms, &priced[..priced.len().min(1)], rooms, true);
+        let (bases, worths) =
+            if linear > value { (kept.drain(..1).collect(), timed) } else { (kept, untimed) };
+        let proof = FloorProof {
+            rooms: rooms.to_vec(),
+            core_worth,
+            bases,
+            worths,
+            ..FloorProof::default()
+        };
+        Ok(Some(self.judged(proof, priced.first())))
     }
-    // All bases with no worth of pod time, or the linear prices alone with it.
-    let (value, untimed) = worths(&terms, &priced, rooms, false);
-    let (linear, timed) = worths(&terms, &priced[..priced.len().min(1)], rooms, true);
-    let (bases, worths) =
-        if linear > value { (kept.drain(..1).collect(), timed) } else { (kept, untimed) };
-    let proof = FloorProof { rooms: rooms.to_vec(), bases, worths, ..FloorProof::default() };
-    let floor = Floor { terms, proof };
-    let check = check_floor(&room, &floor, &judge);
-    let prices = (0..rooms.len()).map(|at| priced[0].least(at, HOUR_MILLIS)).collect();
-    Ok(Some(Floored { problem: room, floor, check, prices }))
+
+    /// What the judge says of a proof.
+    fn judged(&self, proof: FloorProof, linear: Option<&Prices>) -> Floored {
+        let core_worth = u128::from(proof.core_worth);
+        let price = |at: usize| {
+            let cpu = self.demands.strengths[at].map_or(0.0, |one| one.cpu_milli) as u128;
+            let used = core_worth.saturating_mul(cpu).saturating_mul(u128::from(HOUR_MILLIS));
+            used.saturating_add(linear.map_or(0, |one| one.least(at, HOUR_MILLIS)))
+        };
+        let prices = (0..self.rooms.len()).map(price).collect();
+        let floor = Floor { terms: self.terms.clone(), proof };
+        let check = check_floor(&self.room, &floor, &JudgeOptions::default());
+        Floored { problem: self.room.clone(), floor, check, prices }
+    }
 }
 
 /// The floor by the exact cost of all numbers of pods, where they are few enough to look at.
@@ -103,7 +165,7 @@ fn stocked(
     rooms: &[u32],
     base: &Base,
     demands: &Demands,
-) -> Option<Floored> {
+) -> Option<FloorProof> {
     let judge = JudgeOptions::default();
     let linear = Prices::of(room, base, &judge).ok()?;
     let (limits, stocks) = Size::ALL.into_iter().find_map(|size| {
@@ -116,12 +178,9 @@ fn stocked(
         (digits == ROUGH_DIGITS || all.size() <= ROUGH_SIZE).then_some(all)
     })?;
     let (worths, presence_worths) = ascend(&rough, terms, &linear)?;
-    let prices = (0..rooms.len()).map(|at| linear.least(at, HOUR_MILLIS)).collect();
     let bases = vec![base.clone()];
-    let proof = FloorProof { rooms: rooms.to_vec(), bases, worths, presence_worths, limits };
-    let floor = Floor { terms: terms.clone(), proof };
-    let check = check_floor(room, &floor, &judge);
-    Some(Floored { problem: room.clone(), floor, check, prices })
+    let rooms = rooms.to_vec();
+    Some(FloorProof { rooms, bases, worths, presence_worths, limits, ..FloorProof::default() })
 }
 
 /// How many numbers of pods are looked at.

@@ -44,6 +44,7 @@ pub(super) fn terms(
     let mut offers = vec![Offers::default(); count];
     let mut lost = vec![0.0_f64; count];
     let mut requirements = vec![Requirement::Nothing; count];
+    let mut used = 0.0;
     for at in order_of_calls(&scenario.loads).unwrap_or_default() {
         let load = &scenario.loads[at];
         offers[at] = offered(scenario, load, &offers, &lost);
@@ -55,6 +56,10 @@ pub(super) fn terms(
         lost[at] = if load.service == Service::None { 0.0 } else { spare.min(most) };
         requirements[at] =
             requirement(problem, scenario, demands, (at, rooms[at]), (&offers[at], spare));
+        if demands.shares[at].is_some() {
+            let needed = offers[at].total - spare;
+            used += used_micros(problem, load, (at, rooms[at]), needed);
+        }
         if let Requirement::PodTime { millis } = &mut requirements[at] {
             // Nobody pays for the time after the run.
             let after = u128::from(rooms[at]) * u128::from(INTERVAL_MILLIS);
@@ -65,7 +70,23 @@ pub(super) fn terms(
     let interval_millis = paid_millis(scenario);
     let presence = (0..count).map(|at| presence(scenario, at)).collect();
     let intervals = counted(scenario);
-    FloorTerms { interval_millis, intervals, system_node: true, requirements, presence }
+    let used_micros = (used * interval_millis as f64 / INTERVAL_MILLIS as f64) as u128;
+    FloorTerms {
+        interval_millis,
+        intervals,
+        system_node: true,
+        used_micros,
+        requirements,
+        presence,
+    }
+}
+
+/// CPU that good answers use, microseconds of a core, but for what pods may use in an interval: nobody
+/// pays for the last one.
+fn used_micros(problem: &Problem, load: &Load, (at, room): (usize, u32), needed: f64) -> f64 {
+    let Some(each) = cost(load.service) else { return 0.0 };
+    let most = cores_milli(problem, at, load) as f64 * f64::from(room) * INTERVAL_MILLIS as f64;
+    (needed.max(0.0) * each * 1e6 - most).max(0.0)
 }
 
 /// An autoscaler that never goes to zero keeps one pod, but for a part of the time that demands look

@@ -134,7 +134,7 @@ fn cluster(draw: &mut Draw) -> Cluster {
 fn workload(draw: &mut Draw, at: usize) -> Workload {
     let cpu = draw.pick(&[250, 400, 500, 750, 900, 1000, 1500]);
     let mut one = plain::workload(&format!("w{at}"), cpu, cpu * draw.within(1, 4) * MIB, 1);
-    let limit = draw.pick(&[1000, 1000, 1000, 1000, 1000, 1000, 1250, 0]);
+    let limit = draw.pick(&[1000, 1000, 1000, 1000, 1000, 1250, 3000, 0]);
     one.cpu_limit = (limit > 0).then(|| MilliCpu(cpu * limit / 1000));
     one
 }
