@@ -66,6 +66,8 @@ struct World<'a> {
     stirred: bool,
     /// Counts what a cluster autoscaler could see change.
     changes: u64,
+    /// The same, but for what only pods went through.
+    node_changes: u64,
     /// Leaves no loop of the cluster autoscaler out, and lets each see everything anew.
     every_loop: bool,
     /// Whether a workload has a disruption budget.
@@ -150,6 +152,7 @@ fn run(
         record: Record::new(apps.len(), nodes.pools.len(), scenario),
         load: load::Settling::new(problem, scenario, std::mem::take(tables)),
         changes: 0,
+        node_changes: 0,
         every_loop,
         budgets: scenario.budgets.iter().any(Option::is_some),
         scheduled_pools: scenario.pools.iter().any(|bounds| !bounds.schedules.is_empty()),
@@ -219,6 +222,7 @@ impl World<'_> {
             let ready = matches!(next, Next::PodReady(_)) && !self.budgets;
             if !next.is_periodic() && !ready {
                 self.changes += 1;
+                self.node_changes += u64::from(!next.is_of_pods());
             }
             let sampled = matches!(next, Next::Sample);
             self.step(next);

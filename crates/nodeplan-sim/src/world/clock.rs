@@ -52,6 +52,11 @@ impl Next {
     pub fn is_periodic(self) -> bool {
         matches!(self, Self::Load | Self::Hpa | Self::Autoscaler | Self::Sample)
     }
+
+    /// Whether it changes pods only, and no node.
+    pub fn is_of_pods(self) -> bool {
+        matches!(self, Self::PodReady(_) | Self::PodGone(_) | Self::PodRestarts(_) | Self::Cron(_))
+    }
 }
 
 /// Events to come.

@@ -345,6 +345,7 @@ impl World<'_> {
     /// Asks for machines of a pool; they come after a log-normal time.
     pub(super) fn ask_for_nodes(&mut self, pool: u32, count: u32) {
         self.changes += 1;
+        self.node_changes += 1;
         self.pay();
         let now = self.clock.now();
         let times = self.scenario.times;

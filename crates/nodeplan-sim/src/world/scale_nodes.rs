@@ -9,6 +9,7 @@ use crate::autoscaler::expander::Filter;
 use crate::autoscaler::layout::Layout;
 use crate::autoscaler::options::Options;
 use crate::autoscaler::run_once::{AutoscalerState, ScaleDownResult, run_with};
+use crate::autoscaler::scale_down::utilization;
 use crate::autoscaler::view::{
     Budget, ClusterView, Group, Instance, InstanceState, Node, NodeShape, Pod, PodClass,
 };
@@ -55,6 +56,9 @@ pub struct Scaler {
     seen: (u64, u32),
     /// With nothing changed, nothing happens before this time.
     quiet_until: u64,
+    /// Changes of nodes as of the last loop, and how many loops saw no other and found that nobody
+    /// waits and every node is needed.
+    calm: (u64, u32),
     /// Why nodes of each pool stay, as last told.
     pub(super) told: Vec<Vec<Held>>,
 }
@@ -107,12 +111,26 @@ impl Scaler {
             refreshed: 0,
             seen: (0, 0),
             quiet_until: 0,
+            calm: (0, 0),
             told: vec![Vec::new(); nodes.pools.len()],
         }
     }
 }
 
 impl Scaler {
+    /// What it sees.
+    pub(super) fn view_at(&self, now: u64) -> ClusterView<'_> {
+        ClusterView {
+            now_ms: now as i64,
+            shapes: &self.shapes,
+            groups: &self.groups,
+            nodes: &self.nodes,
+            classes: &self.classes,
+            pods: &self.pods,
+            budgets: &self.budgets,
+        }
+    }
+
     /// Reads the list of machines anew where that is due.
     fn refresh(&mut self, now: u64) {
         if now - self.refreshed >= REFRESH_MILLIS {
@@ -144,12 +162,15 @@ fn shape(nodes: &Nodes, pool: usize) -> NodeShape {
 
 impl World<'_> {
     /// One loop of the cluster autoscaler. Where nothing changed since loops that did nothing, and
-    /// no clock runs out before the next, it would do nothing again and is left out.
+    /// no clock runs out before the next, it would do nothing again and is left out. So it is where
+    /// pods came and went, but nobody waits and every node is as needed as before.
     pub(super) fn scale_nodes(&mut self) {
         let now = self.clock.now();
         let Some(mut scaler) = self.scaler.take() else { return };
-        let same = scaler.seen.0 == self.changes && !self.scheduled_pools && !self.every_loop;
-        if same && scaler.seen.1 >= QUIET_LOOPS && now < scaler.quiet_until {
+        let known = !self.scheduled_pools && !self.every_loop;
+        let same = known && scaler.seen.0 == self.changes;
+        let quiet = same && scaler.seen.1 >= QUIET_LOOPS && now < scaler.quiet_until;
+        if quiet || (known && self.still_calm(&mut scaler)) {
             // The machines are those of the last loop.
             scaler.refresh(now);
             self.scaler = Some(scaler);
@@ -157,19 +178,18 @@ impl World<'_> {
         }
         self.view(&mut scaler);
         scaler.refresh(now);
-        let view = ClusterView {
-            now_ms: now as i64,
-            shapes: &scaler.shapes,
-            groups: &scaler.groups,
-            nodes: &scaler.nodes,
-            classes: &scaler.classes,
-            pods: &scaler.pods,
-            budgets: &scaler.budgets,
-        };
-        let outcome = run_with(&scaler.options, &mut scaler.state, &view, &scaler.layout);
+        let Scaler {
+            options, state, layout, shapes, groups, nodes, classes, pods, budgets, ..
+        } = &mut *scaler;
+        let view =
+            ClusterView { now_ms: now as i64, shapes, groups, nodes, classes, pods, budgets };
+        let outcome = run_with(options, state, &view, layout);
         let loops = if same { scaler.seen.1.saturating_add(1) } else { 0 };
         scaler.seen = (self.changes, loops);
         scaler.quiet_until = self.quiet_until(&scaler, now);
+        // No node waits to be taken away or to be looked at again: all are needed.
+        let calm = scaler.quiet_until == u64::MAX && scaler.calm.0 == self.node_changes;
+        scaler.calm = (self.node_changes, if calm { scaler.calm.1.saturating_add(1) } else { 0 });
         if outcome.scale_down != ScaleDownResult::NotTried {
             self.tell_stays(&mut scaler);
         }
@@ -177,6 +197,26 @@ impl World<'_> {
         for action in outcome.actions {
             self.act(action);
         }
+    }
+
+    /// Whether a loop would find what the last ones found: nobody waits, and requests fill every node
+    /// that might go too much for that. Only pods changed since; where they are is kept up to date.
+    fn still_calm(&mut self, scaler: &mut Scaler) -> bool {
+        let (nodes, loops) = scaler.calm;
+        if nodes != self.node_changes || loops < QUIET_LOOPS || !self.pending.is_empty() {
+            return false;
+        }
+        self.view_pods(scaler);
+        let view = scaler.view_at(self.clock.now());
+        let (mut buffer, threshold) = (Vec::new(), scaler.options.utilization_threshold);
+        scaler.layout.nodes.iter().enumerate().all(|(index, content)| {
+            let group = scaler.nodes[index].group.map(|group| &scaler.groups[group]);
+            let may_go = group.is_some_and(|group| group.target > group.min);
+            let used = content.used.unwrap_or_else(|| {
+                utilization(&scaler.options, &view, &mut buffer, index, &content.pods)
+            });
+            !may_go || used.is_some_and(|used| used > threshold)
+        })
     }
 
     /// The time before which loops do nothing as long as nothing changes: at once where pods or
@@ -247,6 +287,7 @@ impl World<'_> {
                 self.nodes.all[node as usize].turned = now;
                 self.binder.cordon(node);
                 self.changes += 1;
+                self.node_changes += 1;
                 let reason = if drain {
                     "node is unneeded, its pods fit elsewhere"
                 } else {

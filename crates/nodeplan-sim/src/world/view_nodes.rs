@@ -3,7 +3,7 @@
 
 use crate::autoscaler::layout::{Content, Layout};
 use crate::autoscaler::view::{
-    Budget, ClusterView, Group, Instance, InstanceState, Node, Owner, Pod, PodClass, Toleration,
+    Budget, Group, Instance, InstanceState, Node, Owner, Pod, PodClass, Toleration,
 };
 
 use super::World;
@@ -92,7 +92,7 @@ impl World<'_> {
     }
 
     /// Pods that wait or run, by node, and add-ons: written anew where they changed.
-    fn view_pods(&mut self, scaler: &mut Scaler) {
+    pub(super) fn view_pods(&mut self, scaler: &mut Scaler) {
         let moved = self.pods.take_moved();
         let mut stale = if self.every_loop { scaler.forget_pods() } else { scaler.follow_nodes() };
         let before = std::mem::take(&mut scaler.promised);
@@ -215,18 +215,12 @@ impl Scaler {
 
     /// Adds up nodes whose pods changed.
     fn measure(&mut self, now: u64, stale: &[usize]) {
-        let view = ClusterView {
-            now_ms: now as i64,
-            shapes: &self.shapes,
-            groups: &self.groups,
-            nodes: &self.nodes,
-            classes: &self.classes,
-            pods: &self.pods,
-            budgets: &self.budgets,
-        };
+        let mut layout = std::mem::take(&mut self.layout);
+        let view = self.view_at(now);
         for &index in stale {
-            self.layout.nodes[index].measure(&self.options, &view, index);
+            layout.nodes[index].measure(&self.options, &view, index);
         }
+        self.layout = layout;
     }
 }
 
