@@ -100,19 +100,20 @@ impl Stream {
         }
         let b = 0.931 + 2.53 * libm::sqrt(mean);
         let a = -0.059 + 0.024_83 * b;
-        let inverse_alpha = 1.1239 + 1.1328 / (b - 3.4);
         let vr = 0.9277 - 3.6224 / (b - 2.0);
         loop {
             let u = self.unit() - 0.5;
             let v = self.unit();
             let us = 0.5 - libm::fabs(u);
-            let k = libm::floor((2.0 * a / us + b) * u + mean + 0.43);
+            let count = (2.0 * a / us + b) * u + mean + 0.43;
             if us >= 0.07 && v <= vr {
-                return k as u64;
+                return count as u64;
             }
-            if k < 0.0 || (us < 0.013 && v > us) {
+            if count < 0.0 || (us < 0.013 && v > us) {
                 continue;
             }
+            let inverse_alpha = 1.1239 + 1.1328 / (b - 3.4);
+            let k = libm::floor(count);
             let left = libm::log(v) + libm::log(inverse_alpha) - libm::log(a / (us * us) + b);
             if left <= k * libm::log(mean) - mean - libm::lgamma(k + 1.0) {
                 return k as u64;

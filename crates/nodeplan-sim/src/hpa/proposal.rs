@@ -5,6 +5,8 @@
 
 #![allow(clippy::float_cmp)] // mirrors `GetResourceReplicas` and `calcPlainMetricReplicas`
 
+use std::borrow::Cow;
+
 use super::pods::{PodReadings, Pods, Tally};
 use super::{Observation, Settings, Tolerance};
 
@@ -128,14 +130,13 @@ pub fn propose(
             let tally = tally(reading, seen, Some(resource), percent, settings)?;
             by_utilization(&tally, current, percent, tolerance)
         }
-        Metric::AverageResource { resource, milli } => by_average(
-            &tally(reading, seen, Some(resource), 0, settings)?,
-            current,
-            milli,
-            tolerance,
-        ),
+        Metric::AverageResource { resource, milli } => {
+            let tally = tally(reading, seen, Some(resource), 0, settings)?;
+            by_average(&tally, current, milli, tolerance)
+        }
         Metric::Pods { milli } => {
-            by_average(&tally(reading, seen, None, 0, settings)?, current, milli, tolerance)
+            let tally = tally(reading, seen, None, 0, settings)?;
+            by_average(&tally, current, milli, tolerance)
         }
         Metric::ObjectValue { milli } => by_value(object(reading)?, milli, seen, tolerance),
         Metric::ObjectAverage { milli } => {
@@ -149,17 +150,18 @@ pub fn propose(
 }
 
 /// The classified pods of a per-pod reading.
-fn tally(
-    reading: &Reading<'_>,
+fn tally<'a>(
+    reading: &'a Reading<'_>,
     seen: &Observation<'_>,
     resource: Option<Resource>,
     percent: i32,
     settings: &Settings,
-) -> Result<Tally, Fault> {
+) -> Result<Cow<'a, Tally>, Fault> {
     match (reading, seen.pods) {
-        (Reading::Tally(tally), _) => Ok(*tally),
+        (Reading::Tally(tally), _) => Ok(Cow::Borrowed(tally)),
         (Reading::Pods(readings), Pods::Each(pods)) => {
-            Ok(Tally::of(pods, readings, resource, percent, (settings, seen.now_millis)))
+            let tally = Tally::of(pods, readings, resource, percent, (settings, seen.now_millis));
+            Ok(Cow::Owned(tally))
         }
         _ => Err(Fault::NoReading),
     }

@@ -55,10 +55,9 @@ impl Place {
     }
 }
 
-/// Figures at one load, in units of the shape; all zero until it is filled.
+/// Figures at one load, in units of the shape.
 #[derive(Clone, Copy, Debug, Default)]
 struct Figures {
-    mean: f64,
     /// Medians, 95th and 99th percentiles.
     quantiles: [f64; 3],
     /// The points of the grid at which they are reached.
@@ -73,8 +72,8 @@ pub struct FamilyId(u32);
 #[derive(Clone, Copy, Debug)]
 pub struct Rung {
     milli: u64,
-    /// Which.
-    pub shape: ShapeId,
+    shape: ShapeId,
+    table: u32,
     /// Unit of its times for a second of CPU per request, seconds, and the logarithm of it.
     pub unit: (f64, f64),
     /// Load of a pod that is brought a second of CPU a second.
@@ -102,6 +101,10 @@ struct Table {
     shape: Shape,
     law: Law,
     grid: Grid,
+    /// Loads that are filled, one bit each.
+    filled: u64,
+    /// Mean response times, in units of the shape.
+    means: [f64; LOADS],
     figures: Vec<Figures>,
     /// Share of requests within each point of the grid, by load: a row per point, so that the
     /// loads at which one time is looked up are close together.
@@ -151,14 +154,16 @@ impl Edges {
         Self { loads, first }
     }
 
-    /// The last load of the table, but for the very last, that is not above this one.
-    fn place(&self, load: f64) -> usize {
-        let part = ((load.max(0.0) * PARTS as f64) as usize).min(PARTS - 1);
+    /// The last load of the table, but for the very last, that is not above this one, and the weight
+    /// of the one after it: linear in the load, which is held to the last.
+    fn place(&self, load: f64) -> (usize, f64) {
+        let part = ((load * PARTS as f64) as u32 as usize).min(PARTS - 1);
         let mut first = usize::from(self.first[part]);
         while first < LOADS - 2 && self.loads[first + 1] <= load {
             first += 1;
         }
-        first
+        let (low, high) = (self.loads[first], self.loads[first + 1]);
+        (first, ((load - low) / (high - low)).clamp(0.0, 1.0))
     }
 }
 
@@ -186,12 +191,13 @@ fn load_of(point: usize) -> f64 {
 impl Table {
     /// Finds the law of response times at one load.
     fn fill(&mut self, point: usize, steps: &Steps) {
+        self.filled |= 1 << point;
         // An empty pod is the limit of a load that is as good as none.
         let load = load_of(point).max(1e-6);
         let (law, grid) = (self.law, self.grid);
         let response = Response::of(&self.shape, load, steps, &GAMMA);
+        self.means[point] = response.mean;
         self.figures[point] = Figures {
-            mean: response.mean,
             quantiles: Percentile::ALL.map(|p| response.quantile(grid, law, p.level())),
             reached: Percentile::ALL.map(|p| response.reached(p.level()) as u16),
         };
@@ -250,14 +256,20 @@ impl Tables {
     /// The shape of a family with so many milli-cores, one at least, rounded as
     /// [`Shape::rounded`] has it. `hint` is where it was found last.
     pub fn rung(&mut self, family: FamilyId, milli: u64, hint: &mut usize) -> Rung {
+        let rungs = &self.families[family.0 as usize].rungs;
+        match rungs.get(*hint) {
+            Some(rung) if rung.milli == milli => *rung,
+            _ => self.find_rung(family, milli, hint),
+        }
+    }
+
+    /// The same, where it was not found last.
+    fn find_rung(&mut self, family: FamilyId, milli: u64, hint: &mut usize) -> Rung {
         let Family { rungs, eighths, .. } = &self.families[family.0 as usize];
         let known = eighth(milli).and_then(|at| eighths.get(at).copied().flatten());
-        let guess = known.map_or(*hint, usize::from);
-        if let Some(rung) = rungs.get(guess).filter(|rung| rung.milli == milli) {
-            *hint = guess;
-            return *rung;
-        }
-        *hint = rungs.iter().position(|rung| rung.milli == milli).unwrap_or(rungs.len());
+        let known = known.map(usize::from).filter(|&at| rungs[at].milli == milli);
+        let at = known.or_else(|| rungs.iter().position(|rung| rung.milli == milli));
+        *hint = at.unwrap_or(rungs.len());
         if *hint == rungs.len() {
             self.climb(family, milli);
         }
@@ -271,12 +283,13 @@ impl Tables {
         let shape = Shape { cores_milli, ..like }.rounded();
         let unit = shape.unit(1.0);
         let (id, load) = (self.shape(&shape), shape.load(1.0, 1.0));
+        let table = self.shapes[id.0 as usize].1;
         let Family { rungs, eighths, .. } = &mut self.families[family.0 as usize];
         if let Some(at) = eighth(milli) {
             eighths.resize(eighths.len().max(at + 1), None);
             eighths[at] = u16::try_from(rungs.len()).ok();
         }
-        rungs.push(Rung { milli, shape: id, unit: (unit, libm::log(unit)), load });
+        rungs.push(Rung { milli, shape: id, table, unit: (unit, libm::log(unit)), load });
     }
 
     /// The table of a law, empty where it is new.
@@ -289,47 +302,70 @@ impl Tables {
         self.steps.entry(grid.fine).or_insert_with(|| Steps::new(grid));
         let figures = vec![Figures::default(); LOADS];
         let within = vec![0.0; grid.len() * LOADS];
-        self.tables.push(Table { shape: *law, law: law.law(), grid, figures, within });
+        self.tables.push(Table {
+            shape: *law,
+            law: law.law(),
+            grid,
+            filled: 0,
+            means: [0.0; LOADS],
+            figures,
+            within,
+        });
         self.by_law.insert(*law, table);
         table
     }
 
     /// Where a load lies; loads above the last of the table are held to it. Fills what is missing.
     pub fn place(&mut self, shape: ShapeId, load: f64) -> Place {
-        let edges = &*EDGES;
-        let first = edges.place(load);
         let table = self.shapes[shape.0 as usize].1;
-        self.fill(table, first);
-        self.fill(table, first + 1);
-        // Linear in the load.
-        let (low, high) = (edges.loads[first], edges.loads[first + 1]);
-        let weight = ((load - low) / (high - low)).clamp(0.0, 1.0);
+        let (first, weight) = EDGES.place(load);
+        self.fill_both(table, first);
         Place { shape, table, first: first as u32, weight }
+    }
+
+    /// The same for a pod that is brought so many seconds of CPU a second.
+    pub fn place_of(&mut self, rung: &Rung, busy: f64) -> Place {
+        let (first, weight) = EDGES.place(busy * rung.load);
+        self.fill_both(rung.table, first);
+        Place { shape: rung.shape, table: rung.table, first: first as u32, weight }
+    }
+
+    /// Mean response time of a pod that is brought so many seconds of CPU a second, in units.
+    pub fn mean_of(&mut self, rung: &Rung, busy: f64) -> f64 {
+        let (first, weight) = EDGES.place(busy * rung.load);
+        self.fill_both(rung.table, first);
+        let means = &self.tables[rung.table as usize].means;
+        means[first] + weight * (means[first + 1] - means[first])
+    }
+
+    /// Fills a load of a table and the one after it, where they are missing.
+    fn fill_both(&mut self, table: u32, first: usize) {
+        let both = 0b11 << first;
+        if self.tables[table as usize].filled & both != both {
+            self.fill(table, first);
+            self.fill(table, first + 1);
+        }
     }
 
     fn fill(&mut self, table: u32, point: usize) {
         let table = &mut self.tables[table as usize];
-        if table.figures[point].mean <= 0.0 {
+        if table.filled >> point & 1 == 0 {
             table.fill(point, &self.steps[&table.grid.fine]);
         }
     }
 
-    /// A figure of both neighbours, mixed.
-    fn mixed(&self, place: Place, figure: impl Fn(&Figures) -> f64) -> f64 {
-        let figures = &self.tables[place.table as usize].figures;
-        let low = figure(&figures[place.first as usize]);
-        let high = figure(&figures[place.first as usize + 1]);
-        place.between(low, high)
-    }
-
     /// Mean response time, in units.
     pub fn mean(&self, place: Place) -> f64 {
-        self.mixed(place, |figures| figures.mean)
+        let means = &self.tables[place.table as usize].means;
+        let first = place.first as usize;
+        place.between(means[first], means[first + 1])
     }
 
     /// Percentile of response times, in units.
     pub fn quantile(&self, place: Place, percentile: Percentile) -> f64 {
-        self.mixed(place, |figures| figures.quantiles[percentile as usize])
+        let figures = &self.tables[place.table as usize].figures;
+        let (first, at) = (place.first as usize, percentile as usize);
+        place.between(figures[first].quantiles[at], figures[first + 1].quantiles[at])
     }
 
     /// Share of requests answered within a time, in units.
@@ -385,7 +421,7 @@ impl Tables {
     ) {
         let unit = self.shapes[place.shape.0 as usize].0.unit(cpu_seconds);
         let table = &self.tables[place.table as usize];
-        let within = (0..table.grid.len()).map(|point| table.within(place, point));
+        let within = |point: usize| table.within(place, point);
         self.expand(table.grid.fine, within, micro_requests, (unit, offset_seconds), into);
     }
 
@@ -394,24 +430,31 @@ impl Tables {
     fn expand(
         &self,
         fine: u32,
-        within: impl Iterator<Item = f64>,
+        within: impl Fn(usize) -> f64,
         requests: u64,
         (unit, offset): (f64, f64),
         into: &mut Histogram,
     ) {
         let times = &self.steps[&fine].times;
         let (mut given, count) = (0, requests as f64);
+        let place = |point: usize| Histogram::place(offset + times[point] * unit);
+        // Points whose times differ by less than a bin, since all come after the offset.
+        let (least, points) = (place(0) as usize, Grid { fine }.len());
+        let (mut from, mut beyond) = (0, points);
+        while from < beyond {
+            let middle = usize::midpoint(from, beyond);
+            if place(middle) as usize == least { from = middle + 1 } else { beyond = middle }
+        }
         // The point after those told, and where in the histogram the last of them is.
         let mut told = (0, 0.0);
-        for (i, share) in within.enumerate() {
-            let upto = if i + 1 == times.len() { requests } else { rounded(share * count) };
+        for i in from.max(1) - 1..points {
+            let upto = if i + 1 == points { requests } else { rounded(within(i) * count) };
             let part = upto.min(requests).saturating_sub(given);
             if part == 0 {
                 continue;
             }
-            let place = |point: usize| Histogram::place(offset + times[point] * unit);
             // A step of the grid is wider than a bin: its requests are spread over the bins.
-            let jump = i == 0 || (given == 0 && fine >= 50);
+            let jump = i < from || (given == 0 && fine >= 50);
             let high = place(i);
             let low = match told {
                 _ if jump => high,
@@ -483,7 +526,7 @@ impl Merged {
             }
         }
         for ((unit, fine), (requests, sums)) in sums {
-            let within = sums.iter().map(|&sum| sum as f64 / requests as f64);
+            let within = |point: usize| sums[point] as f64 / requests as f64;
             let scale = (f64::from_bits(unit), offset_seconds);
             tables.expand(fine, within, requests, scale, into);
         }

@@ -4,33 +4,55 @@
 //! ([`crate::kubelet`]). Else each may use what its limit and the node leave it. Most nodes leave
 //! every pod all that can matter to it: there nothing is told pod by pod.
 
+use nodeplan_model::problem::Problem;
+use nodeplan_model::scenario::{Load, Scenario};
+use nodeplan_model::workload::Workload;
+
 use crate::kubelet::eviction::{EvictionClaim, evict};
 use crate::kubelet::{CpuClaim, share_cpu};
 
+use super::kinds::Kinds;
 use super::nodes::{Node, NodePhase};
 use super::pods::{NOWHERE, Phase, Pods};
 use super::{INTERVAL_MILLIS, World};
 
-/// What a pod of a workload needs in this interval, close together for all workloads.
+/// What a pod of a workload needs in an interval, close together for all workloads.
 #[derive(Clone, Copy, Debug)]
+#[repr(align(64))]
 struct Need {
     /// CPU it wants when Ready, milli-cores.
     wants: u64,
     /// The most that it may use and that can matter to it, milli-cores.
     most: u64,
+    /// Memory it used in the interval before, bytes.
+    memory: u64,
     /// CPU while starting, milli-cores.
     starting: u64,
     /// CPU limit, milli-cores.
     limit: u64,
     /// CPU without requests, milli-cores.
     idle: u64,
-    /// Memory, bytes.
-    memory: u64,
-    /// Ready pods that may not use the most.
+    /// Pods that are Ready.
+    ready: u32,
+    /// Those of them that may not use the most.
     apart: u32,
 }
 
 impl Need {
+    /// Of a workload that has had no load yet.
+    fn new(workload: &Workload, load: &Load) -> Self {
+        Self {
+            wants: 0,
+            most: 0,
+            memory: load.memory.0.min(MOST),
+            starting: load.startup_cpu.0.min(MOST),
+            limit: workload.cpu_limit.map_or(u64::MAX, |limit| limit.0),
+            idle: load.idle.0,
+            ready: 0,
+            apart: 0,
+        }
+    }
+
     /// CPU wanted in a phase.
     fn cpu(&self, phase: Phase) -> u64 {
         match phase {
@@ -56,7 +78,10 @@ struct Tenants {
 /// Nodes and who is on them, and work space.
 #[derive(Debug, Default)]
 pub struct Contention {
+    /// By workload.
     needs: Vec<Need>,
+    /// Pods that serve, by the cores that each may use beside what it uses idle: by workload.
+    pub(super) cores: Vec<Kinds>,
     /// By node.
     tenants: Vec<Tenants>,
     claims: Vec<CpuClaim>,
@@ -68,6 +93,32 @@ pub struct Contention {
 }
 
 impl Contention {
+    /// Nobody is anywhere yet.
+    pub fn new(problem: &Problem, scenario: &Scenario) -> Self {
+        let workloads = problem.workloads().iter().zip(&scenario.loads);
+        let needs: Vec<Need> = workloads.map(|(own, load)| Need::new(own, load)).collect();
+        Self { cores: vec![Kinds::default(); needs.len()], needs, ..Self::default() }
+    }
+
+    /// So much memory each pod of a workload used, bytes.
+    pub fn used(&mut self, app: usize, memory: u64) {
+        self.needs[app].memory = memory.min(MOST);
+    }
+
+    /// The memory that each pod of a workload used, bytes.
+    pub fn memory(&self, app: usize) -> u64 {
+        self.needs[app].memory
+    }
+
+    /// What each of so many pods of a workload wants in this interval, its limit apart.
+    pub fn want(&mut self, app: usize, ready: u32, wants: u64) {
+        let need = &mut self.needs[app];
+        need.wants = wants.min(need.limit).min(MOST);
+        need.most = need.limit.min(enough(need.wants));
+        (need.ready, need.apart) = (ready, 0);
+        self.cores[app].clear();
+    }
+
     /// Pods that are to be evicted.
     pub fn evicted(&mut self) -> Vec<u32> {
         std::mem::take(&mut self.evicted)
@@ -97,6 +148,10 @@ impl Contention {
     }
 }
 
+/// More milli-cores than a node has, and more bytes: a pod's part is held to it, so that sums over the
+/// pods of a node fit 64 bits.
+const MOST: u64 = 1 << 50;
+
 /// No more cores than can matter: four, or eight times what a pod wants. At an eighth of its load a
 /// pod's queue is as good as empty, and its cores stay the same while its neighbours' use moves.
 fn enough(wants: u64) -> u64 {
@@ -109,20 +164,6 @@ impl World<'_> {
         self.record.used.fill(0);
         let contention = &mut self.load.contention;
         contention.follow(&mut self.pods, &self.nodes.all);
-        contention.needs.clear();
-        for ((app, flow), load) in self.apps.iter().zip(&self.load.flows).zip(&self.scenario.loads)
-        {
-            let limit = app.cpu_limit.unwrap_or(u64::MAX);
-            contention.needs.push(Need {
-                wants: flow.wants,
-                most: limit.min(enough(flow.wants)),
-                starting: load.startup_cpu.0,
-                limit,
-                idle: load.idle.0,
-                memory: flow.memory,
-                apart: 0,
-            });
-        }
         for pool in 0..self.nodes.pools.len() {
             for place in 0..self.nodes.pools[pool].live.len() {
                 let id = self.nodes.pools[pool].live[place];
@@ -137,29 +178,28 @@ impl World<'_> {
                 }
             }
         }
-        let needs = &self.load.contention.needs;
-        for ((app, flow), need) in self.apps.iter().zip(&mut self.load.flows).zip(needs) {
-            let rest = app.ready.saturating_sub(need.apart);
-            flow.cores.add(need.most.saturating_sub(need.idle), rest);
+        let Contention { needs, cores, .. } = &mut self.load.contention;
+        for (need, cores) in needs.iter().zip(cores) {
+            cores.add(need.most.saturating_sub(need.idle), need.ready.saturating_sub(need.apart));
         }
     }
 
     /// Settles one node.
     fn contend_on(&mut self, pool: usize, id: u32) {
         let room = self.room(pool, id);
-        let Contention { needs, tenants, .. } = &mut self.load.contention;
+        let Contention { needs, cores, tenants, .. } = &mut self.load.contention;
         let tenants = &tenants[id as usize];
-        let (mut sum, mut memory, mut most) = (0_u64, 0_u64, 0);
+        let (mut sum, mut memory, mut most) = (0, 0, 0);
         for &app in &tenants.ready {
             let need = &needs[app as usize];
-            sum = sum.saturating_add(need.wants);
-            memory = memory.saturating_add(need.memory);
+            sum += need.wants;
+            memory += need.memory;
             most = need.most.max(most);
         }
         for &app in &tenants.starting {
             let need = &needs[app as usize];
-            sum = sum.saturating_add(need.starting);
-            memory = memory.saturating_add(need.memory);
+            sum += need.starting;
+            memory += need.memory;
         }
         // Add-ons use a fifth of their request, where nothing better is known.
         let used = sum.min(room) + self.nodes.pools[pool].addon_cpu / 5;
@@ -170,10 +210,10 @@ impl World<'_> {
         } else if free < most {
             for &app in &tenants.ready {
                 let need = &mut needs[app as usize];
-                let may = free.saturating_add(need.wants);
+                let may = free + need.wants;
                 if may < need.most {
                     need.apart += 1;
-                    self.load.flows[app as usize].cores.add_for_now(may.saturating_sub(need.idle));
+                    cores[app as usize].add_for_now(may.saturating_sub(need.idle));
                 }
             }
         }
@@ -185,7 +225,7 @@ impl World<'_> {
 
     /// Divides a node whose pods want more than it has.
     fn divide(&mut self, id: u32, room: u64) {
-        let Contention { needs, claims, granted, .. } = &mut self.load.contention;
+        let Contention { needs, cores, claims, granted, .. } = &mut self.load.contention;
         let node = &self.nodes.all[id as usize];
         claims.clear();
         claims.extend(node.pods.iter().map(|&pod| {
@@ -201,7 +241,7 @@ impl World<'_> {
                 let need = &mut needs[row.app as usize];
                 let may = granted.min(need.most);
                 need.apart += 1;
-                self.load.flows[row.app as usize].cores.add_for_now(may.saturating_sub(need.idle));
+                cores[row.app as usize].add_for_now(may.saturating_sub(need.idle));
             }
         }
     }

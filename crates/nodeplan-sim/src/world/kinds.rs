@@ -30,6 +30,16 @@ fn class(milli: u64) -> u8 {
 }
 
 impl Kind {
+    /// Adds pods of the same class.
+    fn absorb(&mut self, other: Self) {
+        self.mixed = self.mixed
+            || other.mixed
+            || u128::from(self.milli) * u128::from(other.pods)
+                != u128::from(other.milli) * u128::from(self.pods);
+        self.pods = self.pods.saturating_add(other.pods);
+        self.milli = self.milli.saturating_add(other.milli);
+    }
+
     /// Milli-cores that stand for each of its pods: exact where all have the same limit, else
     /// the mean rounded down to an eighth of its binary order, of which a run meets few.
     fn each(&self) -> u64 {
@@ -72,17 +82,10 @@ impl Kinds {
             return;
         }
         let at = self.0.iter().position(|other| other.class >= kind.class);
-        match at {
-            Some(at) if self.0[at].class == kind.class => {
-                let old = &mut self.0[at];
-                let same = u128::from(old.milli) * u128::from(kind.pods)
-                    == u128::from(kind.milli) * u128::from(old.pods);
-                old.mixed |= kind.mixed || !same;
-                old.pods = old.pods.saturating_add(kind.pods);
-                old.milli = old.milli.saturating_add(kind.milli);
-            }
-            Some(at) => self.0.insert(at, kind),
-            None => self.0.push(kind),
+        let at = at.unwrap_or(self.0.len());
+        match self.0.get_mut(at) {
+            Some(old) if old.class == kind.class => old.absorb(kind),
+            _ => self.0.insert(at, kind),
         }
     }
 

@@ -45,14 +45,10 @@ pub struct Flow {
     /// Messages that workers hold, where an autoscaler asks for the length of their queue, and the
     /// chance that an instant finds so many.
     held: Option<Box<(u64, Stream)>>,
-    /// CPU each Ready pod wants, milli-cores.
-    pub(super) wants: u64,
-    /// Pods that serve, by the cores that each may use beside what it uses idle.
-    pub(super) cores: Kinds,
+    /// CPU of one arrival, core-seconds, where there is work.
+    cost: Option<f64>,
     /// CPU each serving pod used, milli-cores.
     used: u64,
-    /// Memory each pod uses, bytes.
-    pub(super) memory: u64,
     /// CPU and memory that metrics show: those of the interval before.
     shown: (u64, u64),
     /// Arrivals that metrics show, likewise.
@@ -160,7 +156,7 @@ impl Settling {
                 let chance = Stream::new(scenario.seed, "messages held", &name);
                 flow.held = Some(Box::new((0, chance)));
             }
-            flow.memory = load.memory.0;
+            flow.cost = cost(load.service);
             flow.used = load.idle.0;
             if let (Some(retries), Service::Requests { timeout_millis, .. }) =
                 (load.retries, load.service)
@@ -168,7 +164,8 @@ impl Settling {
                 flow.retries = Some(Box::new(Again::new(retries, timeout_millis, INTERVAL_MILLIS)));
             }
         }
-        Self { flows, tables, contention: Contention::default(), means: Vec::new() }
+        let contention = Contention::new(problem, scenario);
+        Self { flows, tables, contention, means: Vec::new() }
     }
 
     /// What waits for a workload, and the age of the oldest, milliseconds.
@@ -307,7 +304,7 @@ fn respond(
     };
     for (milli, count) in cores.iter() {
         let rung = tables.rung(like.family, milli, &mut like.hint);
-        let place = tables.place(rung.shape, busy * rung.load);
+        let place = tables.place_of(&rung, busy);
         let micro_requests = share_of(left, count, pods);
         (left, pods) = (left - micro_requests, pods - count);
         let unit = (cost * rung.unit.0, like.cost.1 + rung.unit.1);
@@ -352,23 +349,18 @@ fn end_stretch(load: &Load, flow: &mut Flow, tables: &mut Tables, tally: &mut Ta
 }
 
 /// Pods that serve, and the cores that they may use for requests.
-fn serving(flow: &Flow) -> (u32, f64) {
-    let ready = u32::try_from(flow.cores.pods()).unwrap_or(u32::MAX);
-    (ready, flow.cores.milli() as f64 / 1000.0)
+fn serving(cores: &Kinds) -> (u32, f64) {
+    let ready = u32::try_from(cores.pods()).unwrap_or(u32::MAX);
+    (ready, cores.milli() as f64 / 1000.0)
 }
 
-/// Mean number of requests inside all pods; told only where they cost memory.
-fn inside(load: &Load, flow: &mut Flow, (ready, served): (u32, u64), tables: &mut Tables) -> f64 {
-    if load.memory_each.0 == 0 {
-        return 0.0;
-    }
-    let Some(like) = like(load, ready, tables, &mut flow.like) else { return 0.0 };
+/// Mean number of requests inside all pods of which so many millionths are served.
+fn inside(like: &mut Like, cores: &Kinds, (ready, served): (u32, u64), tables: &mut Tables) -> f64 {
     let busy = served as f64 / MILLION as f64 / SECONDS / f64::from(ready.max(1)) * like.cost.0;
     let mut inside = 0.0;
-    for (milli, count) in flow.cores.iter() {
+    for (milli, count) in cores.iter() {
         let rung = tables.rung(like.family, milli, &mut like.hint);
-        let place = tables.place(rung.shape, busy * rung.load);
-        inside += busy * tables.mean(place) * rung.unit.0 * count as f64;
+        inside += busy * tables.mean_of(&rung, busy) * rung.unit.0 * count as f64;
     }
     inside
 }
@@ -440,26 +432,28 @@ impl World<'_> {
                 }
             };
         }
-        let dispersion = f64::from(load.burstiness_milli.max(1000)) / 1000.0;
+        let dispersion = match load.burstiness_milli {
+            0..=1000 => 1.0,
+            milli => f64::from(milli) / 1000.0,
+        };
         let brought = std::mem::take(&mut self.apps[app].brought);
         let offered = self.apps[app].arrivals.arrivals(mean, dispersion).saturating_add(brought);
         let dark = if self.apps[app].dark.is_empty() { (0, 1) } else { self.misrouted(app) };
         let ready = self.apps[app].ready;
-        let limit = self.apps[app].cpu_limit.unwrap_or(u64::MAX);
-        let flow = &mut self.load.flows[app];
-        flow.shown = (flow.used, flow.memory);
+        let Settling { flows, contention, .. } = &mut self.load;
+        let flow = &mut flows[app];
+        flow.shown = (flow.used, contention.memory(app));
         flow.shown_offered = flow.offered.saturating_add(flow.again / MILLION);
         flow.come(offered, dark, &mut self.record.tallies[app]);
-        flow.cores.clear();
-        flow.wants = load.idle.0;
         let waiting = flow.backlog.micro_requests.saturating_add(flow.line.micro_messages());
         let waiting = waiting.saturating_add(flow.again);
         let present = offered as f64 + waiting as f64 / MILLION as f64;
-        if let (Some(cost), true) = (cost(load.service), ready > 0) {
+        let mut wants = load.idle.0;
+        if let (Some(cost), true) = (flow.cost, ready > 0) {
             let busy = present * cost / SECONDS / f64::from(ready);
-            flow.wants = flow.wants.saturating_add(raised(busy * 1000.0));
+            wants = wants.saturating_add(raised(busy * 1000.0));
         }
-        flow.wants = flow.wants.min(limit);
+        contention.want(app, ready, wants);
     }
 
     /// Requests of this interval that a caller gets through, as far as it can be told before
@@ -468,7 +462,7 @@ impl World<'_> {
         let flow = &self.load.flows[caller];
         let load = &self.scenario.loads[caller];
         let offered = flow.offered as f64 + flow.again as f64 / MILLION as f64;
-        let Some(cost) = cost(load.service) else { return offered };
+        let Some(cost) = flow.cost else { return offered };
         let limit = self.apps[caller].cpu_limit.unwrap_or(u64::MAX / 4096);
         let cores = limit.saturating_sub(load.idle.0) as f64 / 1000.0;
         let most = cores * f64::from(self.apps[caller].ready) * SECONDS / cost.max(1e-9);
@@ -496,11 +490,11 @@ impl World<'_> {
         let Service::Requests { cv2_milli, timeout_millis, workers, .. } = load.service else {
             return;
         };
-        let cost = cost(load.service).expect("requests cost CPU");
-        let Settling { flows, tables, .. } = &mut self.load;
-        let flow = &mut flows[app];
+        let Settling { flows, tables, contention, .. } = &mut self.load;
+        let (flow, kinds) = (&mut flows[app], &contention.cores[app]);
         let tally = &mut self.record.tallies[app];
-        let (ready, cores) = serving(flow);
+        let cost = flow.cost.expect("requests cost CPU");
+        let (ready, cores) = serving(kinds);
         let capacity = cores * SECONDS / cost.max(1e-9) * MILLION as f64;
         let giving_up = match workers {
             Some(_) => GivingUp::InLine,
@@ -528,7 +522,7 @@ impl World<'_> {
         }
         if calm && ready > 0 {
             let stretch = &mut flow.stretch;
-            stretch.cores.extend(&flow.cores);
+            stretch.cores.extend(kinds);
             stretch.micro_requests = stretch.micro_requests.saturating_add(out.served_micro);
             stretch.ready = ready;
             stretch.intervals += 1;
@@ -540,7 +534,7 @@ impl World<'_> {
                 let busy = out.served_micro.min(most);
                 for (count, before) in tries(flow.retries.as_deref(), wait.micro_requests) {
                     if let Some(like) = like(load, ready, tables, &mut flow.like) {
-                        respond(like, &flow.cores, (count, busy), before + delay, tables, tally);
+                        respond(like, kinds, (count, busy), before + delay, tables, tally);
                     }
                 }
             }
@@ -550,10 +544,15 @@ impl World<'_> {
         if ready > 0 {
             flow.used = load.idle.0 + rounded(out.busy * cores / f64::from(ready) * 1000.0);
         }
-        let inside = inside(load, flow, (ready, out.served_micro), tables);
-        let waiting = out.backlog.micro_requests as f64 / MILLION as f64;
-        let each = (inside + waiting) / f64::from(ready.max(1));
-        flow.memory = load.memory.0.saturating_add((each * load.memory_each.0 as f64) as u64);
+        let mut each = out.backlog.micro_requests as f64 / MILLION as f64;
+        if load.memory_each.0 > 0
+            && let Some(like) = like(load, ready, tables, &mut flow.like)
+        {
+            each += inside(like, kinds, (ready, out.served_micro), tables);
+        }
+        each /= f64::from(ready.max(1));
+        let memory = load.memory.0.saturating_add((each * load.memory_each.0 as f64) as u64);
+        contention.used(app, memory);
         self.tell_use(app);
         self.check_memory(app);
     }
@@ -561,10 +560,11 @@ impl World<'_> {
     /// Messages and jobs: one queue for all pods, first come first served.
     fn serve_queue(&mut self, app: usize) {
         let load = &self.scenario.loads[app];
-        let Some(cost) = cost(load.service) else { return };
-        let flow = &mut self.load.flows[app];
+        let Settling { flows, contention, .. } = &mut self.load;
+        let flow = &mut flows[app];
+        let Some(cost) = flow.cost else { return };
         let tally = &mut self.record.tallies[app];
-        let (ready, cores) = serving(flow);
+        let (ready, cores) = serving(&contention.cores[app]);
         let capacity = cores * SECONDS / cost.max(1e-9) * MILLION as f64;
         let arrivals = flow.offered.saturating_mul(MILLION);
         let before = flow.oldest;
@@ -601,7 +601,7 @@ impl World<'_> {
             let busy = done.served_micro as f64 / MILLION as f64 * cost / SECONDS;
             flow.used += libm::round(busy / f64::from(ready) * 1000.0) as u64;
         }
-        flow.memory = load.memory.0;
+        contention.used(app, load.memory.0);
         self.tell_use(app);
         self.check_memory(app);
     }
@@ -611,21 +611,20 @@ impl World<'_> {
         let flow = &self.load.flows[app];
         let (wanted, ready) = (self.apps[app].wanted, self.apps[app].ready);
         let totals = &mut self.record.totals[app];
-        totals.wanted_millis += u128::from(wanted) * u128::from(INTERVAL_MILLIS);
-        let missing = wanted.saturating_sub(ready);
-        totals.missing_millis += u128::from(missing) * u128::from(INTERVAL_MILLIS);
+        let millis = |pods: u32| u128::from(u64::from(pods) * INTERVAL_MILLIS);
+        totals.wanted_millis += millis(wanted);
+        totals.missing_millis += millis(wanted.saturating_sub(ready));
         let ready = u64::from(ready);
         let tally = &mut self.record.tallies[app];
         let cpu = flow.used.saturating_mul(ready).saturating_mul(INTERVAL_MILLIS);
         tally.cpu = tally.cpu.saturating_add(cpu);
-        tally.memory += u128::from(flow.memory) * u128::from(ready);
+        tally.memory += u128::from(self.load.contention.memory(app)) * u128::from(ready);
     }
 
     /// Kills the containers of a workload that are over their memory limit.
     fn check_memory(&mut self, app: usize) {
-        let over =
-            self.apps[app].memory_limit.is_some_and(|limit| self.load.flows[app].memory > limit);
-        if !over {
+        let memory = self.load.contention.memory(app);
+        if self.apps[app].memory_limit.is_none_or(|limit| memory <= limit) {
             return;
         }
         for pod in self.apps[app].live.clone() {
@@ -637,6 +636,6 @@ impl World<'_> {
         let flow = &mut self.load.flows[app];
         let held = std::mem::take(&mut flow.backlog).micro_requests;
         flow.lose(held, 0, &mut self.record.tallies[app]);
-        flow.memory = self.scenario.loads[app].memory.0;
+        self.load.contention.used(app, self.scenario.loads[app].memory.0);
     }
 }

@@ -22,8 +22,9 @@ pub struct Scaler {
     state: State,
     /// KEDA's part, where the workload may go to zero.
     keda: Option<(ScaledObject, KedaState)>,
-    /// Lengths of the queue at the last looks, oldest first, as long as its metric lags.
-    lengths: VecDeque<u64>,
+    /// Lengths of the queue at the last looks, oldest first, as long as its metric lags; none where
+    /// nobody asks for them.
+    lengths: Option<VecDeque<u64>>,
 }
 
 impl Scaler {
@@ -56,9 +57,17 @@ impl Scaler {
                 };
                 (object, KedaState::created(0))
             }),
-            lengths: vec![0; declared.queue_lag_millis.div_ceil(INTERVAL_MILLIS) as usize].into(),
+            lengths: asks_for_length(declared).then(|| {
+                vec![0; declared.queue_lag_millis.div_ceil(INTERVAL_MILLIS) as usize].into()
+            }),
         }
     }
+}
+
+/// Whether an autoscaler looks at how long the workload's queue is.
+fn asks_for_length(declared: &Autoscaling) -> bool {
+    let length = |metric: &scenario::Metric| matches!(metric, scenario::Metric::QueueLength(_));
+    declared.cooldown_seconds.is_some() || declared.metrics.iter().any(length)
 }
 
 /// A count as upstream's 32-bit integer.
@@ -153,8 +162,10 @@ impl World<'_> {
         let scheduled = scheduled_min(&declared.schedules, self.scenario, now);
         scaler.policy.min = clamp(declared.min.max(scheduled).min(declared.max));
         let current = self.apps[app].wanted;
-        scaler.lengths.push_back(self.load.queue_length(app));
-        let length = scaler.lengths.pop_front().expect("one was just added");
+        let length = scaler.lengths.as_mut().map_or(0, |lengths| {
+            lengths.push_back(self.load.queue_length(app));
+            lengths.pop_front().expect("one was just added")
+        });
         if let Some((object, state)) = &mut scaler.keda {
             object.min = scaler.policy.min;
             let polls = now.is_multiple_of(object.polling_millis.cast_unsigned());
