@@ -3,9 +3,10 @@
 
 use super::design::{Design, copy};
 use super::layouts::{Layout, Quarry, target, within};
-use super::moves::{Family, Ground, moved};
+use super::moves::{Family, Ground, STANDING, moved};
 use super::need::Arrivals;
 use super::pairs::Move;
+use super::pods::Pods;
 use super::search::{JointOptions, Step};
 use super::track::{Rank, Track};
 use crate::Error;
@@ -54,6 +55,7 @@ pub(super) struct Search<'a> {
     pub layouts: Vec<Layout>,
     quarry: &'a Quarry,
     hours: Vec<[u32; 24]>,
+    standing: Vec<[u32; STANDING.len()]>,
     least: Vec<u32>,
     most: Vec<u32>,
     /// Every design that was tried.
@@ -83,6 +85,7 @@ impl<'a> Search<'a> {
         let most = scaling().map(|one| one.map_or(0, |one| double(one.max))).collect();
         Self {
             hours: hours(problem, &track),
+            standing: standing(problem, &track),
             track,
             options,
             told,
@@ -119,9 +122,9 @@ impl<'a> Search<'a> {
 
     /// All of it: starts, first steps from the best of them, every move from the best, other pools,
     /// then the starts that were left.
-    pub fn run(&mut self, problem: &Problem) -> Result<(), Error> {
+    pub fn run(&mut self) -> Result<(), Error> {
         let budget = self.budget();
-        let starts = self.start(problem)?;
+        let starts = self.start()?;
         let moves = Move::all(&self.options.frozen);
         let first: Vec<Move> = moves.iter().copied().filter(|one| is_first(*one)).collect();
         let mut ahead = Vec::new();
@@ -235,11 +238,16 @@ impl<'a> Search<'a> {
 
     /// The inputs' own scaling and the analytic one, on every layout; the best of each layout, best
     /// first.
-    fn start(&mut self, problem: &Problem) -> Result<Vec<Ranked>, Error> {
+    fn start(&mut self) -> Result<Vec<Ranked>, Error> {
         let mut all = Vec::new();
         for (at, layout) in self.layouts.iter().enumerate() {
-            let plain = Design::of(self.track.seen, at, layout);
-            all.extend(FILLS.map(|percent| self.filled(problem, &plain, percent)));
+            let plain = match layout.pods == Pods::default() {
+                true => Design::of(self.track.seen, at, layout),
+                false => {
+                    Design::of(self.track.seen, 0, &self.layouts[0]).moved_to(at, &self.layouts)
+                }
+            };
+            all.extend(FILLS.map(|percent| self.filled(&layout.problem, &plain, percent)));
             all.push(plain);
         }
         let all = self.fresh(all);
@@ -310,6 +318,7 @@ impl<'a> Search<'a> {
         let ground = Ground {
             layouts: &self.layouts,
             hours: &self.hours,
+            standing: &self.standing,
             least: &self.least,
             most: &self.most,
         };
@@ -458,4 +467,19 @@ fn hours(problem: &Problem, track: &Track<'_>) -> Vec<[u32; 24]> {
             })
         })
         .collect()
+}
+
+/// Replicas that each workload needs at quantiles of its load.
+fn standing(problem: &Problem, track: &Track<'_>) -> Vec<[u32; STANDING.len()]> {
+    let scenario: &Scenario = track.seen;
+    let grain = scenario.sample_millis.clamp(1, scenario.horizon_millis.max(1));
+    let arrivals = Arrivals::of(scenario, grain);
+    let needs = |workload: usize| {
+        let Some(one) = track.demands.strengths[workload] else { return [0; STANDING.len()] };
+        let pods = |at| libm::ceil(arrivals.rate(workload, at) / one.rate.max(1e-9)) as u32;
+        let mut row: Vec<u32> = (0..arrivals.intervals()).map(pods).collect();
+        row.sort_unstable();
+        STANDING.map(|percent| row.get(row.len() * percent / 100).copied().unwrap_or(0))
+    };
+    (0..problem.workloads().len()).map(needs).collect()
 }

@@ -158,8 +158,14 @@ impl Quarry {
         Ok(found.map(|found| Layout { pods: pods.clone(), ..found }))
     }
 
-    /// Layouts under different limits on the size of a node, none twice nor among those known.
-    pub fn limited(&self, known: &[Layout], control: Control<'_>) -> Result<Vec<Layout>, Error> {
+    /// Layouts under different limits on the size of a node for some pods, none twice nor among those
+    /// known.
+    pub fn limited(
+        &self,
+        known: &[Layout],
+        pods: &Pods,
+        control: Control<'_>,
+    ) -> Result<Vec<Layout>, Error> {
         let mut found = known.to_vec();
         for (vcpus, most) in LIMITS {
             if (control.interrupt)() && !found.is_empty() {
@@ -171,8 +177,7 @@ impl Quarry {
                 (vcpus, None) => format!("nodes of at most {vcpus} vCPUs"),
                 (vcpus, Some(_)) => format!("one pool, nodes of at most {vcpus} vCPUs"),
             };
-            let own = Pods::default();
-            let one = self.layout(name, |sku| sku.vcpus <= vcpus, most, &own, control)?;
+            let one = self.layout(name, |sku| sku.vcpus <= vcpus, most, pods, control)?;
             found.extend(one.filter(|one| !among(&found, one)));
         }
         Ok(found.split_off(known.len()))

@@ -82,12 +82,16 @@ pub(super) struct Ground<'a> {
     pub layouts: &'a [Layout],
     /// Hours of the day, 24 per workload: replicas that the median day needs.
     pub hours: &'a [[u32; 24]],
+    /// Replicas that each workload needs at quantiles of its load.
+    pub standing: &'a [[u32; STANDING.len()]],
     /// Fewest replicas that the user allows.
     pub least: &'a [u32],
     /// Most replicas that the user allows.
     pub most: &'a [u32],
 }
 
+/// Quantiles of the load whose pods may be there at all times, percent.
+pub(super) const STANDING: [usize; 5] = [25, 50, 75, 90, 97];
 /// Steps of a target, points of a percent.
 const TARGET_STEPS: [i64; 8] = [20, 8, 3, 1, -1, -2, -5, -15];
 /// Factors of a target that is no share, percent.
@@ -203,8 +207,11 @@ pub(super) fn moved(one: &Autoscaling, points: i64, factor: u64) -> Autoscaling 
 fn bounded(from: &Design, ground: &Ground<'_>, low: bool) -> Vec<Design> {
     each_scaled(from, |at, one| {
         let now = if low { one.min } else { one.max };
-        let steps =
-            [now / 2, now.saturating_sub(1), now + 1, now.saturating_mul(2), ground.least[at]];
+        let mut steps =
+            vec![now / 2, now.saturating_sub(1), now + 1, now.saturating_mul(2), ground.least[at]];
+        if low {
+            steps.extend(ground.standing[at]);
+        }
         let bound = |next: u32| match low {
             true => Autoscaling { min: next.clamp(ground.least[at], one.max), ..one.clone() },
             false => {
@@ -250,7 +257,7 @@ fn nodes(from: &Design, ground: &Ground<'_>) -> Vec<Design> {
     for (at, pool) in from.pools.iter().enumerate() {
         let floor = u32::from(alone && pool.min > 0);
         let now = pool.min;
-        for next in [floor, now / 2, now.saturating_sub(1), now + 1, now + 2] {
+        for next in [floor, now / 2, now.saturating_sub(1), now + 1, now + 2, now * 2] {
             let mut design = from.clone();
             let row = &mut design.pools[at];
             row.min = next.clamp(floor.min(row.max), row.max);

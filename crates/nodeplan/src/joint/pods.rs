@@ -39,6 +39,8 @@ pub(super) struct Room {
     least: Vec<(MilliCpu, Bytes)>,
     /// At most: the limit, else twice as much.
     most: Vec<(MilliCpu, Bytes)>,
+    /// What pods use that are as full as their objective allows.
+    used: Vec<(MilliCpu, Bytes)>,
     /// Size of a pod that keeps room: the largest of those that are scaled; none: nothing is.
     keeper: Option<(MilliCpu, Bytes)>,
 }
@@ -72,6 +74,10 @@ impl Room {
             let cpu = one.cpu_limit.map_or(double, |limit| limit.0).max(one.request.cpu.0);
             (MilliCpu(cpu), one.request.memory)
         };
+        let used = |((one, load), strength): ((&Workload, &Load), &Option<Strength>)| {
+            let cpu = strength.map_or(one.request.cpu.0, |one| libm::ceil(one.cpu_milli) as u64);
+            (MilliCpu(cpu), least_memory(one, load, *strength))
+        };
         let scaled = rows().zip(&scenario.scaling).filter(|(_, scaling)| scaling.is_some());
         let sizes = scaled.map(|((one, _), _)| own(one));
         let taken = problem.workloads().iter().any(|one| one.name == KEEPER);
@@ -79,6 +85,7 @@ impl Room {
             own: problem.workloads().iter().map(own).collect(),
             least: rows().zip(&demands.strengths).map(least).collect(),
             most: rows().map(most).collect(),
+            used: rows().zip(&demands.strengths).map(used).collect(),
             keeper: sizes.max().filter(|_| !taken),
         }
     }
@@ -86,6 +93,15 @@ impl Room {
     /// Requests of the pods of a workload.
     fn now(&self, pods: &Pods, at: usize) -> (MilliCpu, Bytes) {
         pods.requests.get(at).copied().flatten().unwrap_or(self.own[at])
+    }
+
+    /// Pods that request what they use when they are full: so nodes have the CPU that is needed.
+    pub fn as_used(&self) -> Pods {
+        let mut pods = Pods::default();
+        for at in 0..self.own.len() {
+            self.request(&mut pods, at, self.used[at]);
+        }
+        pods
     }
 
     /// Choices next to one.
@@ -98,7 +114,11 @@ impl Room {
                     (0..self.own.len()).for_each(|at| self.resize(&mut next, at, shares));
                     all.push(next);
                 }
+                all.push(Pods { keepers: pods.keepers, ..self.as_used() });
                 for at in (0..self.own.len()).filter(|at| self.least[*at] < self.most[*at]) {
+                    let mut next = pods.clone();
+                    self.request(&mut next, at, self.used[at]);
+                    all.push(next);
                     let memory = MEMORY_SHARES.map(|share| (100, share));
                     for shares in CPU_SHARES.map(|share| (share, 100)).into_iter().chain(memory) {
                         let mut next = pods.clone();
@@ -122,10 +142,15 @@ impl Room {
         let part = |amount: u64, percent: u64| {
             u64::try_from(u128::from(amount) * u128::from(percent) / 100).unwrap_or(u64::MAX)
         };
+        self.request(pods, at, (MilliCpu(part(now.0.0, cpu)), Bytes(part(now.1.0, memory))));
+    }
+
+    /// Requests of so much, as near as they may be.
+    fn request(&self, pods: &mut Pods, at: usize, (cpu, memory): (MilliCpu, Bytes)) {
         let (least, most) = (self.least[at], self.most[at]);
         let next = (
-            MilliCpu(part(now.0.0, cpu).clamp(least.0.0, most.0.0.max(least.0.0))),
-            Bytes(part(now.1.0, memory).clamp(least.1.0, most.1.0.max(least.1.0))),
+            cpu.max(least.0).min(most.0.max(least.0)),
+            memory.max(least.1).min(most.1.max(least.1)),
         );
         pods.requests.resize(self.own.len(), None);
         pods.requests[at] = (next != self.own[at]).then_some(next);

@@ -9,7 +9,7 @@ use super::hazards::Hazards;
 use super::layouts::{Layout, Quarry};
 use super::moves::Family;
 use super::pairs::Move;
-use super::pods::Room;
+use super::pods::{Pods, Room};
 use super::split::{Halves, split};
 use super::track::{Shelf, Track};
 use super::trial::{Demands, Trial};
@@ -180,12 +180,15 @@ pub(super) fn choose(
     let mut layouts: Vec<Layout> =
         Layout::of("as without traffic".to_owned(), plain.clone()).into_iter().collect();
     if !options.frozen.contains(&Family::Sizes) {
-        layouts.extend(quarry.limited(&layouts, control)?);
+        layouts.extend(quarry.limited(&layouts, &Pods::default(), control)?);
+        if !options.frozen.contains(&Family::Requests) {
+            layouts.extend(quarry.limited(&layouts, &quarry.room.as_used(), control)?);
+        }
     }
     let strict = demands.with_margin();
     let track = Track::new((&halves.seen, halves.busiest.as_ref()), &strict, control, shelf);
     let mut search = Search::new(problem, (layouts, &quarry), track, options, told);
-    search.run(problem)?;
+    search.run()?;
     let runs = search.runs();
     let Search { layouts, kept, steps, .. } = search;
     let kept: Vec<Design> = kept.into_iter().map(|one| one.design).collect();
