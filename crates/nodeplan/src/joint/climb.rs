@@ -241,14 +241,14 @@ impl<'a> Search<'a> {
     fn start(&mut self) -> Result<Vec<Ranked>, Error> {
         let mut all = Vec::new();
         for (at, layout) in self.layouts.iter().enumerate() {
-            let plain = match layout.pods == Pods::default() {
-                true => Design::of(self.track.seen, at, layout),
-                false => {
-                    Design::of(self.track.seen, 0, &self.layouts[0]).moved_to(at, &self.layouts)
-                }
-            };
-            all.extend(FILLS.map(|percent| self.filled(&layout.problem, &plain, percent)));
-            all.push(plain);
+            if layout.pods == Pods::default() {
+                let plain = Design::of(self.track.seen, at, layout);
+                all.extend(FILLS.map(|percent| self.filled(&layout.problem, &plain, percent)));
+                all.push(plain);
+            } else {
+                let plain = Design::of(self.track.seen, 0, &self.layouts[0]);
+                all.push(self.filled(&layout.problem, &plain.moved_to(at, &self.layouts), 90));
+            }
         }
         let all = self.fresh(all);
         let tried = self.try_all(all)?;
