@@ -90,10 +90,9 @@ fn count(value: f64, most: u64) -> u64 {
 
 /// One interval.
 pub fn step(backlog: Backlog, flow: &Flow, giving_up: GivingUp) -> Outcome {
-    let offered = flow.arrivals_micro.saturating_add(backlog.micro_requests);
-    let length = flow.interval_millis.max(1) as f64;
     if flow.capacity_micro == 0 {
         // Nobody is ready: connections are refused.
+        let offered = flow.arrivals_micro.saturating_add(backlog.micro_requests);
         return Outcome { lost_micro: offered, ..Outcome::default() };
     }
     if backlog.micro_requests == 0 && flow.arrivals_micro <= flow.capacity_micro {
@@ -106,6 +105,13 @@ pub fn step(backlog: Backlog, flow: &Flow, giving_up: GivingUp) -> Outcome {
             ..Outcome::default()
         };
     }
+    fluid(backlog, flow, giving_up)
+}
+
+/// An interval in which something waits.
+fn fluid(backlog: Backlog, flow: &Flow, giving_up: GivingUp) -> Outcome {
+    let offered = flow.arrivals_micro.saturating_add(backlog.micro_requests);
+    let length = flow.interval_millis.max(1) as f64;
     let (comes, goes) = (flow.arrivals_micro as f64 / length, flow.capacity_micro as f64 / length);
     let full = goes * flow.timeout_millis as f64;
     // Pods may have gone since: who waits longer than the timeout by now gives up at once.

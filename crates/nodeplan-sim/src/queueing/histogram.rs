@@ -17,16 +17,16 @@ pub struct Histogram {
     bins: Vec<u64>,
 }
 
-/// The nearest whole number; halves up, below zero zero.
+/// The nearest whole number; halves up, below zero zero, 2⁶³ at most.
 pub fn rounded(value: f64) -> u64 {
-    let whole = value as u64;
-    whole.saturating_add(u64::from(value - whole as f64 >= 0.5))
+    let whole = value.max(0.0) as i64;
+    whole.cast_unsigned() + u64::from(value - whole as f64 >= 0.5)
 }
 
-/// The least whole number not below; below zero zero.
+/// The least whole number not below; below zero zero, 2⁶³ at most.
 pub fn raised(value: f64) -> u64 {
-    let whole = value as u64;
-    whole.saturating_add(u64::from((whole as f64) < value))
+    let whole = value.max(0.0) as i64;
+    whole.cast_unsigned() + u64::from((whole as f64) < value)
 }
 
 impl Default for Histogram {

@@ -220,8 +220,15 @@ impl Inside<'_> {
         let (sure, maybe) = (share * slows.undelayed, share * delayed);
         let curve = self.gamma.curve(mean * mean / variance.max(mean * mean * 1e-3));
         let shift = libm::log(size / mean);
-        for (sum, log) in within.iter_mut().zip(logs) {
-            *sum += sure + maybe * curve.at(log + shift);
+        let mut points = within.iter_mut().zip(logs);
+        for (sum, log) in points.by_ref() {
+            let share = curve.at(log + shift);
+            *sum += sure + maybe * share;
+            if share >= 1.0 {
+                break;
+            }
         }
+        // From there on all are answered.
+        points.for_each(|(sum, _)| *sum += sure + maybe);
     }
 }

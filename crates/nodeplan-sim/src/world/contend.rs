@@ -4,6 +4,8 @@
 //! ([`crate::kubelet`]). Else each may use what its limit and the node leave it. Most nodes leave
 //! every pod all that can matter to it: there nothing is told pod by pod.
 
+use std::cmp::Reverse;
+
 use nodeplan_model::problem::Problem;
 use nodeplan_model::scenario::{Load, Scenario};
 use nodeplan_model::workload::Workload;
@@ -26,6 +28,8 @@ struct Need {
     most: u64,
     /// Memory it used in the interval before, bytes.
     memory: u64,
+    /// No less than that, and seldom anything else, bytes.
+    ample: u64,
     /// CPU while starting, milli-cores.
     starting: u64,
     /// CPU limit, milli-cores.
@@ -45,6 +49,7 @@ impl Need {
             wants: 0,
             most: 0,
             memory: load.memory.0.min(MOST),
+            ample: load.memory.0.min(MOST),
             starting: load.startup_cpu.0.min(MOST),
             limit: workload.cpu_limit.map_or(u64::MAX, |limit| limit.0),
             idle: load.idle.0,
@@ -71,8 +76,19 @@ impl Need {
 /// The workloads of the pods of a node that use CPU and memory.
 #[derive(Debug, Default)]
 struct Tenants {
+    /// Those with the greatest limits first.
     ready: Vec<u32>,
     starting: Vec<u32>,
+    /// The sum of what is ample for each, bytes.
+    ample: u64,
+}
+
+impl Tenants {
+    /// The sum of something over all of them.
+    fn sum(&self, needs: &[Need], what: impl Fn(&Need) -> u64) -> u64 {
+        let of = |&app: &u32| what(&needs[app as usize]);
+        self.ready.iter().chain(&self.starting).map(of).sum()
+    }
 }
 
 /// Nodes and who is on them, and work space.
@@ -90,6 +106,8 @@ pub struct Contention {
     order: Vec<usize>,
     /// Pods that the kubelet evicts for want of memory.
     evicted: Vec<u32>,
+    /// Some pod used more memory than was ample for it, or far less.
+    resized: bool,
 }
 
 impl Contention {
@@ -102,7 +120,12 @@ impl Contention {
 
     /// So much memory each pod of a workload used, bytes.
     pub fn used(&mut self, app: usize, memory: u64) {
-        self.needs[app].memory = memory.min(MOST);
+        let need = &mut self.needs[app];
+        need.memory = memory.min(MOST);
+        if need.memory > need.ample || need.memory < need.ample / 4 {
+            need.ample = need.memory + need.memory / 2;
+            self.resized = true;
+        }
     }
 
     /// The memory that each pod of a workload used, bytes.
@@ -127,13 +150,14 @@ impl Contention {
     /// Looks again at the nodes of pods that changed.
     fn follow(&mut self, pods: &mut Pods, nodes: &[Node]) {
         self.tenants.resize_with(nodes.len(), Tenants::default);
-        let touched = pods.take_touched();
-        let mut stale: Vec<u32> =
-            touched.iter().map(|&pod| pods[pod].node).filter(|&node| node != NOWHERE).collect();
+        let mut stale: Vec<u32> = pods.take_touched();
+        stale.iter_mut().for_each(|pod| *pod = pods[*pod].node);
+        stale.retain(|&node| node != NOWHERE);
         stale.sort_unstable();
         stale.dedup();
+        let Self { needs, tenants, resized, .. } = self;
         for node in stale {
-            let tenants = &mut self.tenants[node as usize];
+            let tenants = &mut tenants[node as usize];
             tenants.ready.clear();
             tenants.starting.clear();
             for &pod in &nodes[node as usize].pods {
@@ -143,6 +167,13 @@ impl Contention {
                     Phase::Starting => tenants.starting.push(row.app),
                     _ => {}
                 }
+            }
+            tenants.ready.sort_by_key(|&app| Reverse(needs[app as usize].limit));
+            tenants.ample = tenants.sum(needs, |need| need.ample);
+        }
+        if std::mem::take(resized) {
+            for tenants in tenants {
+                tenants.ample = tenants.sum(needs, |need| need.ample);
             }
         }
     }
@@ -189,27 +220,21 @@ impl World<'_> {
         let room = self.room(pool, id);
         let Contention { needs, cores, tenants, .. } = &mut self.load.contention;
         let tenants = &tenants[id as usize];
-        let (mut sum, mut memory, mut most) = (0, 0, 0);
-        for &app in &tenants.ready {
-            let need = &needs[app as usize];
-            sum += need.wants;
-            memory += need.memory;
-            most = need.most.max(most);
-        }
-        for &app in &tenants.starting {
-            let need = &needs[app as usize];
-            sum += need.starting;
-            memory += need.memory;
-        }
+        let ready: u64 = tenants.ready.iter().map(|&app| needs[app as usize].wants).sum();
+        let starting: u64 = tenants.starting.iter().map(|&app| needs[app as usize].starting).sum();
+        let sum = ready + starting;
         // Add-ons use a fifth of their request, where nothing better is known.
         let used = sum.min(room) + self.nodes.pools[pool].addon_cpu / 5;
         self.record.used[pool] += used;
         let free = room.saturating_sub(sum);
         if sum > room {
             self.divide(id, room);
-        } else if free < most {
+        } else {
             for &app in &tenants.ready {
                 let need = &mut needs[app as usize];
+                if need.limit <= free {
+                    break;
+                }
                 let may = free + need.wants;
                 if may < need.most {
                     need.apart += 1;
@@ -217,7 +242,10 @@ impl World<'_> {
                 }
             }
         }
-        if memory > self.nodes.pools[pool].memory {
+        let memory = self.nodes.pools[pool].memory;
+        let Contention { needs, tenants, .. } = &self.load.contention;
+        let tenants = &tenants[id as usize];
+        if tenants.ample > memory && tenants.sum(needs, |need| need.memory) > memory {
             self.press(id);
         }
         self.bank(pool, id, used);

@@ -215,6 +215,9 @@ impl Settling {
     }
 }
 
+/// Kinds of pods of a workload that are found again without a search.
+const HINTS: usize = 6;
+
 /// Pods of a workload, whatever their cores, as response times see them.
 #[derive(Clone, Copy, Debug)]
 struct Like {
@@ -227,8 +230,8 @@ struct Like {
     fixed: f64,
     /// What the objective leaves a pod to answer in, seconds, and its logarithm.
     own: Option<(f64, f64)>,
-    /// Where in the family its cores were found last.
-    hint: usize,
+    /// Where in the family the cores of its first kinds were found last.
+    hints: [usize; HINTS],
 }
 
 /// What of arrivals matters to one of so many pods: index of dispersion, and pods that requests
@@ -252,35 +255,40 @@ fn like<'a>(
     tables: &mut Tables,
     kept: &'a mut Option<Like>,
 ) -> Option<&'a mut Like> {
+    let arrivals = arrivals_at(load, ready);
+    if kept.as_ref().is_none_or(|like| like.arrivals != arrivals) {
+        *kept = find_like(load, arrivals, tables);
+    }
+    kept.as_mut()
+}
+
+/// The same, looked up.
+fn find_like(load: &Load, arrivals: (u32, u32), tables: &mut Tables) -> Option<Like> {
     let Service::Requests { cpu_micros, cv2_milli, latency_micros, workers, balancing, .. } =
         load.service
     else {
         return None;
     };
-    let arrivals = arrivals_at(load, ready);
-    if kept.as_ref().is_none_or(|like| like.arrivals != arrivals) {
-        let shape = Shape {
-            workers: workers.unwrap_or(0),
-            arrivals: match (balancing, arrivals) {
-                (Balancing::LeastRequest, (_, among)) => Arrivals::LeastRequestOf(among),
-                (Balancing::Random, (1000, _)) => Arrivals::Random,
-                (Balancing::Random, (dispersion, _)) => Arrivals::Bursty(dispersion),
-            },
-            ..Shape::new(0, cv2_milli)
-        };
-        let cost = (cpu_micros as f64 / MILLION as f64).max(1e-9);
-        let fixed = latency_micros as f64 / MILLION as f64;
-        let within = load.objective.within_millis.map(|millis| millis as f64 / 1000.0 - fixed);
-        *kept = Some(Like {
-            arrivals,
-            family: tables.family(&shape),
-            cost: (cost, libm::log(cost)),
-            fixed,
-            own: within.map(|own| (own, libm::log(own))),
-            hint: 0,
-        });
-    }
-    kept.as_mut()
+    let shape = Shape {
+        workers: workers.unwrap_or(0),
+        arrivals: match (balancing, arrivals) {
+            (Balancing::LeastRequest, (_, among)) => Arrivals::LeastRequestOf(among),
+            (Balancing::Random, (1000, _)) => Arrivals::Random,
+            (Balancing::Random, (dispersion, _)) => Arrivals::Bursty(dispersion),
+        },
+        ..Shape::new(0, cv2_milli)
+    };
+    let cost = (cpu_micros as f64 / MILLION as f64).max(1e-9);
+    let fixed = latency_micros as f64 / MILLION as f64;
+    let within = load.objective.within_millis.map(|millis| millis as f64 / 1000.0 - fixed);
+    Some(Like {
+        arrivals,
+        family: tables.family(&shape),
+        cost: (cost, libm::log(cost)),
+        fixed,
+        own: within.map(|own| (own, libm::log(own))),
+        hints: [0; HINTS],
+    })
 }
 
 /// Tells the response times of `told` millionths of requests, each after a delay, of which the
@@ -302,8 +310,8 @@ fn respond(
         Some(_) => f64::NEG_INFINITY,
         None => f64::INFINITY,
     };
-    for (milli, count) in cores.iter() {
-        let rung = tables.rung(like.family, milli, &mut like.hint);
+    for (kind, (milli, count)) in cores.iter().enumerate() {
+        let rung = tables.rung(like.family, milli, &mut like.hints[kind.min(HINTS - 1)]);
         let place = tables.place_of(&rung, busy);
         let micro_requests = share_of(left, count, pods);
         (left, pods) = (left - micro_requests, pods - count);
@@ -358,8 +366,8 @@ fn serving(cores: &Kinds) -> (u32, f64) {
 fn inside(like: &mut Like, cores: &Kinds, (ready, served): (u32, u64), tables: &mut Tables) -> f64 {
     let busy = served as f64 / MILLION as f64 / SECONDS / f64::from(ready.max(1)) * like.cost.0;
     let mut inside = 0.0;
-    for (milli, count) in cores.iter() {
-        let rung = tables.rung(like.family, milli, &mut like.hint);
+    for (kind, (milli, count)) in cores.iter().enumerate() {
+        let rung = tables.rung(like.family, milli, &mut like.hints[kind.min(HINTS - 1)]);
         inside += busy * tables.mean_of(&rung, busy) * rung.unit.0 * count as f64;
     }
     inside
@@ -624,9 +632,13 @@ impl World<'_> {
     /// Kills the containers of a workload that are over their memory limit.
     fn check_memory(&mut self, app: usize) {
         let memory = self.load.contention.memory(app);
-        if self.apps[app].memory_limit.is_none_or(|limit| memory <= limit) {
-            return;
+        if self.apps[app].memory_limit.is_some_and(|limit| memory > limit) {
+            self.kill_all(app);
         }
+    }
+
+    /// Kills every container of a workload for its memory.
+    fn kill_all(&mut self, app: usize) {
         for pod in self.apps[app].live.clone() {
             if self.pods[pod].phase == Phase::Ready {
                 self.kill_for_memory(pod);

@@ -105,9 +105,11 @@ impl std::ops::Index<u32> for Pods {
 
 impl std::ops::IndexMut<u32> for Pods {
     fn index_mut(&mut self, id: u32) -> &mut Pod {
-        self.touched.push(id);
-        if let Some(moved) = &mut self.moved {
-            moved.push(id);
+        // Most changes of a pod come together.
+        for list in [Some(&mut self.touched), self.moved.as_mut()].into_iter().flatten() {
+            if list.last() != Some(&id) {
+                list.push(id);
+            }
         }
         &mut self.rows[id as usize]
     }

@@ -9,7 +9,6 @@ use crate::autoscaler::expander::Filter;
 use crate::autoscaler::layout::Layout;
 use crate::autoscaler::options::Options;
 use crate::autoscaler::run_once::{AutoscalerState, ScaleDownResult, run_with};
-use crate::autoscaler::scale_down::utilization;
 use crate::autoscaler::view::{
     Budget, ClusterView, Group, Instance, InstanceState, Node, NodeShape, Pod, PodClass,
 };
@@ -56,6 +55,8 @@ pub struct Scaler {
     seen: (u64, u32),
     /// With nothing changed, nothing happens before this time.
     quiet_until: u64,
+    /// Some pods count for nothing.
+    expendable: bool,
     /// Changes of nodes as of the last loop, and how many loops saw no other and found that nobody
     /// waits and every node is needed.
     calm: (u64, u32),
@@ -90,6 +91,7 @@ impl Scaler {
             new_pod_delay_ms: millis(profile.new_pod_delay_millis),
             ..Options::default()
         };
+        let expendable = scenario.pods.iter().any(|pods| pods.priority < options.expendable_cutoff);
         let mut state = AutoscalerState::new(nodes.pools.len(), 0);
         state.cluster.draw = Some(Stream::new(scenario.seed, "expander", ""));
         state.order_nodes_by(Stream::new(scenario.seed, "node order", ""));
@@ -111,6 +113,7 @@ impl Scaler {
             refreshed: 0,
             seen: (0, 0),
             quiet_until: 0,
+            expendable,
             calm: (0, 0),
             told: vec![Vec::new(); nodes.pools.len()],
         }
@@ -170,7 +173,7 @@ impl World<'_> {
         let known = !self.scheduled_pools && !self.every_loop;
         let same = known && scaler.seen.0 == self.changes;
         let quiet = same && scaler.seen.1 >= QUIET_LOOPS && now < scaler.quiet_until;
-        if quiet || (known && self.still_calm(&mut scaler)) {
+        if quiet || (known && self.still_calm(&scaler)) {
             // The machines are those of the last loop.
             scaler.refresh(now);
             self.scaler = Some(scaler);
@@ -200,23 +203,35 @@ impl World<'_> {
     }
 
     /// Whether a loop would find what the last ones found: nobody waits, and requests fill every node
-    /// that might go too much for that. Only pods changed since; where they are is kept up to date.
-    fn still_calm(&mut self, scaler: &mut Scaler) -> bool {
+    /// that might go too much for that. Only pods changed since, all on nodes that answer.
+    fn still_calm(&self, scaler: &Scaler) -> bool {
         let (nodes, loops) = scaler.calm;
-        if nodes != self.node_changes || loops < QUIET_LOOPS || !self.pending.is_empty() {
+        let pods_only = nodes == self.node_changes && loops >= QUIET_LOOPS;
+        if !pods_only || !self.pending.is_empty() || scaler.expendable {
             return false;
         }
-        self.view_pods(scaler);
-        let view = scaler.view_at(self.clock.now());
-        let (mut buffer, threshold) = (Vec::new(), scaler.options.utilization_threshold);
-        scaler.layout.nodes.iter().enumerate().all(|(index, content)| {
-            let group = scaler.nodes[index].group.map(|group| &scaler.groups[group]);
-            let may_go = group.is_some_and(|group| group.target > group.min);
-            let used = content.used.unwrap_or_else(|| {
-                utilization(&scaler.options, &view, &mut buffer, index, &content.pods)
-            });
-            !may_go || used.is_some_and(|used| used > threshold)
+        // Near the threshold the loop itself decides.
+        let threshold = scaler.options.utilization_threshold + 1e-9;
+        scaler.nodes.iter().all(|node| {
+            let group = node.group.map(|group| &scaler.groups[group]);
+            group.is_none_or(|group| group.target <= group.min)
+                || self.requested(node.key) > threshold
         })
+    }
+
+    /// How much of a node requests fill, add-ons included: of CPU or memory, what is scarcer.
+    fn requested(&self, id: u32) -> f64 {
+        let node = &self.nodes.all[id as usize];
+        let pool = &self.nodes.pools[node.pool as usize];
+        let share = |free: u64, own: u64, addons: u64| {
+            let offered = (own + addons).max(1);
+            offered.saturating_sub(free) as f64 / offered as f64
+        };
+        share(node.free_cpu, pool.cpu, pool.addon_cpu).max(share(
+            node.free_memory,
+            pool.memory,
+            pool.addon_memory,
+        ))
     }
 
     /// The time before which loops do nothing as long as nothing changes: at once where pods or

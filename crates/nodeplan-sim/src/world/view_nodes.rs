@@ -92,7 +92,7 @@ impl World<'_> {
     }
 
     /// Pods that wait or run, by node, and add-ons: written anew where they changed.
-    pub(super) fn view_pods(&mut self, scaler: &mut Scaler) {
+    fn view_pods(&mut self, scaler: &mut Scaler) {
         let moved = self.pods.take_moved();
         let mut stale = if self.every_loop { scaler.forget_pods() } else { scaler.follow_nodes() };
         let before = std::mem::take(&mut scaler.promised);
