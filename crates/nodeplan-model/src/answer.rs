@@ -5,7 +5,7 @@
 
 use crate::catalog::Exclusion;
 use crate::plan::{Checked, PoolMode, Status, Work};
-use crate::units::{Bytes, Date, MONTH_HOURS, Spend, UsdPerHour};
+use crate::units::{Bytes, Date, HOUR_MILLIS, MONTH_HOURS, Spend, UsdPerHour};
 use crate::workload::QosClass;
 use serde::{Deserialize, Serialize};
 
@@ -15,6 +15,12 @@ use serde::{Deserialize, Serialize};
 pub struct Money(pub i128);
 
 impl Money {
+    /// A cost, rounded down to a billionth.
+    #[must_use]
+    pub fn of(spend: Spend) -> Self {
+        Self(i128::try_from(spend.0 / u128::from(HOUR_MILLIS)).unwrap_or(i128::MAX))
+    }
+
     /// Cost of a month of [`MONTH_HOURS`] at the mean rate of `spend` over `millis`, rounded to
     /// the nearest billionth. Nothing where `millis` is 0.
     #[must_use]

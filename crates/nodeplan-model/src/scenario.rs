@@ -447,6 +447,22 @@ pub enum Expander {
     Priority,
 }
 
+impl Expander {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Random, Self::LeastWaste, Self::MostPods, Self::Priority];
+
+    /// Its name in AKS's profile.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Random => "random",
+            Self::LeastWaste => "least-waste",
+            Self::MostPods => "most-pods",
+            Self::Priority => "priority",
+        }
+    }
+}
+
 /// The cluster autoscaler's profile, as AKS has it; times in milliseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AutoscalerProfile {

@@ -57,6 +57,8 @@ amount! {
 
 /// Milliseconds of one day; the load points of a problem are weighted with parts of it.
 pub const DAY_MILLIS: u64 = 86_400_000;
+/// Milliseconds of one hour, which rates are for.
+pub const HOUR_MILLIS: u64 = 3_600_000;
 /// Hours of one month in every monthly figure.
 pub const MONTH_HOURS: u64 = 730;
 /// One KiB in bytes.

@@ -11,7 +11,7 @@ use nodeplan_model::problem::{
     Assumption, Burst, Cluster, LoadPoint, Overcommit, Problem, ProblemParts, ReservationModel,
     SystemPool,
 };
-use nodeplan_model::units::{DAY_MILLIS, PerMille};
+use nodeplan_model::units::{DAY_MILLIS, HOUR_MILLIS, PerMille};
 use nodeplan_model::workload::Workload;
 
 /// A workload with its pods at the low and at the high load point.
@@ -53,7 +53,7 @@ pub const PEAK_HOURS: u64 = 8;
 
 impl Default for Sizing {
     fn default() -> Self {
-        let peak_millis = PEAK_HOURS * 3_600_000;
+        let peak_millis = PEAK_HOURS * HOUR_MILLIS;
         Self { size_for: SizeFor::Both, peak_millis, peak_assumed: true }
     }
 }

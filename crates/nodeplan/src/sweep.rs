@@ -16,6 +16,7 @@ use nodeplan_model::plan::Plan;
 use nodeplan_model::problem::Problem;
 use nodeplan_model::scenario::{PoolBounds, Scenario};
 use nodeplan_model::scorecard::Scorecard;
+use nodeplan_model::units::HOUR_MILLIS;
 use nodeplan_sim::queueing::table::Tables;
 use nodeplan_sim::world;
 use rayon::prelude::*;
@@ -243,10 +244,8 @@ impl Sweep {
 
 /// The figures of a run.
 fn figures(problem: &Problem, score: &Scorecard) -> Cell {
-    const HOUR_MILLIS: u128 = 3_600_000;
     let month = Money::month_of(score.spend, score.millis);
-    let cost = i128::try_from(score.spend.0 / HOUR_MILLIS).unwrap_or(i128::MAX);
-    let hours = score.node_millis.saturating_mul(1000) / HOUR_MILLIS;
+    let hours = score.node_millis.saturating_mul(1000) / u128::from(HOUR_MILLIS);
     let services = score.services.iter().zip(problem.workloads());
     let workloads =
         services.filter(|(_, workload)| !workload.system).map(|(service, workload)| CellWorkload {
@@ -272,7 +271,7 @@ fn figures(problem: &Problem, score: &Scorecard) -> Cell {
         currency: problem.parts().currency.clone(),
         month,
         per_month: Cell::decimal(month),
-        cost: Money(cost),
+        cost: Money::of(score.spend),
         millis: score.millis,
         node_hours_milli: u64::try_from(hours).unwrap_or(u64::MAX),
         met: score.met(),

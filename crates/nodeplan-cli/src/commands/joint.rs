@@ -18,6 +18,7 @@ use nodeplan::model::answer::{InputFile, Money};
 use nodeplan::model::joint::JointAnswer;
 use nodeplan::model::problem::Problem;
 use nodeplan::model::scenario::{PoolBounds, Scenario, Source};
+use nodeplan::model::units::Spend;
 use nodeplan::report;
 use nodeplan::simulate::{Staged, stage};
 use nodeplan::{Optimized, Options, optimize_with};
@@ -58,7 +59,7 @@ pub fn run(
     let staged = stage(&plain.problem, plan, &read).map_err(unusable)?;
     let told = |step: &Step| {
         let missed = if step.short == 0 { "" } else { ", objectives missed so far" };
-        let cost = report::number::money(whole_money(step.spend.0));
+        let cost = report::number::money(Money::of(step.spend));
         watch.say(&format!("{} runs, {cost} for the part seen{missed}", step.runs));
     };
     let found = watch.over(|control| -> Result<Option<Joint>, Failure> {
@@ -143,10 +144,6 @@ fn standing(pools: usize) -> Vec<PoolBounds> {
         schedules: Vec::new(),
     };
     vec![one; pools]
-}
-
-fn whole_money(spend: u128) -> Money {
-    Money(i128::try_from(spend / 3_600_000).unwrap_or(i128::MAX))
 }
 
 fn limits(args: &OptimizeArgs) -> Result<JointOptions, Failure> {
@@ -331,11 +328,11 @@ pub fn verify(name: &str, bytes: Vec<u8>) -> Done {
         .map_err(|_| Failure::new(crate::INVALID, "NP1301", format!("{name} is not UTF-8 text")))?;
     let document = FloorDocument::read(name, &text).map_err(Failure::input)?;
     let check = check_floor(&document.problem, &document.floor, &JudgeOptions::default());
-    let money = |spend: u128| report::number::money(whole_money(spend));
+    let money = |spend: Spend| report::number::money(Money::of(spend));
     let mut said = format!(
         "{}: no run that meets the terms costs less than {} {}\n",
         report::visible(name),
-        money(check.spend.0),
+        money(check.spend),
         report::visible(&document.problem.parts().currency),
     );
     for one in &check.findings {
@@ -344,7 +341,7 @@ pub fn verify(name: &str, bytes: Vec<u8>) -> Done {
     }
     let holds = check.findings.is_empty() && check.spend >= document.spend;
     if check.spend < document.spend {
-        said.push_str(&format!("false[NP5301]: it claims {}\n", money(document.spend.0)));
+        said.push_str(&format!("false[NP5301]: it claims {}\n", money(document.spend)));
     }
     said.push_str(if holds { "All of it is true.\n" } else { "Not all of it is true.\n" });
     output::print(&said)?;

@@ -4,7 +4,7 @@ use super::scalar::scalar;
 use nodeplan_model::plan::Plan;
 use nodeplan_model::problem::Problem;
 use nodeplan_model::scenario::{
-    AutoscalerProfile, Autoscaling, Behavior, ConsolidationPolicy, Expander, Metric, PoolBounds,
+    AutoscalerProfile, Autoscaling, Behavior, ConsolidationPolicy, Metric, PoolBounds,
     Provisioning, Rules, Scenario, Schedule, Select,
 };
 
@@ -60,15 +60,9 @@ fn milli(thousandths: u64) -> String {
 }
 
 fn profile(profile: &AutoscalerProfile) -> String {
-    let expander = match profile.expander {
-        Expander::Random => "random",
-        Expander::LeastWaste => "least-waste",
-        Expander::MostPods => "most-pods",
-        Expander::Priority => "priority",
-    };
     let rows = [
         ("enabled", profile.enabled.to_string()),
-        ("expander", expander.to_owned()),
+        ("expander", profile.expander.name().to_owned()),
         ("scan_interval", time(profile.scan_millis)),
         ("scale_down_delay_after_add", time(profile.delay_after_add_millis)),
         ("scale_down_delay_after_delete", time(profile.delay_after_delete_millis)),

@@ -216,13 +216,6 @@ fn times(reader: &mut Reader, fields: &Fields<'_>, times: &mut NodeTimes) {
     set(reader, "unreachable_toleration", &mut times.tolerated_millis);
 }
 
-const EXPANDERS: [(&str, Expander); 4] = [
-    ("random", Expander::Random),
-    ("least-waste", Expander::LeastWaste),
-    ("most-pods", Expander::MostPods),
-    ("priority", Expander::Priority),
-];
-
 /// The profile in AKS's words, with `_` for `-`.
 fn autoscaler(
     reader: &mut Reader,
@@ -258,7 +251,7 @@ fn autoscaler(
     }
     let expander = fields.get("expander").and_then(|at| {
         let text = reader.text(at, "expander")?;
-        reader.choice(at, text, "expander", &EXPANDERS)
+        reader.choice(at, text, "expander", &Expander::ALL.map(|one| (one.name(), one)))
     });
     profile.expander = expander.unwrap_or(profile.expander);
     let name = "scale_down_utilization_threshold";

@@ -12,15 +12,10 @@ use nodeplan_model::joint::{
 };
 use nodeplan_model::problem::Problem;
 use nodeplan_model::resources::Resources;
-use nodeplan_model::scenario::{
-    AutoscalerProfile, Autoscaling, Expander, Metric, Provisioning, Scenario,
-};
+use nodeplan_model::scenario::{AutoscalerProfile, Autoscaling, Metric, Provisioning, Scenario};
 use nodeplan_model::units::Spend;
 
 use super::trial::Trial;
-
-/// Milliseconds of an hour.
-const HOUR_MILLIS: u128 = 3_600_000;
 
 /// The answer of a search.
 #[must_use]
@@ -39,7 +34,7 @@ pub fn joint_answer(
         Money(Money::month_of(spend, whole).0 * amount.signum())
     };
     let floor = joint.floor.as_ref().zip(joint.shares).map(|(floored, shares)| FloorAnswer {
-        cost: money(floored.check.spend),
+        cost: Money::of(floored.check.spend),
         month: Money::month_of(floored.check.spend, whole),
         start_up: month(shares.start_up),
         head_room: month(shares.head_room),
@@ -145,15 +140,11 @@ fn frontier_row(one: &FrontierPoint) -> FrontierAnswer {
     }
 }
 
-fn money(spend: Spend) -> Money {
-    Money(i128::try_from(spend.0 / HOUR_MILLIS).unwrap_or(i128::MAX))
-}
-
 fn part(name: &str, trial: &Trial) -> PartAnswer {
     let score = trial.run.scorecard.clone();
     PartAnswer {
         name: name.to_owned(),
-        cost: money(score.spend),
+        cost: Money::of(score.spend),
         month: Money::month_of(score.spend, score.millis),
         met: trial.short == 0,
         score,
@@ -292,14 +283,8 @@ fn told(one: &Autoscaling) -> Vec<(&'static str, String)> {
 
 fn profile(one: &AutoscalerProfile) -> Vec<(&'static str, String)> {
     let seconds = |millis: u64| format!("{} s", millis / 1000);
-    let expander = match one.expander {
-        Expander::Random => "random",
-        Expander::LeastWaste => "least-waste",
-        Expander::MostPods => "most-pods",
-        Expander::Priority => "priority",
-    };
     vec![
-        ("expander", expander.to_owned()),
+        ("expander", one.expander.name().to_owned()),
         ("scan-interval", seconds(one.scan_millis)),
         ("scale-down-unneeded-time", seconds(one.unneeded_millis)),
         ("scale-down-delay-after-add", seconds(one.delay_after_add_millis)),

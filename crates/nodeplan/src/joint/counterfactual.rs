@@ -6,7 +6,7 @@ use super::layouts::Layout;
 use crate::Error;
 use crate::simulate::{Simulated, simulate};
 use nodeplan_model::scenario::{NodeTimes, Scenario};
-use nodeplan_model::units::Spend;
+use nodeplan_model::units::{HOUR_MILLIS, Spend};
 
 /// Cost above the floor, by cause, in this order: each is what its removal saves after those
 /// before it.
@@ -63,7 +63,7 @@ fn worth(run: &Simulated, prices: &[u128]) -> u128 {
         let pods = run.timeline.workloads_at(sample).iter().zip(prices);
         pods.fold(sum, |sum, (row, price)| {
             let hours = price.saturating_mul(u128::from(row.ready)).saturating_mul(step);
-            sum.saturating_add(hours / 3_600_000)
+            sum.saturating_add(hours / u128::from(HOUR_MILLIS))
         })
     })
 }

@@ -14,11 +14,9 @@ use nodeplan_model::certificate::{Branch, Certificate, Leaf};
 use nodeplan_model::floor::{Base, Floor, FloorProof, FloorTerms, Presence, Requirement};
 use nodeplan_model::problem::{LoadPoint, Overcommit, Problem, ProblemParts};
 use nodeplan_model::scenario::{Scenario, Service};
-use nodeplan_model::units::PerMille;
+use nodeplan_model::units::{HOUR_MILLIS, PerMille};
 use nodeplan_solve::Control;
 
-/// Prices hold for an hour.
-const HOUR_MILLIS: u64 = 3_600_000;
 /// Work of the search for prices.
 const WORK: u64 = 3_000_000;
 /// Near enough: a tree that proves a thousandth more is not worth its leaves.

@@ -6,10 +6,9 @@
 
 use super::split::{Halves, part};
 use nodeplan_model::scenario::{Event, Happening, MILLION, PoolBounds, Scenario, Source};
+use nodeplan_model::units::DAY_MILLIS;
 use nodeplan_sim::random::Stream;
 
-/// A day.
-const DAY_MILLIS: f64 = 86_400_000.0;
 /// Auto-repair of a node that failed, if nothing else is known.
 const REPAIR_MILLIS: u64 = 600_000;
 
@@ -113,7 +112,7 @@ impl Hazards {
                 [(fails, self.node_failures, "fails"), (evicted, evicts, "evicted")]
             {
                 let mut draws = Stream::new(seed, name, &pool.to_string());
-                let mean = f64::from(rate) / 1000.0 * own.horizon_millis as f64 / DAY_MILLIS;
+                let mean = f64::from(rate) / 1000.0 * own.horizon_millis as f64 / DAY_MILLIS as f64;
                 for _ in 0..draws.poisson(mean) {
                     let at = (draws.unit() * own.horizon_millis as f64) as u64;
                     own.events.push(Event { at_millis: at.min(own.horizon_millis), what });
@@ -160,12 +159,12 @@ mod tests {
     fn halves() -> Halves {
         let series = Series {
             name: "s".into(),
-            step_millis: 86_400_000,
+            step_millis: DAY_MILLIS,
             micro_per_second: (0..8).map(|day| day * 1_000_000).collect(),
         };
-        let seen = Scenario { series: vec![series], horizon_millis: 8 * 86_400_000, ..empty() };
+        let seen = Scenario { series: vec![series], horizon_millis: 8 * DAY_MILLIS, ..empty() };
         let unseen = seen.clone();
-        Halves { seen, unseen, busiest: None, block_millis: 86_400_000 }
+        Halves { seen, unseen, busiest: None, block_millis: DAY_MILLIS }
     }
 
     #[test]

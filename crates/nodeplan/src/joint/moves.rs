@@ -287,8 +287,7 @@ fn profiles(from: &Design) -> Vec<Design> {
     for utilization_milli in UTILIZATION {
         add(AutoscalerProfile { utilization_milli, ..now });
     }
-    for expander in [Expander::Random, Expander::LeastWaste, Expander::MostPods, Expander::Priority]
-    {
+    for expander in Expander::ALL {
         add(AutoscalerProfile { expander, ..now });
     }
     for scan_millis in [10_000, 20_000] {

@@ -2,10 +2,9 @@
 
 use super::need::{Arrivals, cost};
 use nodeplan_model::scenario::{Event, MILLION, Scenario, Series};
+use nodeplan_model::units::DAY_MILLIS;
 use nodeplan_sim::demand::expected;
 
-/// A day.
-const DAY_MILLIS: u64 = 86_400_000;
 /// Traces shorter than so many days are cut into eighths.
 const DAYS: u64 = 4;
 /// Parts of a short trace.

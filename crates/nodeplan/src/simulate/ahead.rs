@@ -4,6 +4,7 @@ use super::Inputs;
 use super::names::{Names, clip};
 use nodeplan_io::diagnostic::{ImportError, Place};
 use nodeplan_model::scenario::{Load, Series, Source};
+use nodeplan_model::units::DAY_MILLIS;
 use nodeplan_sim::demand::forecast::forecast;
 
 /// Replaces the series of files that somebody takes, where a forecast is asked for.
@@ -35,7 +36,7 @@ pub(super) fn all(
             names.faults.push(fault);
             continue;
         };
-        let season = if found.season_millis > 86_400_000 { "week" } else { "day" };
+        let season = if found.season_millis > DAY_MILLIS { "week" } else { "day" };
         let (growth, error) = (found.weekly_growth / 1000, found.error / 1000);
         assumptions.push(format!(
             "traffic `{}` is a forecast {weeks} weeks ahead: its last {season} again, times {}.{:03} \

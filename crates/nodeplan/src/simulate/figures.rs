@@ -7,12 +7,10 @@ use nodeplan_model::plan::Plan;
 use nodeplan_model::problem::Problem;
 use nodeplan_model::run::{Replications, RunAnswer, RunPool, Trail};
 use nodeplan_model::timeline::{PoolSample, Timeline, WorkloadSample};
-use nodeplan_model::units::Spend;
+use nodeplan_model::units::{HOUR_MILLIS, Spend};
 
 /// Parts of a trail.
 const PARTS: usize = 60;
-/// Milliseconds of an hour.
-const HOUR_MILLIS: u128 = 3_600_000;
 
 /// A run with all there is to show of it.
 #[must_use]
@@ -34,7 +32,6 @@ pub fn run_answer(
     let asked = staged.scenario.horizon_millis;
     // A whole run may lack the rest of a division by the length of samples, not a sample.
     let cut = scorecard.millis.saturating_add(timeline.sample_millis) <= asked;
-    let hour = i128::try_from(scorecard.spend.0 / HOUR_MILLIS).unwrap_or(i128::MAX);
     RunAnswer {
         inputs,
         region: parts.region.clone(),
@@ -42,7 +39,7 @@ pub fn run_answer(
         workloads,
         system,
         pools,
-        cost: Money(hour),
+        cost: Money::of(scorecard.spend),
         month: Money::month_of(scorecard.spend, scorecard.millis),
         planned: planned(problem, plan),
         trails,
@@ -99,7 +96,7 @@ fn pool(problem: &Problem, plan: &Plan, timeline: &Timeline, at: usize) -> RunPo
         planned: (0..points).map(|point| planned.nodes(point)).max().unwrap_or(0),
         requested_per_mille: share(requested),
         used_per_mille: share(used),
-        node_hours_milli: small(node_millis * 1000 / HOUR_MILLIS),
+        node_hours_milli: small(node_millis * 1000 / u128::from(HOUR_MILLIS)),
     }
 }
 

@@ -8,11 +8,10 @@ use nodeplan_io::yaml::{EventEntry, ScenarioFile, What};
 use nodeplan_model::plan::{NodePool, Plan, PoolMode};
 use nodeplan_model::problem::Problem;
 use nodeplan_model::scenario::{Event, Happening, PoolBounds, Provisioning, Scenario, Series};
+use nodeplan_model::units::DAY_MILLIS;
 use nodeplan_sim::autoscaler::priority::Priorities;
 use nodeplan_sim::hpa::schedule::WEEK_SECONDS;
 
-/// A run without traffic files lasts so long.
-const DAY_MILLIS: u64 = 86_400_000;
 /// Lengths of samples to choose from.
 const SAMPLES: [u64; 4] = [60_000, 300_000, 900_000, 3_600_000];
 /// Most samples where none is asked for.
@@ -69,7 +68,7 @@ pub fn stage(problem: &Problem, plan: &Plan, inputs: &Inputs) -> Result<Staged, 
     Ok(Staged { scenario, assumptions })
 }
 
-/// Length of the run and of a sample: the traffic's span in whole samples, if nothing is asked.
+/// Length of the run and of a sample (without traffic a day): the traffic's span in whole samples, if nothing is asked.
 fn lengths<'a>(file: &ScenarioFile, series: impl Iterator<Item = &'a Series>) -> (u64, u64) {
     let span = series
         .map(|series| series.step_millis.saturating_mul(series.micro_per_second.len() as u64))
