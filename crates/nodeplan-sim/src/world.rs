@@ -91,6 +91,21 @@ pub type Watch<'w> = dyn Fn(u64) -> bool + Sync + 'w;
 /// Watches nothing.
 const UNWATCHED: &Watch<'static> = &|_| false;
 
+/// What a run does beside what happens in it.
+#[derive(Clone, Copy, Debug)]
+struct Extent {
+    /// Tells the response times of samples and of the run.
+    percentiles: bool,
+    /// Runs those loops of the cluster autoscaler too that are known to do nothing, and keeps nothing
+    /// of what they see.
+    every_loop: bool,
+}
+
+impl Extent {
+    /// All that a timeline holds.
+    const TIMELINE: Self = Self { percentiles: true, every_loop: false };
+}
+
 /// Runs a plan through a scenario.
 ///
 /// # Errors
@@ -101,7 +116,7 @@ pub fn simulate(
     plan: &Plan,
     scenario: &Scenario,
 ) -> Result<Timeline, Vec<SimError>> {
-    run(problem, plan, scenario, &mut Tables::new(), UNWATCHED, false)
+    run(problem, plan, scenario, &mut Tables::new(), UNWATCHED, Extent::TIMELINE)
 }
 
 /// The same, with tables of response times that earlier runs filled and later ones may read.
@@ -114,7 +129,7 @@ pub fn simulate_with(
     scenario: &Scenario,
     tables: &mut Tables,
 ) -> Result<Timeline, Vec<SimError>> {
-    run(problem, plan, scenario, tables, UNWATCHED, false)
+    run(problem, plan, scenario, tables, UNWATCHED, Extent::TIMELINE)
 }
 
 /// The same, ended by the caller: a timeline cut short has all its samples, but fewer of them.
@@ -128,18 +143,33 @@ pub fn simulate_under(
     tables: &mut Tables,
     watch: &Watch<'_>,
 ) -> Result<Timeline, Vec<SimError>> {
-    run(problem, plan, scenario, tables, watch, false)
+    run(problem, plan, scenario, tables, watch, Extent::TIMELINE)
 }
 
-/// The same; `every_loop` runs those loops of the cluster autoscaler too that are known to do
-/// nothing, and keeps nothing of what they see.
+/// The same without percentiles: `latency_micros` of samples and `latency` of totals stay empty, all
+/// else is as [`simulate_under`] has it.
+///
+/// # Errors
+/// As [`simulate`].
+pub fn simulate_objectives(
+    problem: &Problem,
+    plan: &Plan,
+    scenario: &Scenario,
+    tables: &mut Tables,
+    watch: &Watch<'_>,
+) -> Result<Timeline, Vec<SimError>> {
+    let extent = Extent { percentiles: false, ..Extent::TIMELINE };
+    run(problem, plan, scenario, tables, watch, extent)
+}
+
+/// A run.
 fn run(
     problem: &Problem,
     plan: &Plan,
     scenario: &Scenario,
     tables: &mut Tables,
     watch: &Watch<'_>,
-    every_loop: bool,
+    Extent { percentiles, every_loop }: Extent,
 ) -> Result<Timeline, Vec<SimError>> {
     let call_order = check(problem, plan, scenario)?;
     let nodes = Nodes::new(problem, plan, scenario);
@@ -149,7 +179,7 @@ fn run(
         scenario,
         clock: Clock::default(),
         pods: Pods::default(),
-        record: Record::new(apps.len(), nodes.pools.len(), scenario),
+        record: Record::new(apps.len(), nodes.pools.len(), scenario, percentiles),
         load: load::Settling::new(problem, scenario, std::mem::take(tables)),
         changes: 0,
         node_changes: 0,

@@ -173,6 +173,8 @@ pub struct Record {
     pub totals: Vec<WorkloadTotals>,
     /// Since the last sample, by workload.
     pub tallies: Vec<Tally>,
+    /// Whether response times are told.
+    percentiles: bool,
     /// Requests of the run that nothing delayed before their pod, by load, by workload.
     settled: Vec<Merged>,
     /// Response times of all others, by workload.
@@ -197,11 +199,12 @@ pub struct Record {
 
 impl Record {
     /// An empty timeline.
-    pub fn new(workloads: usize, pools: usize, scenario: &Scenario) -> Self {
+    pub fn new(workloads: usize, pools: usize, scenario: &Scenario, percentiles: bool) -> Self {
         let samples = (scenario.horizon_millis / scenario.sample_millis.max(1)) as usize;
         Self {
             totals: vec![WorkloadTotals::default(); workloads],
             tallies: (0..workloads).map(|_| Tally::default()).collect(),
+            percentiles,
             settled: vec![Merged::new(); workloads],
             latency: vec![Histogram::new(); workloads],
             costs: vec![(0.0, 0.0); workloads],
@@ -304,7 +307,7 @@ impl World<'_> {
 
     fn workload_sample(&mut self, app: usize) -> WorkloadSample {
         self.tell_responses(app);
-        let latency_micros = self.percentiles(app);
+        let latency_micros = if self.record.percentiles { self.percentiles(app) } else { [0; 3] };
         let tally = &mut self.record.tallies[app];
         let row = &self.apps[app];
         let (backlog, oldest_millis) = self.load.waiting(app);

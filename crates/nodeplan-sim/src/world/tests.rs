@@ -684,6 +684,21 @@ fn tables_hold_nothing_of_the_runs_before() {
     }
 }
 
+/// A run without percentiles differs in them only.
+#[test]
+fn nothing_depends_on_percentiles() {
+    for seed in 0..cases(40) {
+        let (problem, plan, scenario) = random(seed);
+        let mut whole = simulate(&problem, &plan, &scenario).unwrap();
+        let mut tables = Tables::new();
+        let bare =
+            super::simulate_objectives(&problem, &plan, &scenario, &mut tables, super::UNWATCHED);
+        whole.workloads.iter_mut().for_each(|row| row.latency_micros = [0; 3]);
+        whole.totals.iter_mut().for_each(|totals| totals.latency.buckets.clear());
+        assert!(bare.unwrap() == whole, "seed {seed}");
+    }
+}
+
 /// Runs that leave loops out, and keep what the autoscaler sees from loop to loop, say the same as
 /// those that run every loop on what is written anew.
 #[test]
@@ -693,8 +708,9 @@ fn loops_left_out_would_have_done_nothing() {
     for seed in (first..first + cases(40)).chain([1842]) {
         let (problem, plan, scenario) = random(seed);
         let mut tables = Tables::new();
+        let extent = super::Extent { every_loop: true, ..super::Extent::TIMELINE };
         let every =
-            super::run(&problem, &plan, &scenario, &mut tables, super::UNWATCHED, true).unwrap();
+            super::run(&problem, &plan, &scenario, &mut tables, super::UNWATCHED, extent).unwrap();
         let same = simulate(&problem, &plan, &scenario).unwrap();
         let pairs = same.decisions.iter().zip(&every.decisions);
         let first = pairs.into_iter().find(|(one, other)| one != other);
