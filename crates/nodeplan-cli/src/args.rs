@@ -180,7 +180,7 @@ pub struct JointArgs {
     /// Hold back the last third of the trace instead of every second day (traffic that grows)
     #[arg(long, env = "NODEPLAN_HOLD_BACK_TAIL")]
     pub hold_back_tail: bool,
-    /// Exit 4 if an objective is missed on the part of the trace that is seen
+    /// Exit 4 if an objective is missed on the part of the trace that is seen, or over all of it
     #[arg(long, env = "NODEPLAN_REQUIRE_SLO")]
     pub require_slo: bool,
     /// Exit 4 if the design costs more than this a month, USD
