@@ -4,6 +4,7 @@
 //! independent and put together in order of seeds.
 
 mod ahead;
+mod doubts;
 mod figures;
 mod limits;
 mod names;

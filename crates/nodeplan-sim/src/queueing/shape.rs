@@ -38,17 +38,43 @@ pub struct Shape {
 pub enum Doubt {
     /// Load above 0.99: the stationary law is not reached within any interval in use.
     NearSaturation,
-    /// Bursty arrivals with c² other than 1: mean within 12 %, share within an SLO within 0.12; with
-    /// workers: not validated.
+    /// Bursty arrivals with c² other than 1, or an index of dispersion above 2 at one pod.
     Bursts,
+    /// Bursty arrivals at pods with workers: not validated.
+    BurstsAtWorkers,
     /// The choice between two pods is stated for ten pods and more. For c² below ¼ the share
     /// within an SLO must not be used.
     LeastRequest,
-    /// More workers than cores and c² other than 1: the share within an SLO is within 0.03, of
-    /// equal requests within 0.11.
+    /// More workers than cores and c² other than 1.
     Workers,
     /// c² above 4 was not validated, nor equal requests on more than 12 cores.
     Spread,
+}
+
+impl Doubt {
+    /// What the figures depend on, and how far from the truth they still are at most
+    /// (`docs/load-model.md`).
+    #[must_use]
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::NearSaturation => "a load above 99 %: only the backlog holds",
+            Self::Bursts => {
+                "bursts: mean within 12 %, p95 within 15 %, p99 within 20 %, share within the \
+                 objective within 0.12"
+            }
+            Self::BurstsAtWorkers => "bursts at pods with workers: not validated",
+            Self::LeastRequest => {
+                "the choice of the emptier of two pods: mean within 10 %, p95 within 12 %, p99 \
+                 within 15 %, share within the objective within 0.06 for ten pods and more, and not \
+                 to be used where cv is below 0.5"
+            }
+            Self::Workers => {
+                "more workers than cores: mean within 6 %, p95 within 16 %, share within the \
+                 objective within 0.03, of equal requests within 0.11"
+            }
+            Self::Spread => "a law of CPU per request that was not validated",
+        }
+    }
 }
 
 impl Shape {
@@ -103,10 +129,11 @@ impl Shape {
     /// Why the figures at this load are less sure than those of the validated grid, if they are.
     pub fn doubt(&self, load: f64) -> Option<Doubt> {
         let crowded = f64::from(self.workers) > self.servers();
-        let plain = self.spread_milli == 1000 && self.workers == 0;
         match self.arrivals {
             _ if load > 0.99 => Some(Doubt::NearSaturation),
-            Arrivals::Bursty(dispersion) if dispersion > 1000 && !plain => Some(Doubt::Bursts),
+            Arrivals::Bursty(1001..) if self.workers > 0 => Some(Doubt::BurstsAtWorkers),
+            Arrivals::Bursty(2001..) => Some(Doubt::Bursts),
+            Arrivals::Bursty(1001..) if self.spread_milli != 1000 => Some(Doubt::Bursts),
             Arrivals::LeastRequest | Arrivals::LeastRequestOf(_) => Some(Doubt::LeastRequest),
             _ if crowded && self.spread_milli != 1000 => Some(Doubt::Workers),
             _ if self.spread_milli > 4000 => Some(Doubt::Spread),

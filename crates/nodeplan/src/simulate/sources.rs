@@ -1,7 +1,7 @@
 //! Traffic and the load it makes: series, who takes them, what a unit of work costs.
 
 use super::names::{Names, clip};
-use super::{Inputs, Scale, ahead};
+use super::{Inputs, Scale, ahead, doubts};
 use nodeplan_io::diagnostic::{ImportError, Place};
 use nodeplan_io::yaml::{Arrivals, Gateway, LoadEntry, Shape, Synthetic};
 use nodeplan_model::problem::Problem;
@@ -12,7 +12,6 @@ use nodeplan_model::units::{Bytes, MilliCpu};
 use nodeplan_model::workload::Workload;
 use nodeplan_sim::demand::synthetic::{self, Shape as Form};
 use nodeplan_sim::demand::{peak, peak_to_max};
-use nodeplan_sim::queueing::law::Law;
 use std::collections::BTreeMap;
 
 /// From scheduled to Ready where nothing is said.
@@ -81,7 +80,7 @@ pub(super) fn all(
     gateways(&file.gateways, &mut series, &mut loads, names);
     shift(&offsets, &mut series, &mut loads);
     silent(problem, &entries, &loads, startup, assumptions);
-    out_of_reach(problem, &loads, assumptions);
+    doubts::all(problem, scaling, &loads, assumptions);
     Traffic { series, loads }
 }
 
@@ -296,32 +295,6 @@ fn unused(series: &[Series], sources: &[Vec<Source>], assumptions: &mut Vec<Stri
             |source: &Source| matches!(source, Source::Series { series, .. } if *series == at);
         if !sources.iter().flatten().any(takes) {
             assumptions.push(format!("nobody takes traffic `{}` (`--map`)", clip(&one.name)));
-        }
-    }
-}
-
-/// Objectives that requests miss even alone in a pod, whatever runs beside them.
-fn out_of_reach(problem: &Problem, loads: &[Load], assumptions: &mut Vec<String>) {
-    for (workload, load) in problem.workloads().iter().zip(loads) {
-        let Service::Requests { cpu_micros, cv2_milli, latency_micros, .. } = load.service else {
-            continue;
-        };
-        let Some(within) = load.objective.within_millis else { continue };
-        // A request uses one core at most.
-        let limit = workload.cpu_limit.map_or(1000, |limit| limit.0.saturating_sub(load.idle.0));
-        let micros = cpu_micros as f64 * 1000.0 / limit.clamp(1, 1000) as f64;
-        let left = within as f64 * 1000.0 - latency_micros as f64;
-        let law = Law::of_spread(f64::from(cv2_milli) / 1000.0);
-        let share = law.cdf(left / micros.max(1e-3));
-        let asked = load.objective.share as f64 / MILLION as f64;
-        if share < asked {
-            assumptions.push(format!(
-                "{} cannot keep its objective: even alone in a pod only {:.2}% of its requests take \
-                 {within} ms or less, {:.2}% are asked for (`cpu_per_request`, `cv`, `latency`, `slo`)",
-                workload.full_name(),
-                share * 100.0,
-                asked * 100.0,
-            ));
         }
     }
 }
