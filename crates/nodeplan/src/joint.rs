@@ -11,6 +11,7 @@
 
 mod ablation;
 mod answer;
+mod broad;
 mod climb;
 mod counterfactual;
 mod design;
@@ -23,6 +24,7 @@ mod moves;
 mod need;
 mod pairs;
 mod pods;
+mod reach;
 mod search;
 mod split;
 mod terms;

@@ -82,19 +82,23 @@ pub fn joint_answer(
             .iter()
             .map(|(at, best)| {
                 let asked = scenario.loads[*at].objective.share;
-                format!(
-                    "{}: even an idle pod answers only {}.{:02} % in time, {}.{:02} % are asked for",
-                    problem.workloads()[*at].full_name(),
-                    best / 10_000,
-                    best / 100 % 100,
-                    asked / 10_000,
-                    asked / 100 % 100,
-                )
+                beyond(&problem.workloads()[*at].full_name(), *best, asked)
             })
             .collect(),
         assumptions: staged.assumptions.clone(),
         again: Vec::new(),
     }
+}
+
+/// An objective that is out of reach, and what to do about it.
+fn beyond(name: &str, best: u64, asked: u64) -> String {
+    let percent = |share: u64| format!("{}.{:02} %", share / 10_000, share / 100 % 100);
+    format!(
+        "{name}: with as many pods as there may be only {} are answered in time, {} are asked for; \
+         loosen its `slo`, or give it a higher CPU limit or more replicas",
+        percent(best),
+        percent(asked),
+    )
 }
 
 /// What searches with frozen families found, for the answer of the search that has none.

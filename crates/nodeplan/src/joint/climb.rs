@@ -8,7 +8,7 @@ use super::need::Arrivals;
 use super::pairs::Move;
 use super::pods::Pods;
 use super::search::{JointOptions, Step};
-use super::track::{Rank, Track};
+use super::track::{Rank, Tally, Track};
 use crate::Error;
 use nodeplan_model::problem::Problem;
 use nodeplan_model::scenario::{Metric, Scenario};
@@ -22,7 +22,7 @@ const ROUNDS: usize = 3;
 /// Starts that are followed, each on another layout.
 const STARTS: usize = 3;
 /// Points by which all targets of the best design are moved for other starts, where runs are left.
-const KICKS: [i64; 4] = [-15, 15, -35, 40];
+pub(super) const KICKS: [i64; 4] = [-15, 15, -35, 40];
 /// One over the part of all runs that the first steps from each start may take.
 const FIRST_PART: u64 = 8;
 /// Loads of pods to start from, percent of what still meets the objective.
@@ -31,7 +31,7 @@ const FILLS: [u32; 3] = [100, 85, 70];
 pub(super) const WORTH: u128 = 1000;
 
 /// Seeds beside the scenario's own under which a design must hold before others come from it.
-const SEEDS: u64 = 2;
+pub(super) const SEEDS: u64 = 2;
 /// Designs that may fail there, at one step.
 const REFUSED: usize = 3;
 
@@ -42,30 +42,44 @@ pub(super) struct Ranked {
     first: Rank,
     /// Under several seeds, where it is worst.
     rank: Rank,
+    /// What those runs tell of each workload.
+    pub(super) tally: Tally,
     /// The design.
     pub design: Design,
 }
 
+impl Ranked {
+    /// A design with its rank under the scenario's own seed and what all seeds tell.
+    pub(super) fn new(first: Rank, tally: Tally, design: Design) -> Self {
+        Self { first, rank: tally.rank, tally, design }
+    }
+
+    /// Where it is worst.
+    pub(super) fn rank(&self) -> Rank {
+        self.rank
+    }
+}
+
 /// A search on its way.
 pub(super) struct Search<'a> {
-    track: Track<'a>,
-    options: &'a JointOptions,
+    pub(super) track: Track<'a>,
+    pub(super) options: &'a JointOptions,
     told: &'a (dyn Fn(&Step) + Sync),
     /// Pools to choose from; more of them are found on the way.
     pub layouts: Vec<Layout>,
-    quarry: &'a Quarry,
-    hours: Vec<[u32; 24]>,
-    standing: Vec<[u32; STANDING.len()]>,
-    least: Vec<u32>,
-    most: Vec<u32>,
+    pub(super) quarry: Quarry,
+    pub(super) hours: Vec<[u32; 24]>,
+    pub(super) standing: Vec<[u32; STANDING.len()]>,
+    pub(super) least: Vec<u32>,
+    pub(super) most: Vec<u32>,
     /// Every design that was tried.
     tried: BTreeSet<String>,
     /// Improvements.
     pub steps: Vec<Step>,
     /// Time simulated, milliseconds.
-    effort: u64,
+    pub(super) effort: u64,
     /// How often neighbours were made.
-    turns: usize,
+    pub(super) turns: usize,
     /// The best designs so far, best first.
     pub kept: Vec<Ranked>,
 }
@@ -74,14 +88,13 @@ impl<'a> Search<'a> {
     /// A search that has not begun.
     pub fn new(
         problem: &Problem,
-        (layouts, quarry): (Vec<Layout>, &'a Quarry),
+        (layouts, quarry): (Vec<Layout>, Quarry),
         track: Track<'a>,
         options: &'a JointOptions,
         told: &'a (dyn Fn(&Step) + Sync),
     ) -> Self {
         let scaling = || track.seen.scaling.iter().map(Option::as_ref);
         let least = scaling().map(|one| one.map_or(0, |one| one.min.min(1))).collect();
-        let double = |max: u32| max.saturating_mul(2).max(4);
         let most = scaling().map(|one| one.map_or(0, |one| double(one.max))).collect();
         Self {
             hours: hours(problem, &track),
@@ -101,35 +114,44 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// Whole runs that were made, parts of them added up.
+    /// Time simulated, with that of solves that took as long, milliseconds.
+    pub(super) fn spent(&self) -> u64 {
+        self.effort.saturating_add(self.quarry.millis())
+    }
+
+    /// Whole runs that were made, parts of them added up, with solves that took as long.
     pub fn runs(&self) -> u32 {
-        let whole = self.effort.div_ceil(self.track.seen.horizon_millis.max(1));
+        let whole = self.spent().div_ceil(self.track.seen.horizon_millis.max(1));
         u32::try_from(whole).unwrap_or(u32::MAX)
     }
 
     /// Most time that the search may simulate, milliseconds.
-    fn budget(&self) -> u64 {
+    pub(super) fn budget(&self) -> u64 {
         u64::from(self.options.runs).saturating_mul(self.track.seen.horizon_millis)
     }
 
-    fn over(&self, budget: u64) -> bool {
-        self.track.ended() || self.effort >= budget
+    pub(super) fn over(&self, budget: u64) -> bool {
+        self.track.ended() || self.spent() >= budget
     }
 
-    fn frozen(&self, family: Family) -> bool {
+    pub(super) fn frozen(&self, family: Family) -> bool {
         self.options.frozen.contains(&family)
     }
 
     /// All of it: starts, first steps from the best of them, every move from the best, other pools,
     /// then the starts that were left.
     pub fn run(&mut self) -> Result<(), Error> {
+        if self.broad() {
+            self.broad_run()?;
+            return self.tidy();
+        }
         let budget = self.budget();
         let starts = self.start()?;
         let moves = Move::all(&self.options.frozen);
         let first: Vec<Move> = moves.iter().copied().filter(|one| is_first(*one)).collect();
         let mut ahead = Vec::new();
         for start in starts.iter().take(STARTS) {
-            let until = self.effort.saturating_add(budget / FIRST_PART).min(budget);
+            let until = self.spent().saturating_add(budget / FIRST_PART).min(budget);
             ahead.push(self.climb(start.clone(), &first, until)?);
         }
         ahead.sort_by_key(|one| one.rank);
@@ -151,7 +173,7 @@ impl<'a> Search<'a> {
     }
 
     /// Climbs anew from the best design with all its targets moved by so many points.
-    fn kick(&mut self, points: i64, moves: &[Move]) -> Result<(), Error> {
+    pub(super) fn kick(&mut self, points: i64, moves: &[Move]) -> Result<(), Error> {
         let budget = self.budget();
         if self.over(budget) || self.frozen(Family::Targets) {
             return Ok(());
@@ -163,7 +185,7 @@ impl<'a> Search<'a> {
             *one = moved(one, points, u64::try_from(100 + points).unwrap_or(100));
         }
         let fresh = self.fresh(vec![design]);
-        for (first, design) in self.try_all(fresh)? {
+        for (first, design) in self.tally_all(fresh)? {
             if let Some(start) = self.confirm(first, design, None)? {
                 self.climb(start, moves, budget)?;
             }
@@ -172,7 +194,7 @@ impl<'a> Search<'a> {
     }
 
     /// Designs that are new, as they would run.
-    fn fresh(&mut self, designs: Vec<Design>) -> Vec<Design> {
+    pub(super) fn fresh(&mut self, designs: Vec<Design>) -> Vec<Design> {
         let mut all = Vec::with_capacity(designs.len());
         for mut design in designs {
             let layout = &self.layouts[design.layout];
@@ -189,40 +211,54 @@ impl<'a> Search<'a> {
     }
 
     /// Runs designs under the scenario's own seed. Those that were run come back, best first.
-    fn try_all(&mut self, designs: Vec<Design>) -> Result<Vec<(Rank, Design)>, Error> {
+    pub(super) fn tally_all(
+        &mut self,
+        designs: Vec<Design>,
+    ) -> Result<Vec<(Tally, Design)>, Error> {
         let each = self.track.seen.horizon_millis.max(1);
-        let left = self.budget().saturating_sub(self.effort).div_ceil(each);
+        let left = self.budget().saturating_sub(self.spent()).div_ceil(each);
         let count = designs.len().min(usize::try_from(left).unwrap_or(usize::MAX));
         let runs: Vec<(&Design, u64)> = designs[..count].iter().map(|one| (one, 0)).collect();
-        let ranks = self.track.ranks(&self.layouts, &runs)?;
+        let tallies = self.track.tallies(&self.layouts, &runs)?;
         self.effort += each * count as u64;
-        let rows = ranks.into_iter().zip(designs);
-        let mut all: Vec<(Rank, Design)> =
-            rows.filter_map(|(rank, design)| Some((rank?, design))).collect();
-        all.sort_by_key(|(rank, _)| *rank);
+        let rows = tallies.into_iter().zip(designs);
+        let mut all: Vec<(Tally, Design)> =
+            rows.filter_map(|(tally, design)| Some((tally?, design))).collect();
+        all.sort_by_key(|(tally, _)| tally.rank);
         Ok(all)
     }
 
     /// Runs a design under the other seeds, and keeps it if it is among the best.
-    fn confirm(
+    pub(super) fn confirm(
         &mut self,
-        first: Rank,
+        first: Tally,
         design: Design,
         by: Option<Move>,
     ) -> Result<Option<Ranked>, Error> {
-        let runs: Vec<(&Design, u64)> = (1..=SEEDS).map(|later| (&design, later)).collect();
-        let ranks = self.track.ranks(&self.layouts, &runs)?;
-        self.effort += self.track.seen.horizon_millis * SEEDS;
-        let Some(others) = ranks.into_iter().collect::<Option<Vec<Rank>>>() else {
-            return Ok(None);
-        };
-        let rank = others.into_iter().fold(first, Rank::max);
-        let one = Ranked { first, rank, design };
-        self.keep(&one, by);
-        Ok(Some(one))
+        let one = self.confirmed(first, design)?;
+        if let Some(one) = &one {
+            self.keep(one, by);
+        }
+        Ok(one)
     }
 
-    fn keep(&mut self, one: &Ranked, by: Option<Move>) {
+    /// A design with what it is under all seeds.
+    pub(super) fn confirmed(
+        &mut self,
+        first: Tally,
+        design: Design,
+    ) -> Result<Option<Ranked>, Error> {
+        let runs: Vec<(&Design, u64)> = (1..=SEEDS).map(|later| (&design, later)).collect();
+        let tallies = self.track.tallies(&self.layouts, &runs)?;
+        self.effort += self.track.seen.horizon_millis * SEEDS;
+        let Some(others) = tallies.into_iter().collect::<Option<Vec<Tally>>>() else {
+            return Ok(None);
+        };
+        let own = first.rank;
+        Ok(Some(Ranked::new(own, others.into_iter().fold(first, Tally::worst), design)))
+    }
+
+    pub(super) fn keep(&mut self, one: &Ranked, by: Option<Move>) {
         let place = self.kept.partition_point(|other| other.rank <= one.rank);
         if place < FINALISTS {
             self.kept.insert(place, one.clone());
@@ -241,17 +277,18 @@ impl<'a> Search<'a> {
     fn start(&mut self) -> Result<Vec<Ranked>, Error> {
         let mut all = Vec::new();
         for (at, layout) in self.layouts.iter().enumerate() {
+            let most = u32::MAX;
             if layout.pods == Pods::default() {
                 let plain = Design::of(self.track.seen, at, layout);
-                all.extend(FILLS.map(|percent| self.filled(&layout.problem, &plain, percent)));
+                all.extend(FILLS.map(|percent| self.filled(&plain, percent, most)));
                 all.push(plain);
             } else {
                 let plain = Design::of(self.track.seen, 0, &self.layouts[0]);
-                all.push(self.filled(&layout.problem, &plain.moved_to(at, &self.layouts), 90));
+                all.push(self.filled(&plain.moved_to(at, &self.layouts), 90, most));
             }
         }
         let all = self.fresh(all);
-        let tried = self.try_all(all)?;
+        let tried = self.tally_all(all)?;
         let mut starts: Vec<Ranked> = Vec::new();
         for layout in 0..self.layouts.len() {
             let own = tried.iter().filter(|(_, design)| design.layout == layout);
@@ -260,7 +297,7 @@ impl<'a> Search<'a> {
                 if self.over(self.budget()) && !self.kept.is_empty() {
                     break;
                 }
-                let Some(one) = self.confirm(*first, design.clone(), None)? else { break };
+                let Some(one) = self.confirm(first.clone(), design.clone(), None)? else { break };
                 let holds = one.rank.short == 0;
                 if best.as_ref().is_none_or(|best| one.rank < best.rank) {
                     best = Some(one);
@@ -275,15 +312,17 @@ impl<'a> Search<'a> {
         Ok(starts)
     }
 
-    /// A design whose pods are filled to so many percent of what still meets the objective.
-    fn filled(&self, problem: &Problem, plain: &Design, percent: u32) -> Design {
+    /// A design whose pods are filled to so many percent of what still meets the objective, and use
+    /// at most so many percent of their CPU request.
+    pub(super) fn filled(&self, plain: &Design, percent: u32, most: u32) -> Design {
+        let problem = &self.layouts[plain.layout].problem;
         let mut design = plain.clone();
         for (workload, one) in design.scaling.iter_mut().enumerate() {
             let found = target(problem, self.track.seen, self.track.demands, workload);
             let (Some(one), Some(target)) = (one, found) else { continue };
             for metric in &mut one.metrics {
                 if let Metric::CpuUtilization(own) = metric {
-                    *own = (target * percent / 100).max(1);
+                    *own = (target * percent / 100).min(most).max(1);
                 }
             }
         }
@@ -291,7 +330,12 @@ impl<'a> Search<'a> {
     }
 
     /// One move after the other until none helps.
-    fn climb(&mut self, from: Ranked, moves: &[Move], budget: u64) -> Result<Ranked, Error> {
+    pub(super) fn climb(
+        &mut self,
+        from: Ranked,
+        moves: &[Move],
+        budget: u64,
+    ) -> Result<Ranked, Error> {
         let mut now = from;
         loop {
             let mut better = false;
@@ -312,8 +356,14 @@ impl<'a> Search<'a> {
 
     /// The best neighbour that is better, and what several of those are together.
     fn step(&mut self, now: &Ranked, by: Move) -> Result<Option<Ranked>, Error> {
-        if let Move::One(family @ (Family::Requests | Family::Keepers)) = by {
-            return self.other_pods(now, family);
+        let broad = self.broad();
+        match by {
+            Move::One(Family::Requests) if broad => return self.broad_pods(now),
+            Move::One(family @ (Family::Requests | Family::Keepers)) => {
+                return self.other_pods(now, family);
+            }
+            _ if broad && by.of_autoscalers() => return self.broad_step(now, by),
+            _ => {}
         }
         let ground = Ground {
             layouts: &self.layouts,
@@ -321,6 +371,7 @@ impl<'a> Search<'a> {
             standing: &self.standing,
             least: &self.least,
             most: &self.most,
+            alone: !broad,
         };
         let all = by.neighbours(&now.design, &ground, self.turns);
         self.turns += 1;
@@ -337,10 +388,10 @@ impl<'a> Search<'a> {
         let fresh = self.fresh(designs);
         self.effort += self.track.race_millis(fresh.len());
         let hopeful = self.track.race(&self.layouts, &now.design, fresh)?;
-        let mut better = self.try_all(hopeful)?;
-        let promises = |(rank, _): &(Rank, Design)| match now.rank.short {
-            0 => *rank < now.first,
-            _ => *rank < now.rank,
+        let mut better = self.tally_all(hopeful)?;
+        let promises = |(one, _): &(Tally, Design)| match now.rank.short {
+            0 => one.rank < now.first,
+            _ => one.rank < now.rank,
         };
         better.retain(promises);
         let alike: Vec<&Design> = better
@@ -351,8 +402,8 @@ impl<'a> Search<'a> {
         let counts = [alike.len(), alike.len().div_ceil(2), 2];
         let joined = counts.map(|count| now.design.joined(&alike[..count.min(alike.len())]));
         let joined = self.fresh(joined.to_vec());
-        better.extend(self.try_all(joined)?.into_iter().filter(promises));
-        better.sort_by_key(|(rank, _)| *rank);
+        better.extend(self.tally_all(joined)?.into_iter().filter(promises));
+        better.sort_by_key(|(one, _)| one.rank);
         for (first, design) in better.into_iter().take(REFUSED) {
             match self.confirm(first, design, Some(by))? {
                 Some(one) if one.rank < now.rank => return Ok(Some(one)),
@@ -365,21 +416,34 @@ impl<'a> Search<'a> {
 
     /// The best design with other requests, or other pods that keep room, if it is better.
     fn other_pods(&mut self, now: &Ranked, family: Family) -> Result<Option<Ranked>, Error> {
-        let wanted = (now.design.layout, family, self.turns);
+        let pods = &self.layouts[now.design.layout].pods;
+        let wanted = self.quarry.room.next_to(pods, family, true);
+        let designs = self.repodded(now, wanted)?;
         self.turns += 1;
-        let places = self.quarry.repodded(&mut self.layouts, wanted, self.track.control)?;
-        let move_to = |layout: usize| now.design.moved_to(layout, &self.layouts);
-        let designs = places.into_iter().map(move_to).collect();
         self.best_of(designs, now, Move::One(family))
     }
 
+    /// A design with other pods.
+    pub(super) fn repodded(
+        &mut self,
+        now: &Ranked,
+        wanted: Vec<Pods>,
+    ) -> Result<Vec<Design>, Error> {
+        let wanted = (now.design.layout, wanted, self.turns);
+        let places = self.quarry.repodded(&mut self.layouts, wanted, self.track.control)?;
+        let move_to = |layout: usize| now.design.moved_to(layout, &self.layouts);
+        Ok(places.into_iter().map(move_to).collect())
+    }
+
     /// The best design on pools with one size more or one size changed, if it is better.
-    fn other_pools(&mut self, now: &Ranked) -> Result<Option<Ranked>, Error> {
+    pub(super) fn other_pools(&mut self, now: &Ranked) -> Result<Option<Ranked>, Error> {
         if self.over(self.budget()) {
             return Ok(None);
         }
         let known = self.layouts.len();
-        let more = self.quarry.grown(&self.layouts, now.design.layout, self.track.control)?;
+        let from = (now.design.layout, self.turns);
+        self.turns += 1;
+        let more = self.quarry.grown(&self.layouts, from, self.track.control)?;
         self.layouts.extend(more);
         let move_to = |layout: usize| now.design.moved_to(layout, &self.layouts);
         let designs = (known..self.layouts.len()).map(move_to).collect();
@@ -394,20 +458,20 @@ impl<'a> Search<'a> {
         let most = now.rank.spend.saturating_add(now.rank.spend / WORTH);
         let layout = now.design.layout;
         let plain = Design::of(self.track.seen, layout, &self.layouts[layout]);
-        for step in 0..now.design.scaling.len() * ASPECTS.len() + 3 {
+        let count = now.design.scaling.len() * ASPECTS.len();
+        if self.broad() {
+            self.broad_tidy(&mut now, most)?;
+        }
+        let begin = if self.broad() { count } else { 0 };
+        for step in begin..count + 3 {
             let mut design = now.design.clone();
             take_back(&mut design, &plain, step);
             if design == now.design {
                 continue;
             }
-            let runs: Vec<(&Design, u64)> = (0..=SEEDS).map(|later| (&design, later)).collect();
-            let ranks = self.track.ranks(&self.layouts, &runs)?;
-            let Some(ranks) = ranks.into_iter().collect::<Option<Vec<Rank>>>() else { break };
-            self.effort += self.track.seen.horizon_millis * (SEEDS + 1);
-            let first = ranks[0];
-            let rank = ranks.into_iter().fold(first, Rank::max);
-            if rank.short == 0 && rank.spend <= most {
-                now = Ranked { first, rank, design };
+            let Some((first, tally)) = self.all_seeds(&design)? else { break };
+            if tally.rank.short == 0 && tally.rank.spend <= most {
+                now = Ranked::new(first.rank, tally, design);
             }
         }
         if now.design != self.kept[0].design {
@@ -416,6 +480,11 @@ impl<'a> Search<'a> {
         }
         Ok(())
     }
+}
+
+/// Most replicas of a search, where the user says so many.
+pub(super) fn double(max: u32) -> u32 {
+    max.saturating_mul(2).max(4)
 }
 
 /// Moves of the first steps: those that most designs have most to gain from.

@@ -2,7 +2,6 @@
 //! different limits on the size of a node, since small nodes follow the load and large ones waste
 //! less on reservations.
 
-use super::moves::Family;
 use super::need::Arrivals;
 use super::pods::{Pods, Room};
 use super::trial::Demands;
@@ -13,9 +12,12 @@ use nodeplan_model::catalog::Sku;
 use nodeplan_model::plan::Plan;
 use nodeplan_model::problem::{LoadPoint, Problem, ProblemParts};
 use nodeplan_model::scenario::{Metric, PoolBounds, Scenario};
+use nodeplan_model::timeline::Timeline;
 use nodeplan_model::units::DAY_MILLIS;
+use nodeplan_model::workload::Workload;
 use nodeplan_solve::Control;
 use rayon::prelude::*;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Pools with the proof that they are cheap for the loads they were computed for.
 #[derive(Clone, Debug)]
@@ -48,12 +50,19 @@ const LIMITS: [(u32, Option<u32>); 7] = [
     (16, None),
     (8, Some(1)),
 ];
+/// More of them for clusters of more workloads than so many.
+const MORE_LIMITS: [(u32, Option<u32>); 3] = [(32, None), (16, Some(1)), (32, Some(1))];
+const MANY: usize = 12;
 /// Work of one layout: a good plan is enough, its proof is not what counts here.
 const WORK: u64 = 3_000_000;
 /// And a plan so near to its bound is good enough.
 const GAP_PPM: u64 = 2_000;
 /// Most layouts for other pods that are solved at a time.
 const MOST_PODS: usize = 40;
+/// Most layouts with other sizes that are solved at a time.
+const MOST_GROWN: usize = 60;
+/// Labels of the solver that take as long as a day of one workload takes to be simulated.
+const LABELS: u64 = 15_000;
 /// Loads are told apart in so many milliseconds.
 const GRAIN_MILLIS: u64 = 300_000;
 
@@ -70,14 +79,19 @@ pub fn levels(problem: &Problem, scenario: &Scenario, demands: &Demands) -> Arra
                 .collect()
         })
         .collect();
+    points(problem.workloads(), &needs)
+}
+
+/// The pods of every workload at each load point, of those that they need at many times.
+fn points(workloads: &[Workload], needs: &[Vec<u32>]) -> Array2<u32> {
     let mut order: Vec<usize> = (0..needs.len()).collect();
     let weight = |at: usize| -> u64 {
-        let cpu = problem.workloads().iter().map(|one| one.request.cpu.0);
+        let cpu = workloads.iter().map(|one| one.request.cpu.0);
         needs[at].iter().zip(cpu).map(|(pods, cpu)| u64::from(*pods) * cpu).sum()
     };
     order.sort_by_key(|at| (weight(*at), *at));
     let point = |quantile: u64| order.get((order.len() * quantile as usize / 100).max(1) - 1);
-    Array2::from_shape_fn((POINTS.len(), count), |(at, workload)| {
+    Array2::from_shape_fn((POINTS.len(), workloads.len()), |(at, workload)| {
         let (quantile, _) = POINTS[at];
         if quantile == 100 {
             return needs.iter().map(|row| row[workload]).max().unwrap_or(0);
@@ -116,6 +130,8 @@ pub fn target(
 /// Where layouts come from: the sizes there are, and the loads that pools are for.
 pub(super) struct Quarry {
     parts: ProblemParts,
+    /// Work of all solves so far, labels.
+    labels: AtomicU64,
     /// What pods may request.
     pub room: Room,
 }
@@ -133,7 +149,25 @@ impl Quarry {
             })
             .collect();
         parts.demand = levels(problem, scenario, demands);
-        Self { parts, room: Room::of(problem, scenario, demands) }
+        let room = Room::of(problem, scenario, demands);
+        Self { parts, labels: AtomicU64::new(0), room }
+    }
+
+    /// Takes the pods of a run for those that pools are for, from now on.
+    pub fn learn(&mut self, timeline: &Timeline) {
+        let count = self.parts.workloads.len();
+        let row = |at: usize| -> Vec<u32> {
+            timeline.workloads_at(at).iter().take(count).map(|one| one.ready).collect()
+        };
+        let needs: Vec<Vec<u32>> = (0..timeline.samples).map(row).collect();
+        self.parts.demand = points(&self.parts.workloads, &needs);
+    }
+
+    /// All solves so far as simulated time that takes as long, milliseconds.
+    pub fn millis(&self) -> u64 {
+        let day = LABELS.saturating_mul(self.parts.workloads.len().max(1) as u64);
+        let labels = u128::from(self.labels.load(Ordering::Relaxed));
+        u64::try_from(labels * u128::from(DAY_MILLIS) / u128::from(day)).unwrap_or(u64::MAX)
     }
 
     /// The cheapest pools of some sizes.
@@ -154,7 +188,9 @@ impl Quarry {
         let Ok(problem) = Problem::new(parts) else { return Ok(None) };
         let mut options = Options::default().within(WORK);
         options.solve.gap_ppm = GAP_PPM;
-        let found = Layout::of(name, optimize_with(&problem, &options, control)?);
+        let solved = optimize_with(&problem, &options, control)?;
+        self.labels.fetch_add(solved.work.labels, Ordering::Relaxed);
+        let found = Layout::of(name, solved);
         Ok(found.map(|found| Layout { pods: pods.clone(), ..found }))
     }
 
@@ -166,69 +202,63 @@ impl Quarry {
         pods: &Pods,
         control: Control<'_>,
     ) -> Result<Vec<Layout>, Error> {
-        let mut found = known.to_vec();
-        for (vcpus, most) in LIMITS {
-            if (control.interrupt)() && !found.is_empty() {
-                break;
+        let solve = |(vcpus, most): &(u32, Option<u32>)| {
+            if (control.interrupt)() && !known.is_empty() {
+                return Ok(None);
             }
-            let name = match (vcpus, most) {
+            let name = match (*vcpus, *most) {
                 (u32::MAX, None) => "any sizes".to_owned(),
                 (u32::MAX, Some(_)) => "one pool".to_owned(),
                 (vcpus, None) => format!("nodes of at most {vcpus} vCPUs"),
                 (vcpus, Some(_)) => format!("one pool, nodes of at most {vcpus} vCPUs"),
             };
-            let one = self.layout(name, |sku| sku.vcpus <= vcpus, most, pods, control)?;
-            found.extend(one.filter(|one| !among(&found, one)));
-        }
-        Ok(found.split_off(known.len()))
+            self.layout(name, |sku| sku.vcpus <= *vcpus, *most, pods, control)
+        };
+        let many = self.parts.workloads.len() > MANY;
+        let limits: Vec<_> =
+            LIMITS.into_iter().chain(MORE_LIMITS.into_iter().filter(|_| many)).collect();
+        fresh(known, limits.par_iter().map(solve).collect())
     }
 
-    /// Layouts with one size more than the last of those known has, or another in place of one of
-    /// its own; none twice.
+    /// Layouts with one size more than one of those known has, or another in place of one of its
+    /// own, none twice: the `turn`-th part of them, where there are many.
     pub fn grown(
         &self,
         known: &[Layout],
-        from: usize,
+        (from, turn): (usize, usize),
         control: Control<'_>,
     ) -> Result<Vec<Layout>, Error> {
         let mut own: Vec<&str> = sizes(&known[from]).into_iter().map(|(name, ..)| name).collect();
         own.dedup();
         let worthy = worthy(&self.parts.skus);
-        let mut found = known.to_vec();
-        for more in worthy {
-            for less in std::iter::once("").chain(own.iter().copied()) {
-                if (control.interrupt)() {
-                    break;
-                }
-                let wanted = |sku: &Sku| {
-                    sku.name == more || (sku.name != less && own.contains(&sku.name.as_str()))
-                };
-                let name = match less {
-                    "" => format!("{more} beside {}", own.join(", ")),
-                    _ => format!("{more} instead of {less}"),
-                };
-                let pods = &known[from].pods;
-                let one = self.layout(name, wanted, None, pods, control)?;
-                found.extend(one.filter(|one| !among(&found, one)));
+        let less = || std::iter::once("").chain(own.iter().copied());
+        let pairs = worthy.into_iter().flat_map(|more| less().map(move |less| (more, less)));
+        let pairs = part_of(pairs.collect(), MOST_GROWN, turn);
+        let solve = |(more, less): &(&str, &str)| {
+            if (control.interrupt)() {
+                return Ok(None);
             }
-        }
-        Ok(found.split_off(known.len()))
+            let wanted = |sku: &Sku| {
+                sku.name == *more || (sku.name != *less && own.contains(&sku.name.as_str()))
+            };
+            let name = match *less {
+                "" => format!("{more} beside {}", own.join(", ")),
+                _ => format!("{more} instead of {less}"),
+            };
+            self.layout(name, wanted, None, &known[from].pods, control)
+        };
+        fresh(known, pairs.par_iter().map(solve).collect())
     }
 
-    /// Layouts of the same sizes as one of those known, for pods next to its own in a family: the
-    /// `turn`-th part of them, where there are many; and where in the list each of them is.
+    /// Layouts of the same sizes as one of those known, for other pods: the `turn`-th part of them,
+    /// where there are many; where in the list each of them is.
     pub fn repodded(
         &self,
         known: &mut Vec<Layout>,
-        (from, family, turn): (usize, Family, usize),
+        (from, wanted, turn): (usize, Vec<Pods>, usize),
         control: Control<'_>,
     ) -> Result<Vec<usize>, Error> {
-        let mut wanted = self.room.next_to(&known[from].pods, family);
-        if wanted.len() > MOST_PODS {
-            let parts = wanted.len().div_ceil(MOST_PODS);
-            wanted.rotate_left(turn % parts * MOST_PODS);
-            wanted.truncate(MOST_PODS);
-        }
+        let wanted = part_of(wanted, MOST_PODS, turn);
         let own: Vec<&str> = sizes(&known[from]).into_iter().map(|(name, ..)| name).collect();
         let base = known[from].name.clone();
         let solve = |pods: &Pods| {
@@ -249,6 +279,30 @@ impl Quarry {
         }
         Ok(places)
     }
+}
+
+/// The `turn`-th part of a list, none of them longer than `most`.
+fn part_of<T>(mut all: Vec<T>, most: usize, turn: usize) -> Vec<T> {
+    if all.len() > most {
+        let parts = all.len().div_ceil(most);
+        all.rotate_left(turn % parts * most);
+        all.truncate(most);
+    }
+    all
+}
+
+/// Of layouts that were solved those that are not known, none twice.
+fn fresh(
+    known: &[Layout],
+    solved: Result<Vec<Option<Layout>>, Error>,
+) -> Result<Vec<Layout>, Error> {
+    let mut found = known.to_vec();
+    for one in solved?.into_iter().flatten() {
+        if !among(&found, &one) {
+            found.push(one);
+        }
+    }
+    Ok(found.split_off(known.len()))
 }
 
 /// Sizes that no other beats in price, cores and memory at once, by name.

@@ -88,6 +88,8 @@ pub(super) struct Ground<'a> {
     pub least: &'a [u32],
     /// Most replicas that the user allows.
     pub most: &'a [u32],
+    /// Whether autoscalers change one by one too, not only all of them together.
+    pub alone: bool,
 }
 
 /// Quantiles of the load whose pods may be there at all times, percent.
@@ -109,10 +111,10 @@ pub(super) const HELD: [u32; 5] = [0, 60, 80, 100, 120];
 pub(super) fn neighbours(family: Family, from: &Design, ground: &Ground<'_>) -> Vec<Design> {
     let mut all = match family {
         Family::Sizes => sizes(from, ground),
-        Family::Targets => each_scaled(from, |_, one| targets(one)),
+        Family::Targets => each_scaled(from, ground, |_, one| targets(one)),
         Family::Minimum => bounded(from, ground, true),
         Family::Maximum => bounded(from, ground, false),
-        Family::Behavior => behaviors(from),
+        Family::Behavior => behaviors(from, ground),
         Family::Nodes => nodes(from, ground),
         Family::Profile => profiles(from),
         Family::Provisioning => provisionings(from),
@@ -144,9 +146,10 @@ pub(super) fn same_pods<'a>(
     (0..ground.layouts.len()).filter(move |at| ground.layouts[*at].pods == *own)
 }
 
-/// Applies changes to all workloads that are scaled at once, and to each of them.
+/// Applies changes to all workloads that are scaled at once, and to each of them by itself.
 pub(super) fn each_scaled(
     from: &Design,
+    ground: &Ground<'_>,
     change: impl Fn(usize, &Autoscaling) -> Vec<Autoscaling>,
 ) -> Vec<Design> {
     let options: Vec<Vec<Autoscaling>> = from
@@ -166,7 +169,7 @@ pub(super) fn each_scaled(
         }
         all.push(design);
     }
-    for (at, changed) in options.iter().enumerate() {
+    for (at, changed) in options.iter().enumerate().filter(|_| ground.alone) {
         for one in changed {
             let mut design = from.clone();
             design.scaling[at] = Some(one.clone());
@@ -205,7 +208,7 @@ pub(super) fn moved(one: &Autoscaling, points: i64, factor: u64) -> Autoscaling 
 
 /// Fewer or more replicas as bounds.
 fn bounded(from: &Design, ground: &Ground<'_>, low: bool) -> Vec<Design> {
-    each_scaled(from, |at, one| {
+    each_scaled(from, ground, |at, one| {
         let now = if low { one.min } else { one.max };
         let mut steps =
             vec![now / 2, now.saturating_sub(1), now + 1, now.saturating_mul(2), ground.least[at]];
@@ -240,8 +243,8 @@ pub(super) fn behavior(fast: bool, window: u32) -> Behavior {
     Behavior { up: rules(0, up), down: rules(window, vec![policy(true, 100)]) }
 }
 
-fn behaviors(from: &Design) -> Vec<Design> {
-    each_scaled(from, |_, one| {
+fn behaviors(from: &Design, ground: &Ground<'_>) -> Vec<Design> {
+    each_scaled(from, ground, |_, one| {
         let ways = WINDOWS.iter().flat_map(|window| [(false, *window), (true, *window)]);
         ways.map(|(fast, window)| Autoscaling {
             behavior: Some(behavior(fast, window)),
@@ -311,7 +314,7 @@ pub(super) fn provisionings(from: &Design) -> Vec<Design> {
 
 /// Minimums for the hours of the day.
 fn schedules(from: &Design, ground: &Ground<'_>) -> Vec<Design> {
-    each_scaled(from, |at, one| {
+    each_scaled(from, ground, |at, one| {
         let row = |percent: &u32| scheduled(one, &ground.hours[at], *percent);
         HELD.iter().map(row).collect()
     })

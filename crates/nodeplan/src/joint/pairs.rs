@@ -64,6 +64,20 @@ impl Move {
         }
     }
 
+    /// Whether it changes nothing but autoscalers of workloads.
+    pub(super) fn of_autoscalers(self) -> bool {
+        self.families().iter().all(|family| {
+            matches!(
+                family,
+                Family::Targets
+                    | Family::Minimum
+                    | Family::Maximum
+                    | Family::Behavior
+                    | Family::Schedules
+            )
+        })
+    }
+
     /// Its name in tables: `targets`, `targets+min`.
     #[must_use]
     pub fn name(self) -> String {
@@ -79,7 +93,8 @@ impl Move {
         let mut all = match self {
             Self::One(family) => neighbours(family, from, ground),
             Self::Two(Family::Targets, Family::Minimum) => targets_minimum(from, ground),
-            Self::Two(Family::Targets, _) => two_targets(from),
+            Self::Two(Family::Targets, _) if ground.alone => two_targets(from),
+            Self::Two(Family::Targets, _) => Vec::new(),
             Self::Two(Family::Sizes, Family::Targets) => sizes_targets(from, ground),
             Self::Two(Family::Sizes, _) => sizes_provisioning(from, ground),
             Self::Two(Family::Behavior, _) => behavior_profile(from),
@@ -98,7 +113,7 @@ impl Move {
 
 /// Fewer pods that are fuller, or more that are emptier.
 fn targets_minimum(from: &Design, ground: &Ground<'_>) -> Vec<Design> {
-    each_scaled(from, |at, one| {
+    each_scaled(from, ground, |at, one| {
         let least = ground.least[at];
         let mins = [least, one.min.saturating_sub(1), one.min + 1, one.min.saturating_mul(2)];
         let both = mins.iter().flat_map(|min| STEPS.iter().map(move |step| (*min, *step)));
@@ -176,7 +191,7 @@ fn behavior_profile(from: &Design) -> Vec<Design> {
 
 /// Fewer replicas at all times, more of them at hours known.
 fn schedules_minimum(from: &Design, ground: &Ground<'_>) -> Vec<Design> {
-    each_scaled(from, |at, one| {
+    each_scaled(from, ground, |at, one| {
         let least = ground.least[at];
         let mins = [least, one.min / 2];
         let both = mins.iter().flat_map(|min| HELD.iter().map(move |percent| (*min, *percent)));

@@ -104,23 +104,26 @@ impl Room {
         pods
     }
 
-    /// Choices next to one.
-    pub fn next_to(&self, pods: &Pods, family: Family) -> Vec<Pods> {
+    /// Choices next to one: requests of all pods at once and, if asked for, of each workload alone.
+    pub fn next_to(&self, pods: &Pods, family: Family, alone: bool) -> Vec<Pods> {
         let mut all = Vec::new();
         match family {
             Family::Requests => {
-                for shares in SHARES {
+                let memory = MEMORY_SHARES.map(|share| (100, share));
+                let each = || CPU_SHARES.map(|share| (share, 100)).into_iter().chain(memory);
+                let more = each().filter(|shares| !alone && !SHARES.contains(shares));
+                for shares in SHARES.into_iter().chain(more) {
                     let mut next = pods.clone();
                     (0..self.own.len()).for_each(|at| self.resize(&mut next, at, shares));
                     all.push(next);
                 }
                 all.push(Pods { keepers: pods.keepers, ..self.as_used() });
-                for at in (0..self.own.len()).filter(|at| self.least[*at] < self.most[*at]) {
+                let free = |at: &usize| alone && self.least[*at] < self.most[*at];
+                for at in (0..self.own.len()).filter(free) {
                     let mut next = pods.clone();
                     self.request(&mut next, at, self.used[at]);
                     all.push(next);
-                    let memory = MEMORY_SHARES.map(|share| (100, share));
-                    for shares in CPU_SHARES.map(|share| (share, 100)).into_iter().chain(memory) {
+                    for shares in each() {
                         let mut next = pods.clone();
                         self.resize(&mut next, at, shares);
                         all.push(next);
@@ -134,6 +137,20 @@ impl Room {
         }
         all.retain(|one| one != pods);
         all
+    }
+
+    /// Pods of which each workload requests what it does in a choice of its own.
+    pub fn mixed(&self, base: &Pods, choices: &[&Pods]) -> Pods {
+        let mut next = base.clone();
+        next.requests = choices
+            .iter()
+            .enumerate()
+            .map(|(at, one)| one.requests.get(at).copied().flatten())
+            .collect();
+        if next.requests.iter().all(Option::is_none) {
+            next.requests.clear();
+        }
+        next
     }
 
     /// Requests of so many percent of what they are, CPU and memory.

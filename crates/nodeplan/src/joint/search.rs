@@ -10,6 +10,7 @@ use super::layouts::{Layout, Quarry};
 use super::moves::Family;
 use super::pairs::Move;
 use super::pods::{Pods, Room};
+use super::reach::in_reach;
 use super::split::{Halves, split};
 use super::track::{Shelf, Track};
 use super::trial::{Demands, Trial};
@@ -127,6 +128,10 @@ pub fn optimize_under_load(
     let demands = Demands::of(problem, scenario, options.pending_millis);
     let halves = split(scenario, options.tail);
     let shelf = Shelf::default();
+    let demands = match Layout::of(String::new(), plain.clone()) {
+        Some(layout) => in_reach(problem, &halves.seen, &layout, demands, &options.frozen)?,
+        None => demands,
+    };
     let parts = (&halves, &demands, &shelf);
     let Some(chosen) = choose(plain, parts, options, control, told)? else { return Ok(None) };
     let Judged { design, costs, met, reached } = chosen.judged;
@@ -187,7 +192,7 @@ pub(super) fn choose(
     }
     let strict = demands.with_margin();
     let track = Track::new((&halves.seen, halves.busiest.as_ref()), &strict, control, shelf);
-    let mut search = Search::new(problem, (layouts, &quarry), track, options, told);
+    let mut search = Search::new(problem, (layouts, quarry), track, options, told);
     search.run()?;
     let runs = search.runs();
     let Search { layouts, kept, steps, .. } = search;

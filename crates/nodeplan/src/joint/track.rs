@@ -32,16 +32,38 @@ const PLACES: u32 = 10;
 /// Memory that weighs as much as a thousandth of a core, bytes: a core comes with 4 GiB.
 const MEMORY_OF_MILLI: u64 = 4 << 20;
 
-impl Rank {
+/// What a run tells of a design and of each of its workloads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Tally {
+    /// Of the design.
+    pub rank: Rank,
+    /// By how much each workload misses what is demanded of it.
+    pub lacks: Vec<u64>,
+    /// What the pods of each workload ask for over the run.
+    pub pods: Vec<u128>,
+}
+
+impl Tally {
     fn of(trial: &Trial, layout: &Layout) -> Self {
         let (short, spend) = trial.key();
         let drop = (u128::BITS - spend.leading_zeros()).saturating_sub(PLACES);
         let totals = trial.run.timeline.totals.iter().zip(layout.problem.workloads());
-        let pods = totals.fold(0_u128, |sum, (totals, one)| {
+        let asked = totals.map(|(totals, one)| {
             let weight = one.request.cpu.0 + one.request.memory.0 / MEMORY_OF_MILLI;
-            sum.saturating_add(totals.pod_millis.saturating_mul(u128::from(weight)))
+            totals.pod_millis.saturating_mul(u128::from(weight))
         });
-        Self { short, coarse: spend >> drop << drop, pods, spend }
+        let pods: Vec<u128> = asked.collect();
+        let all = pods.iter().fold(0_u128, |sum, one| sum.saturating_add(*one));
+        let rank = Rank { short, coarse: spend >> drop << drop, pods: all, spend };
+        Self { rank, lacks: trial.lacks.clone(), pods }
+    }
+
+    /// This and another run of the same design, where they are worst.
+    pub fn worst(mut self, other: Self) -> Self {
+        self.rank = self.rank.max(other.rank);
+        let both = self.lacks.iter_mut().zip(other.lacks);
+        both.for_each(|(own, lack)| *own = (*own).max(lack));
+        self
     }
 }
 
@@ -107,6 +129,12 @@ impl<'a> Track<'a> {
         Self { seen, sprint, demands, control, shelf, allowed }
     }
 
+    /// What happens to a design on all that is seen.
+    pub fn trial(&self, layouts: &[Layout], design: &Design) -> Result<Trial, Error> {
+        let layout = &layouts[design.layout];
+        self.shelf.lend(|tables| Trial::with(layout, design, self.seen, self.demands, tables))
+    }
+
     /// Whether somebody has ended the search.
     pub fn ended(&self) -> bool {
         (self.control.interrupt)()
@@ -114,11 +142,11 @@ impl<'a> Track<'a> {
 
     /// What designs are worth on all that is seen, under the seed that follows the scenario's own so
     /// many times; nothing for those that an end leaves out.
-    pub fn ranks(
+    pub fn tallies(
         &self,
         layouts: &[Layout],
         designs: &[(&Design, u64)],
-    ) -> Result<Vec<Option<Rank>>, Error> {
+    ) -> Result<Vec<Option<Tally>>, Error> {
         self.each(designs, |(design, later), tables| {
             let layout = &layouts[design.layout];
             let reseeded;
@@ -131,7 +159,7 @@ impl<'a> Track<'a> {
                 }
             };
             let trial = Trial::with(layout, design, scenario, self.demands, tables)?;
-            Ok(Rank::of(&trial, layout))
+            Ok(Tally::of(&trial, layout))
         })
     }
 
@@ -170,7 +198,7 @@ impl<'a> Track<'a> {
         let run = |design: &Design, tables: &mut Tables| {
             let layout = &layouts[design.layout];
             let trial = Trial::with(layout, design, scenario, self.demands, tables)?;
-            Ok(Sprint { rank: Rank::of(&trial, layout), hopeless: self.hopeless(&trial) })
+            Ok(Sprint { rank: Tally::of(&trial, layout).rank, hopeless: self.hopeless(&trial) })
         };
         let own = self.each(std::slice::from_ref(from), run)?;
         let Some(Some(own)) = own.into_iter().next() else { return Ok(Vec::new()) };

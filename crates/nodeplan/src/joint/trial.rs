@@ -9,6 +9,7 @@ use crate::simulate::{Simulated, simulate_with};
 use nodeplan_model::plan::PoolMode;
 use nodeplan_model::problem::Problem;
 use nodeplan_model::scenario::{MILLION, Scenario};
+use nodeplan_model::scorecard::ServiceScore;
 use nodeplan_model::timeline::PoolSample;
 use nodeplan_sim::queueing::table::Tables;
 
@@ -18,7 +19,7 @@ pub struct Demands {
     /// Share of requests that must be good, per workload, parts per million: the objective, or what
     /// is left of it where not even an idle pod meets it.
     pub shares: Vec<Option<u64>>,
-    /// Workloads whose objective no number of pods can meet, with the best share there is.
+    /// Workloads whose objective no number of pods that the search may use can meet, with the best share there is.
     pub out_of_reach: Vec<(usize, u64)>,
     /// Most that the 95th percentile of a pod's wait for a node may be, milliseconds.
     pub pending_millis: u64,
@@ -29,8 +30,11 @@ pub struct Demands {
     pub running: u64,
 }
 
-/// Left of the best share where the objective is out of reach: nobody runs idle pods for it.
+/// Left of the best share where the objective is out of reach, and of the misses that cannot be
+/// helped the part that may be added, one over it: nobody runs idle pods for an objective that is
+/// missed anyway.
 const REACH: (u64, u64) = (995, 1000);
+const MORE_MISSES: u64 = 4;
 /// In so large a share of the samples, parts per million, a workload whose autoscaler never goes to
 /// zero may have no pod that is Ready.
 pub const MOST_ABSENT: u64 = 10_000;
@@ -46,12 +50,11 @@ impl Demands {
         for (at, load) in scenario.loads.iter().enumerate() {
             let asked = load.objective.within_millis.map(|_| load.objective.share);
             let best = strength(problem, at, load, MILLION).map_or(MILLION, |one| one.best);
-            let reach = best / REACH.1 * REACH.0;
             shares.push(asked.map(|asked| {
                 if asked > best {
                     out_of_reach.push((at, best));
                 }
-                asked.min(if asked > best { reach } else { MILLION })
+                if asked > best { asked.min(near(best)) } else { asked }
             }));
         }
         let own = |(at, share): (usize, &Option<u64>)| {
@@ -59,6 +62,18 @@ impl Demands {
         };
         let strengths = shares.iter().enumerate().map(own).collect();
         Self { shares, out_of_reach, pending_millis, strengths, running: RUNNING }
+    }
+
+    /// Holds a workload near to the best share there is.
+    pub(super) fn hold(&mut self, problem: &Problem, scenario: &Scenario, at: usize, best: u64) {
+        match self.out_of_reach.iter_mut().find(|(other, _)| *other == at) {
+            Some(known) => known.1 = known.1.min(best),
+            None => self.out_of_reach.push((at, best)),
+        }
+        self.out_of_reach.sort_unstable();
+        let share = self.shares[at].map(|share| share.min(near(best)));
+        self.shares[at] = share;
+        self.strengths[at] = strength(problem, at, &scenario.loads[at], share.unwrap_or(0));
     }
 
     /// Those that allow so many times the misses, over so many; of objectives out of reach the same.
@@ -87,6 +102,12 @@ impl Demands {
     }
 }
 
+/// The share that is asked for where the best there is misses the objective.
+fn near(best: u64) -> u64 {
+    let more = (MILLION - best.min(MILLION)) / MORE_MISSES;
+    (best / REACH.1 * REACH.0).min(best.saturating_sub(more))
+}
+
 /// One over the part of the allowed misses that is kept.
 const MARGIN: u64 = 10;
 
@@ -97,6 +118,8 @@ pub struct Trial {
     pub run: Simulated,
     /// By how much demands are missed, millionths added up; zero: all are met.
     pub short: u64,
+    /// The part of it that each workload of the scenario has.
+    pub lacks: Vec<u64>,
 }
 
 impl Trial {
@@ -126,8 +149,10 @@ impl Trial {
         tables: &mut Tables,
     ) -> Result<Self, Error> {
         let run = simulate_with(&layout.problem, &layout.plan, &design.on(scenario), tables)?;
-        let short = short(&run, scenario, demands).saturating_add(without_system(&run, layout));
-        Ok(Self { run, short })
+        let lacks = lacks(&run, scenario, demands);
+        let late = pending(&run, scenario).saturating_sub(demands.pending_millis);
+        let own = lacks.iter().fold(late, |sum, lack| sum.saturating_add(*lack));
+        Ok(Self { short: own.saturating_add(without_system(&run, layout)), run, lacks })
     }
 
     /// What orders trials: first who meets everything, then who is cheaper.
@@ -137,13 +162,12 @@ impl Trial {
     }
 }
 
-/// By how much a run misses what is demanded, millionths added up.
-#[must_use]
-pub fn short(run: &Simulated, scenario: &Scenario, demands: &Demands) -> u64 {
-    let score = &run.scorecard;
-    let mut sum = 0_u64;
+/// By how much each workload misses what is demanded of it, millionths added up.
+fn lacks(run: &Simulated, scenario: &Scenario, demands: &Demands) -> Vec<u64> {
     // Pods that keep room come after the scenario's own; nothing is demanded of them.
-    for (at, service) in score.services.iter().enumerate().take(scenario.loads.len()) {
+    let services = run.scorecard.services.iter().enumerate().take(scenario.loads.len());
+    let lack = |(at, service): (usize, &ServiceScore)| {
+        let mut sum = 0_u64;
         if let (Some(good), Some(asked)) = (service.good, demands.shares[at]) {
             sum = sum.saturating_add(asked.saturating_sub(good));
         }
@@ -155,9 +179,9 @@ pub fn short(run: &Simulated, scenario: &Scenario, demands: &Demands) -> u64 {
             let ran = running(run, at);
             sum = sum.saturating_add(demands.running.saturating_sub(ran));
         }
-    }
-    let late = pending(run, scenario).saturating_sub(demands.pending_millis);
-    sum.saturating_add(late)
+        sum
+    };
+    services.map(lack).collect()
 }
 
 /// The 95th percentile of the wait for a node, milliseconds, of the scenario's own pods.
