@@ -60,7 +60,7 @@ pub fn joint_answer(
             met: *met,
             median: at(50),
             high: at(95),
-            hazards: joint.hazards.words(),
+            hazards: joint.hazards.words(joint.design.pools.iter().any(|pool| pool.spot)),
             reached: joint.reached.clone(),
         },
         steps: joint

@@ -38,15 +38,16 @@ impl Hazards {
     pub const NONE: Self =
         Self { days: false, node_failures: 0, spot_evictions: 0, growth_percent: 0 };
 
-    /// In words, each part by itself.
+    /// In words, each part by itself; evictions only where there are spot nodes.
     #[must_use]
-    pub fn words(self) -> Vec<String> {
+    pub fn words(self, spot: bool) -> Vec<String> {
+        let evictions = if spot { self.spot_evictions } else { 0 };
         let mut all = Vec::new();
         if self.days {
             all.push("days drawn anew".to_owned());
         }
         for (rate, what) in
-            [(self.node_failures, "failed nodes"), (self.spot_evictions, "evicted spot nodes")]
+            [(self.node_failures, "failed nodes"), (evictions, "evicted spot nodes")]
         {
             if rate > 0 {
                 all.push(format!("{rate} {what} of a pool in 1,000 days"));
