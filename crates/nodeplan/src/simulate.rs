@@ -116,6 +116,23 @@ pub fn simulate_with(
     judged(problem, plan, scenario, tables, &|_| false)
 }
 
+/// The same without percentiles of response times, which objectives do not need.
+///
+/// # Errors
+/// As [`simulate_with`].
+pub fn simulate_objectives(
+    problem: &Problem,
+    plan: &Plan,
+    scenario: &Scenario,
+    tables: &mut Tables,
+) -> Result<Simulated, Error> {
+    let timeline =
+        nodeplan_sim::world::simulate_objectives(problem, plan, scenario, tables, &|_| false)
+            .map_err(Error::Simulate)?;
+    let scorecard = evaluate(problem, scenario, &timeline);
+    Ok(Simulated { timeline, scorecard })
+}
+
 /// The same under the caller's eyes: `watch` hears after every sample how far the run is, and ends
 /// it there if it says so. What is judged then is the part that was run.
 ///

@@ -63,7 +63,7 @@ pub(super) fn finale(
         let design = &finalists[*at];
         let scenario = options.hazards.of_run(halves, *run, &design.pools);
         let layout = &layouts[design.layout];
-        let run = |tables: &mut _| Trial::with(layout, design, &scenario, demands, tables);
+        let run = |tables: &mut _| Trial::scored(layout, design, &scenario, demands, tables);
         let done = shelf.lend(run)?;
         let score = done.run.scorecard;
         let shares = score.services.iter().map(|service| service.good).collect();

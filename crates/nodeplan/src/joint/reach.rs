@@ -52,7 +52,7 @@ pub(super) fn in_reach(
     quick.times =
         NodeTimes { ready_p50_millis: 1, ready_p95_millis: 1, pull_millis: 0, ..quick.times };
     quick.loads.iter_mut().for_each(|load| load.startup_millis = 0);
-    let trial = Trial::with(layout, &design, &quick, &demands, &mut Tables::new())?;
+    let trial = Trial::scored(layout, &design, &quick, &demands, &mut Tables::new())?;
     // Of pods that wait for a node all the same nothing can be said.
     let waits = |at: usize| {
         trial

@@ -132,7 +132,7 @@ impl<'a> Track<'a> {
     /// What happens to a design on all that is seen.
     pub fn trial(&self, layouts: &[Layout], design: &Design) -> Result<Trial, Error> {
         let layout = &layouts[design.layout];
-        self.shelf.lend(|tables| Trial::with(layout, design, self.seen, self.demands, tables))
+        self.shelf.lend(|tables| Trial::scored(layout, design, self.seen, self.demands, tables))
     }
 
     /// Whether somebody has ended the search.
@@ -158,7 +158,7 @@ impl<'a> Track<'a> {
                     &reseeded
                 }
             };
-            let trial = Trial::with(layout, design, scenario, self.demands, tables)?;
+            let trial = Trial::scored(layout, design, scenario, self.demands, tables)?;
             Ok(Tally::of(&trial, layout))
         })
     }
@@ -197,7 +197,7 @@ impl<'a> Track<'a> {
         };
         let run = |design: &Design, tables: &mut Tables| {
             let layout = &layouts[design.layout];
-            let trial = Trial::with(layout, design, scenario, self.demands, tables)?;
+            let trial = Trial::scored(layout, design, scenario, self.demands, tables)?;
             Ok(Sprint { rank: Tally::of(&trial, layout).rank, hopeless: self.hopeless(&trial) })
         };
         let own = self.each(std::slice::from_ref(from), run)?;

@@ -5,7 +5,7 @@ use super::finale::percentile;
 use super::layouts::Layout;
 use super::need::{Strength, strength};
 use crate::Error;
-use crate::simulate::{Simulated, simulate_with};
+use crate::simulate::{Simulated, simulate_objectives, simulate_with};
 use nodeplan_model::plan::PoolMode;
 use nodeplan_model::problem::Problem;
 use nodeplan_model::scenario::{MILLION, Scenario};
@@ -149,10 +149,29 @@ impl Trial {
         tables: &mut Tables,
     ) -> Result<Self, Error> {
         let run = simulate_with(&layout.problem, &layout.plan, &design.on(scenario), tables)?;
+        Ok(Self::judged(run, layout, scenario, demands))
+    }
+
+    /// The same without percentiles of response times, which nothing here depends on.
+    ///
+    /// # Errors
+    /// A scenario that cannot be run.
+    pub(super) fn scored(
+        layout: &Layout,
+        design: &Design,
+        scenario: &Scenario,
+        demands: &Demands,
+        tables: &mut Tables,
+    ) -> Result<Self, Error> {
+        let run = simulate_objectives(&layout.problem, &layout.plan, &design.on(scenario), tables)?;
+        Ok(Self::judged(run, layout, scenario, demands))
+    }
+
+    fn judged(run: Simulated, layout: &Layout, scenario: &Scenario, demands: &Demands) -> Self {
         let lacks = lacks(&run, scenario, demands);
         let late = pending(&run, scenario).saturating_sub(demands.pending_millis);
         let own = lacks.iter().fold(late, |sum, lack| sum.saturating_add(*lack));
-        Ok(Self { short: own.saturating_add(without_system(&run, layout)), run, lacks })
+        Self { short: own.saturating_add(without_system(&run, layout)), run, lacks }
     }
 
     /// What orders trials: first who meets everything, then who is cheaper.
