@@ -30,6 +30,7 @@ mod split;
 mod terms;
 mod track;
 mod trial;
+mod worths;
 
 pub use ablation::{Ablated, ablation};
 pub use answer::{frontier_answer, frozen_answer, joint_answer};

@@ -3,15 +3,16 @@
 
 use super::terms::{INTERVAL_MILLIS, terms};
 use super::trial::Demands;
+use super::worths::{ascend, sampled, worths};
 use crate::{Error, Options, optimize_with};
 use ndarray::Array2;
 use nodeplan_eval::JudgeOptions;
 use nodeplan_eval::floor::{
-    DIGITS, FloorCheck, Ledger, Prices, Sloped, Stocked, Stocks, check_floor, dearest_core,
-    with_pods, without_cores,
+    DIGITS, FloorCheck, Prices, Stocked, Stocks, check_floor, dearest_core, with_pods,
+    without_cores,
 };
 use nodeplan_model::certificate::{Branch, Certificate, Leaf};
-use nodeplan_model::floor::{Base, Floor, FloorProof, FloorTerms, Presence, Requirement};
+use nodeplan_model::floor::{Base, Floor, FloorProof, FloorTerms, Requirement};
 use nodeplan_model::problem::{LoadPoint, Overcommit, Problem, ProblemParts};
 use nodeplan_model::scenario::{Scenario, Service};
 use nodeplan_model::units::{HOUR_MILLIS, PerMille};
@@ -23,6 +24,8 @@ const WORK: u64 = 3_000_000;
 const GAP_PPM: u64 = 2_000;
 /// A tree with more leaves costs more time than it proves.
 const MOST_LEAVES: usize = 400;
+/// Intervals times workloads times leaves that are looked at.
+const MOST_CELLS: u64 = 400_000_000;
 /// Leading bits of arrivals that a search for worths looks at, at least, ...
 const ROUGH_DIGITS: u32 = 4;
 /// ... and stocks times different arrivals beyond which it does not look at all.
@@ -60,7 +63,7 @@ pub fn floor_of(
     let terms = terms(problem, scenario, demands, rooms);
     let Some(room) = plain(problem, scenario, rooms) else { return Ok(None) };
     let task = Task { room, scenario, demands, terms, rooms, control };
-    let Some(mut best) = task.floor(0)? else { return Ok(None) };
+    let Some(mut best) = task.floor(0, false)? else { return Ok(None) };
     // What is proven is concave in the worth of CPU: look at the middle and the end, then near the best.
     let most = dearest_core(&task.room);
     let mut step = most / 2;
@@ -72,13 +75,20 @@ pub fn floor_of(
                 continue;
             }
             tried.push(worth);
-            if let Some(found) = task.floor(worth)?
+            if let Some(found) = task.floor(worth, false)?
                 && found.check.spend > best.check.spend
             {
                 best = found;
             }
         }
         step /= 2;
+    }
+    if best.floor.proof.limits.is_empty()
+        && !(control.interrupt)()
+        && let Some(found) = task.floor(best.floor.proof.core_worth, true)?
+        && found.check.spend > best.check.spend
+    {
+        best = found;
     }
     Ok(Some(best))
 }
@@ -95,8 +105,9 @@ struct Task<'a> {
 }
 
 impl Task<'_> {
-    /// The floor where CPU of nodes is worth so much.
-    fn floor(&self, core_worth: u64) -> Result<Option<Floored>, Error> {
+    /// The floor where CPU of nodes is worth so much. Where pods are too many for exact costs it is by
+    /// linear prices, and only `whole` with certificates that branch, which cost far more time.
+    fn floor(&self, core_worth: u64, whole: bool) -> Result<Option<Floored>, Error> {
         let Self { scenario, demands, terms, rooms, control, .. } = self;
         let Some(room) = without_cores(&self.room, core_worth) else { return Ok(None) };
         let means = mean_pods(scenario, terms, &room, rooms);
@@ -108,7 +119,9 @@ impl Task<'_> {
             let linear = Prices::of(&room, &bases[0], &judge).ok();
             return Ok(Some(self.judged(FloorProof { core_worth, ..proof }, linear.as_ref())));
         }
-        for pods in base_pods(&room, scenario, demands, terms, rooms) {
+        let branched =
+            if whole { base_pods(&room, scenario, demands, terms, rooms) } else { vec![] };
+        for pods in branched {
             if (control.interrupt)() {
                 break;
             }
@@ -118,17 +131,23 @@ impl Task<'_> {
         }
         let mut priced = Vec::new();
         let mut kept = Vec::new();
+        let size = terms.intervals.saturating_mul(rooms.len() as u64).max(1);
+        let mut leaves = (MOST_CELLS / size).max(1);
         for base in bases {
             if let Ok(prices) = Prices::of(&room, &base, &judge)
                 && prices.leaves() <= MOST_LEAVES
+                && prices.leaves() as u64 <= leaves
             {
+                leaves -= prices.leaves() as u64;
                 priced.push(prices);
                 kept.push(base);
             }
         }
         // All bases with no worth of pod time, or the linear prices alone with it.
-        let (value, untimed) = worths(terms, &priced, rooms, false);
-        let (linear, timed) = worths(terms, &priced[..priced.len().min(1)], rooms, true);
+        let some = sampled(terms, &priced);
+        let (value, untimed) = worths((&some, rooms), &priced, false, *control);
+        let (linear, timed) =
+            worths((&some, rooms), &priced[..priced.len().min(1)], true, *control);
         let (bases, worths) =
             if linear > value { (kept.drain(..1).collect(), timed) } else { (kept, untimed) };
         let proof = FloorProof {
@@ -231,87 +250,6 @@ fn limits(terms: &FloorTerms, rooms: &[u32], demands: &Demands, size: Size) -> V
     terms.requirements.iter().enumerate().map(limit).collect()
 }
 
-/// Turns of all worths, and steps of one, in the search for them.
-const ASCENTS: usize = 5;
-const HALVINGS: usize = 12;
-/// Steps of all worths at once, the first as a power of two, and how they shrink.
-const STEPS: usize = 24;
-const FIRST_STEP: f64 = 0.7;
-const SHRINKS: f64 = 0.88;
-
-/// Worths that prove much, of misses and pod time, then of presence: for one after the other the
-/// worth at which as much is missing as may be, or at which more proves nothing more.
-fn ascend(all: &Stocked<'_>, terms: &FloorTerms, linear: &Prices) -> Option<(Vec<u64>, Vec<u64>)> {
-    let count = terms.requirements.len();
-    let price = |at: usize| {
-        u64::try_from(linear.least(at, terms.interval_millis)).unwrap_or(u64::MAX).min(1 << 50)
-    };
-    let start = |(at, one): (usize, &Requirement)| match one {
-        Requirement::Nothing => 0,
-        Requirement::PodTime { .. } => price(at),
-        Requirement::Requests { curve, .. } => {
-            let good = curve.last().map_or(1, |step| step.good_milli.max(1));
-            (price(at) / good).max(1) * 2
-        }
-    };
-    let kept = |(at, one): (usize, &Presence)| if one.pods > 0 { price(at) / 1000 + 1 } else { 0 };
-    let mut best: Vec<u64> = terms.requirements.iter().enumerate().map(start).collect();
-    best.extend(terms.presence.iter().enumerate().map(kept));
-    let widest: Vec<f64> =
-        best.iter().map(|worth| libm::log2(*worth as f64 + 2.0) + 12.0).collect();
-    let moving: Vec<usize> = (0..best.len()).filter(|at| best[*at] > 0).collect();
-    let total = |now: &[u64]| all.total(&now[..count], &now[count..]);
-    let mut value = total(&best)?.value;
-    for _ in 0..ASCENTS {
-        let before = value;
-        for &at in &moving {
-            let (mut low, mut high) = ((widest[at] - 24.0).max(0.0), widest[at]);
-            let mut now = best.clone();
-            for _ in 0..HALVINGS {
-                let middle = (low + high) / 2.0;
-                now[at] = libm::exp2(middle) as u64;
-                let found = total(&now)?;
-                if found.value > value {
-                    (value, best) = (found.value, now.clone());
-                }
-                if found.slope(at) > 0 { low = middle } else { high = middle }
-            }
-        }
-        together(&total, &mut value, &mut best)?;
-        if value - before <= value.abs() / 2000 {
-            break;
-        }
-    }
-    let presence = best.split_off(count);
-    Some((best, presence))
-}
-
-/// All worths at once, each in the direction that helps, by steps that become smaller: where one alone
-/// cannot move, since pods share nodes (subgradient method, Shor 1985, on logarithms).
-fn together(
-    total: &dyn Fn(&[u64]) -> Option<Sloped>,
-    value: &mut i128,
-    best: &mut Vec<u64>,
-) -> Option<()> {
-    let mut now = best.clone();
-    let mut widest = vec![1_i128; now.len()];
-    let mut step = FIRST_STEP;
-    for _ in 0..STEPS {
-        let found = total(&now)?;
-        if found.value > *value {
-            (*value, *best) = (found.value, now.clone());
-        }
-        for (at, worth) in now.iter_mut().enumerate() {
-            let slope = found.slope(at);
-            widest[at] = widest[at].max(slope.abs());
-            let part = slope as f64 / widest[at] as f64;
-            *worth = (*worth as f64 * libm::exp2(step * part)) as u64;
-        }
-        step *= SHRINKS;
-    }
-    Some(())
-}
-
 /// The duals of the first leaf alone; the judge scales them until they are legal by themselves.
 fn first_leaf(certificate: Certificate) -> Certificate {
     let leaf = certificate.tree.into_iter().find_map(|branch| match branch {
@@ -369,74 +307,6 @@ fn base_pods(
         }
     }
     all
-}
-
-/// Worths that prove much, and what they prove: from those that are best by linear prices alone, one
-/// workload after the other up or down as long as that proves more.
-fn worths(terms: &FloorTerms, priced: &[Prices], rooms: &[u32], time: bool) -> (u128, Vec<u64>) {
-    let Some(linear) = priced.first() else { return (0, vec![0; rooms.len()]) };
-    let price = |at: usize| linear.least(at, terms.interval_millis);
-    let start: Vec<u64> = (0..rooms.len())
-        .map(|at| match &terms.requirements[at] {
-            Requirement::Nothing => 0,
-            Requirement::PodTime { .. } if time => u64::try_from(price(at)).unwrap_or(0),
-            Requirement::PodTime { .. } => 0,
-            Requirement::Requests { curve, .. } => {
-                let good = curve.last().map_or(1, |step| step.good_milli.max(1));
-                u64::try_from(price(at) / u128::from(good)).unwrap_or(u64::MAX / 8).max(1)
-            }
-        })
-        .collect();
-    let mut best = (0, start.clone());
-    for times in [2, 30] {
-        let from: Vec<u64> = start
-            .iter()
-            .zip(&terms.requirements)
-            .map(|(worth, one)| match one {
-                Requirement::Requests { .. } => worth.saturating_mul(times),
-                _ => *worth,
-            })
-            .collect();
-        let Some(mut ledger) = Ledger::new(terms, priced, rooms, &from) else { continue };
-        climb(&mut ledger, &from, &mut best);
-    }
-    best
-}
-
-/// Steps a multiplier takes, thousandths of itself.
-const FACTORS: [u64; 6] = [4000, 1500, 1100, 900, 600, 250];
-/// Turns of all workloads.
-const TURNS: usize = 6;
-
-fn climb(ledger: &mut Ledger<'_>, from: &[u64], best: &mut (u128, Vec<u64>)) {
-    let mut now = from.to_vec();
-    let mut value = ledger.total().unwrap_or(0);
-    for _ in 0..TURNS {
-        let mut better = false;
-        for at in (0..now.len()).filter(|at| from[*at] > 0) {
-            for factor in FACTORS {
-                let next = now[at] / 1000 * factor + now[at] % 1000 * factor / 1000;
-                if ledger.set(at, next.max(1)).is_none() {
-                    return;
-                }
-                match ledger.total() {
-                    Some(total) if total > value => {
-                        (value, now[at], better) = (total, next.max(1), true)
-                    }
-                    _ => {}
-                }
-            }
-            if ledger.set(at, now[at]).is_none() {
-                return;
-            }
-        }
-        if !better {
-            break;
-        }
-    }
-    if value > best.0 || best.0 == 0 {
-        *best = (value, now);
-    }
 }
 
 /// Mean pods that the terms need, for prices of a mix like that of a run: at least one, since a
