@@ -144,6 +144,41 @@ fn the_same_bytes_on_any_number_of_threads() {
     assert_eq!(one, run("3"));
 }
 
+/// Eight services share the traffic; one has an objective below the CPU time of its requests. Seven keep
+/// theirs, and the eighth is named with the best there is.
+#[test]
+fn many_workloads_choose_together_and_an_objective_out_of_reach_is_named() {
+    let folder = folder("joint-many");
+    let head = SMALL.lines().next().expect("a head");
+    let (mut rows, mut load) = (format!("{head}\n"), String::from("workloads:\n"));
+    for at in 0..8 {
+        rows.push_str(&format!("web{at},1,12,{}m,512Mi,1,1Gi,60\n", 200 + 50 * at));
+        let within = if at == 3 { 12 } else { 200 + 20 * at };
+        load.push_str(&format!(
+            "  web{at}:\n    arrivals: trace\n    cpu_per_request: 20ms\n    memory: 200Mi\n    \
+             slo: {{p95: {within}ms}}\n",
+        ));
+    }
+    folder.write("w.csv", &rows);
+    folder.write("load.yaml", &load);
+    let maps: Vec<String> = (0..8).map(|at| format!("web{at}=requests*0.2")).collect();
+    let mut more = vec!["--trials", "150", "-f", "json", "--threads"];
+    let maps: Vec<&str> = maps.iter().flat_map(|map| ["-m", map.as_str()]).collect();
+    more.push("2");
+    let run = |more: &[&str]| folder.run(&optimize(&[&maps[..], more].concat()));
+    let done = run(&more);
+    assert_eq!(code(&done), 0, "{}", stderr(&done));
+    let told: serde_json::Value = serde_json::from_str(&stdout(&done)).expect("JSON");
+    let seen = &told["design"]["parts"][0];
+    assert_eq!(seen["met"], true, "{seen}");
+    let named = told["design"]["out_of_reach"].as_array().expect("a list");
+    assert_eq!(named.len(), 1, "{named:?}");
+    assert!(named[0].as_str().is_some_and(|text| text.starts_with("web3:")), "{named:?}");
+    more.pop();
+    more.push("1");
+    assert_eq!(stdout(&run(&more)), stdout(&done));
+}
+
 #[test]
 fn frozen_variables_stay_and_a_budget_is_a_gate() {
     let folder = folder("joint-frozen");

@@ -3,10 +3,12 @@
 use super::design::Design;
 use super::layouts::Layout;
 use super::moves::{Family, behavior};
+use super::need::Strength;
 use super::trial::{Demands, Trial};
 use crate::Error;
 use nodeplan_model::problem::Problem;
 use nodeplan_model::scenario::{MILLION, Metric, NodeTimes, Scenario};
+use nodeplan_model::workload::Workload;
 use nodeplan_sim::queueing::table::Tables;
 
 /// Nodes of each pool, times those of the plan, so that no pod waits.
@@ -44,8 +46,15 @@ pub(super) fn in_reach(
         }
         one.behavior = Some(behavior(true, STAYS));
     }
+    // Pods that use more than they request need more nodes, or they miss for want of CPU alone.
+    let fuller = |(one, strength): (&Workload, &Option<Strength>)| {
+        let used = strength.map_or(0.0, |one| one.cpu_milli);
+        libm::ceil(used / one.request.cpu.0.max(1) as f64) as u32
+    };
+    let rows = problem.workloads().iter().zip(&demands.strengths);
+    let nodes = rows.map(fuller).max().unwrap_or(1).max(1).saturating_mul(NODES);
     for pool in &mut design.pools {
-        pool.max = pool.max.saturating_mul(NODES).min(MOST_NODES);
+        pool.max = pool.max.saturating_mul(nodes).min(MOST_NODES);
         (pool.min, pool.initial) = (pool.max, pool.max);
     }
     let mut quick = scenario.clone();
