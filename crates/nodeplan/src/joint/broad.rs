@@ -2,7 +2,7 @@
 //! it missed, so a few runs in which all of them change alike tell each which change suits it. What
 //! they choose is then run together, and who misses there, since pods share nodes, goes back.
 
-use super::climb::{KICKS, Ranked, SEEDS, Search};
+use super::climb::{ASPECTS, KICKS, Ranked, SEEDS, Search, WORTH};
 use super::design::{Design, copy};
 use super::moves::{Family, Ground, behavior};
 use super::pairs::Move;
@@ -59,11 +59,6 @@ const SHAPING: [Move; 6] = [
     Move::One(Family::Behavior),
 ];
 const SHAPING_PART: u64 = 6;
-/// A change taken back may ask for so much more, one over it.
-const WORTH: u128 = 1000;
-/// What of autoscalers is taken back, one after the other.
-const ASPECTS: [Family; 5] =
-    [Family::Behavior, Family::Schedules, Family::Maximum, Family::Minimum, Family::Targets];
 
 /// What each workload may choose, best first, as places in a list of runs, and where it is.
 struct Picks {

@@ -29,7 +29,7 @@ const FIRST_PART: u64 = 8;
 const FILLS: [u32; 3] = [100, 85, 70];
 /// One over the part of all runs that solves count for at most.
 const SOLVES_PART: u64 = 3;
-/// A change must save this part of the cost, one over it.
+/// A change must save this part of the cost, or of what pods ask for, one over it.
 pub(super) const WORTH: u128 = 1000;
 
 /// Seeds beside the scenario's own under which a design must hold before others come from it.
@@ -498,7 +498,7 @@ fn is_first(one: Move) -> bool {
 }
 
 /// What of an autoscaler is taken back, one after the other.
-const ASPECTS: [Family; 5] =
+pub(super) const ASPECTS: [Family; 5] =
     [Family::Behavior, Family::Schedules, Family::Maximum, Family::Minimum, Family::Targets];
 
 /// Takes one change back.
