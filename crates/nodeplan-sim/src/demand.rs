@@ -10,6 +10,21 @@ pub mod synthetic;
 use nodeplan_model::scenario::{Autoscaling, Load, MILLION, Metric, Series, Service, Source};
 use nodeplan_model::workload::Workload;
 
+/// CPU of one arrival, core-seconds, where there is work; of arrivals that make a job together each has
+/// its part.
+#[must_use]
+pub fn cost(service: Service) -> Option<f64> {
+    match service {
+        Service::Requests { cpu_micros, .. } | Service::Messages { cpu_micros, .. } => {
+            Some(cpu_micros as f64 / MILLION as f64)
+        }
+        Service::Jobs { cpu_micros, arrivals_per_job } => {
+            Some(cpu_micros as f64 / MILLION as f64 / f64::from(arrivals_per_job.max(1)))
+        }
+        Service::None => None,
+    }
+}
+
 /// The mean rate of a series at a time, in arrivals a second.
 #[must_use]
 pub fn rate_at(series: &Series, millis: u64) -> f64 {

@@ -8,7 +8,7 @@
 use nodeplan_model::problem::Problem;
 use nodeplan_model::scenario::{Balancing, Load, MILLION, Scenario, Service, Source};
 
-use crate::demand::expected;
+use crate::demand::{cost, expected};
 use crate::queueing::backlog::{self, Backlog, GivingUp};
 use crate::queueing::histogram::{raised, rounded};
 use crate::queueing::law::Law;
@@ -371,19 +371,6 @@ fn inside(like: &mut Like, cores: &Kinds, (ready, served): (u32, u64), tables: &
         inside += busy * tables.mean_of(&rung, busy) * rung.unit.0 * count as f64;
     }
     inside
-}
-
-/// CPU of one arrival, core-seconds, and how many arrivals make it.
-fn cost(service: Service) -> Option<f64> {
-    match service {
-        Service::Requests { cpu_micros, .. } | Service::Messages { cpu_micros, .. } => {
-            Some(cpu_micros as f64 / MILLION as f64)
-        }
-        Service::Jobs { cpu_micros, arrivals_per_job } => {
-            Some(cpu_micros as f64 / MILLION as f64 / f64::from(arrivals_per_job.max(1)))
-        }
-        Service::None => None,
-    }
 }
 
 /// How long the first message of a batch waits for the rest of it, which is done with it, where pods

@@ -4,12 +4,12 @@
 
 use super::climb::{ASPECTS, KICKS, Ranked, SEEDS, Search, WORTH};
 use super::design::{Design, copy};
-use super::moves::{Family, Ground, behavior};
+use super::moves::{Family, behavior, retargeted};
 use super::pairs::Move;
 use super::pods::Pods;
 use super::track::Tally;
 use crate::Error;
-use nodeplan_model::scenario::{Autoscaling, Metric};
+use nodeplan_model::scenario::Autoscaling;
 
 /// So many workloads with an autoscaler are still tried one by one.
 const FEW_WORKLOADS: usize = 6;
@@ -266,16 +266,7 @@ impl Search<'_> {
 
     /// The best of a move that changes autoscalers, each workload choosing for itself.
     pub(super) fn broad_step(&mut self, now: &Ranked, by: Move) -> Result<Option<Ranked>, Error> {
-        let ground = Ground {
-            layouts: &self.layouts,
-            hours: &self.hours,
-            standing: &self.standing,
-            least: &self.least,
-            most: &self.most,
-            alone: false,
-        };
-        let all = by.neighbours(&now.design, &ground, self.turns);
-        self.turns += 1;
+        let all = self.neighbours(now, by);
         let fresh = self.fresh(all);
         let mut tried = self.tally_all(fresh)?;
         if tried.is_empty() {
@@ -308,7 +299,7 @@ impl Search<'_> {
         self.mended(now, Move::One(Family::Requests), picks, |search, picks| {
             let rows: Vec<&Pods> =
                 (0..picks.rows.len()).map(|at| &pods[picks.chosen(at)]).collect();
-            let mixed = search.quarry.room.mixed(&base, &rows);
+            let mixed = base.mixed(&rows);
             Ok(search.repodded(now, vec![mixed])?.pop())
         })
     }
@@ -404,19 +395,9 @@ fn roomier(
     (more, percent, patient): (u32, u64, bool),
     most: u32,
 ) -> Autoscaling {
-    let points = |metric: &mut Metric| match metric {
-        Metric::CpuUtilization(own)
-        | Metric::MemoryUtilization(own)
-        | Metric::ContainerCpu(own)
-        | Metric::ContainerMemory(own) => {
-            *own = (u64::from(*own) * percent / 100).max(5) as u32;
-        }
-        Metric::QueueLength(own) | Metric::RequestsPerPod(own) => {
-            *own = (u128::from(*own) * u128::from(percent) / 100).max(1) as u64;
-        }
-    };
-    let mut next = one.clone();
-    next.metrics.iter_mut().for_each(points);
+    let share = |own: u32| (u64::from(own) * percent / 100).max(5) as u32;
+    let amount = |own: u64| (u128::from(own) * u128::from(percent) / 100).max(1) as u64;
+    let mut next = retargeted(one, share, amount);
     next.max = one.max.max(if more > 2 { most } else { one.max });
     next.min = one.min.saturating_add(more).min(next.max);
     if patient {

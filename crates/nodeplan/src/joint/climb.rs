@@ -43,8 +43,6 @@ pub(super) struct Ranked {
     /// Under the scenario's own seed.
     first: Rank,
     /// Under several seeds, where it is worst.
-    rank: Rank,
-    /// What those runs tell of each workload.
     pub(super) tally: Tally,
     /// The design.
     pub design: Design,
@@ -53,12 +51,12 @@ pub(super) struct Ranked {
 impl Ranked {
     /// A design with its rank under the scenario's own seed and what all seeds tell.
     pub(super) fn new(first: Rank, tally: Tally, design: Design) -> Self {
-        Self { first, rank: tally.rank, tally, design }
+        Self { first, tally, design }
     }
 
     /// Where it is worst.
     pub(super) fn rank(&self) -> Rank {
-        self.rank
+        self.tally.rank
     }
 }
 
@@ -70,9 +68,9 @@ pub(super) struct Search<'a> {
     /// Pools to choose from; more of them are found on the way.
     pub layouts: Vec<Layout>,
     pub(super) quarry: Quarry,
-    pub(super) hours: Vec<[u32; 24]>,
-    pub(super) standing: Vec<[u32; STANDING.len()]>,
-    pub(super) least: Vec<u32>,
+    hours: Vec<[u32; 24]>,
+    standing: Vec<[u32; STANDING.len()]>,
+    least: Vec<u32>,
     pub(super) most: Vec<u32>,
     /// Every design that was tried.
     tried: BTreeSet<String>,
@@ -81,7 +79,7 @@ pub(super) struct Search<'a> {
     /// Time simulated, milliseconds.
     pub(super) effort: u64,
     /// How often neighbours were made.
-    pub(super) turns: usize,
+    turns: usize,
     /// The best designs so far, best first.
     pub kept: Vec<Ranked>,
 }
@@ -158,7 +156,7 @@ impl<'a> Search<'a> {
             let until = self.spent().saturating_add(budget / FIRST_PART).min(budget);
             ahead.push(self.climb(start.clone(), &first, until)?);
         }
-        ahead.sort_by_key(|one| one.rank);
+        ahead.sort_by_key(Ranked::rank);
         for (at, start) in ahead.into_iter().enumerate() {
             let mut now = self.climb(start, &moves, budget)?;
             if at == 0 && !self.frozen(Family::Sizes) {
@@ -263,13 +261,13 @@ impl<'a> Search<'a> {
     }
 
     pub(super) fn keep(&mut self, one: &Ranked, by: Option<Move>) {
-        let place = self.kept.partition_point(|other| other.rank <= one.rank);
+        let place = self.kept.partition_point(|other| other.rank() <= one.rank());
         if place < FINALISTS {
             self.kept.insert(place, one.clone());
             self.kept.truncate(FINALISTS);
         }
         if place == 0 {
-            let Rank { short, spend, .. } = one.rank;
+            let Rank { short, spend, .. } = one.rank();
             let step = Step { runs: self.runs(), short, spend: Spend(spend), by };
             (self.told)(&step);
             self.steps.push(step);
@@ -302,8 +300,8 @@ impl<'a> Search<'a> {
                     break;
                 }
                 let Some(one) = self.confirm(first.clone(), design.clone(), None)? else { break };
-                let holds = one.rank.short == 0;
-                if best.as_ref().is_none_or(|best| one.rank < best.rank) {
+                let holds = one.rank().short == 0;
+                if best.as_ref().is_none_or(|best| one.rank() < best.rank()) {
                     best = Some(one);
                 }
                 if holds {
@@ -312,7 +310,7 @@ impl<'a> Search<'a> {
             }
             starts.extend(best);
         }
-        starts.sort_by_key(|one| one.rank);
+        starts.sort_by_key(Ranked::rank);
         Ok(starts)
     }
 
@@ -369,17 +367,23 @@ impl<'a> Search<'a> {
             _ if broad && by.of_autoscalers() => return self.broad_step(now, by),
             _ => {}
         }
+        let all = self.neighbours(now, by);
+        self.best_of(all, now, by)
+    }
+
+    /// Designs that a move makes of one.
+    pub(super) fn neighbours(&mut self, now: &Ranked, by: Move) -> Vec<Design> {
         let ground = Ground {
             layouts: &self.layouts,
             hours: &self.hours,
             standing: &self.standing,
             least: &self.least,
             most: &self.most,
-            alone: !broad,
+            alone: !self.broad(),
         };
         let all = by.neighbours(&now.design, &ground, self.turns);
         self.turns += 1;
-        self.best_of(all, now, by)
+        all
     }
 
     /// The best of designs that come from one that they should beat.
@@ -393,9 +397,9 @@ impl<'a> Search<'a> {
         self.effort += self.track.race_millis(fresh.len());
         let hopeful = self.track.race(&self.layouts, &now.design, fresh)?;
         let mut better = self.tally_all(hopeful)?;
-        let promises = |(one, _): &(Tally, Design)| match now.rank.short {
+        let promises = |(one, _): &(Tally, Design)| match now.rank().short {
             0 => one.rank < now.first,
-            _ => one.rank < now.rank,
+            _ => one.rank < now.rank(),
         };
         better.retain(promises);
         let alike: Vec<&Design> = better
@@ -410,7 +414,7 @@ impl<'a> Search<'a> {
         better.sort_by_key(|(one, _)| one.rank);
         for (first, design) in better.into_iter().take(REFUSED) {
             match self.confirm(first, design, Some(by))? {
-                Some(one) if one.rank < now.rank => return Ok(Some(one)),
+                Some(one) if one.rank() < now.rank() => return Ok(Some(one)),
                 Some(_) => {}
                 None => break,
             }
@@ -456,10 +460,11 @@ impl<'a> Search<'a> {
 
     /// Takes back changes that save next to nothing: what stays is worth a change.
     fn tidy(&mut self) -> Result<(), Error> {
-        let Some(mut now) = self.kept.first().cloned().filter(|one| one.rank.short == 0) else {
+        let Some(mut now) = self.kept.first().cloned().filter(|one| one.rank().short == 0) else {
             return Ok(());
         };
-        let most = now.rank.spend.saturating_add(now.rank.spend / WORTH);
+        let spend = now.rank().spend;
+        let most = spend.saturating_add(spend / WORTH);
         let layout = now.design.layout;
         let plain = Design::of(self.track.seen, layout, &self.layouts[layout]);
         let count = now.design.scaling.len() * ASPECTS.len();
@@ -530,8 +535,7 @@ fn hours(problem: &Problem, track: &Track<'_>) -> Vec<[u32; 24]> {
             let mut needs: Vec<Vec<u32>> = vec![Vec::new(); 24];
             for at in 0..arrivals.intervals() {
                 let hour = (start + at as u64 * grain / 1000) / 3600 % 24;
-                let pods = libm::ceil(arrivals.rate(workload, at) / one.rate.max(1e-9));
-                needs[hour as usize].push(pods.clamp(0.0, 1e6) as u32);
+                needs[hour as usize].push(one.pods(arrivals.rate(workload, at)));
             }
             std::array::from_fn(|hour| {
                 let row = &mut needs[hour];
@@ -549,7 +553,7 @@ fn standing(problem: &Problem, track: &Track<'_>) -> Vec<[u32; STANDING.len()]> 
     let arrivals = Arrivals::of(scenario, grain);
     let needs = |workload: usize| {
         let Some(one) = track.demands.strengths[workload] else { return [0; STANDING.len()] };
-        let pods = |at| libm::ceil(arrivals.rate(workload, at) / one.rate.max(1e-9)) as u32;
+        let pods = |at| one.pods(arrivals.rate(workload, at));
         let mut row: Vec<u32> = (0..arrivals.intervals()).map(pods).collect();
         row.sort_unstable();
         STANDING.map(|percent| row.get(row.len() * percent / 100).copied().unwrap_or(0))

@@ -113,27 +113,23 @@ impl Task<'_> {
         let means = mean_pods(scenario, terms, &room, rooms);
         // Prices of the linear relaxation, for any number of pods: duals are wanted, not a tree.
         let Some(certificate) = proof_of(&room, &means, 0, *control)? else { return Ok(None) };
-        let mut bases = vec![Base { pods: rooms.to_vec(), certificate: first_leaf(certificate) }];
+        let base = Base { pods: rooms.to_vec(), certificate: first_leaf(certificate) };
         let judge = JudgeOptions::default();
-        if let Some(proof) = stocked(&room, terms, rooms, &bases[0], demands) {
-            let linear = Prices::of(&room, &bases[0], &judge).ok();
-            return Ok(Some(self.judged(FloorProof { core_worth, ..proof }, linear.as_ref())));
+        let Ok(linear) = Prices::of(&room, &base, &judge) else { return Ok(None) };
+        if let Some(proof) = stocked(&room, terms, rooms, (&base, &linear), demands) {
+            return Ok(Some(self.judged(FloorProof { core_worth, ..proof }, &linear)));
         }
+        let size = terms.intervals.saturating_mul(rooms.len() as u64).max(1);
+        let mut leaves = (MOST_CELLS / size).max(1).saturating_sub(1);
+        let (mut priced, mut kept) = (vec![linear], vec![base]);
         let branched =
             if whole { base_pods(&room, scenario, demands, terms, rooms) } else { vec![] };
         for pods in branched {
             if (control.interrupt)() {
                 break;
             }
-            if let Some(certificate) = proof_of(&room, &pods, 1_000_000, *control)? {
-                bases.push(Base { pods, certificate });
-            }
-        }
-        let mut priced = Vec::new();
-        let mut kept = Vec::new();
-        let size = terms.intervals.saturating_mul(rooms.len() as u64).max(1);
-        let mut leaves = (MOST_CELLS / size).max(1);
-        for base in bases {
+            let Some(certificate) = proof_of(&room, &pods, 1_000_000, *control)? else { continue };
+            let base = Base { pods, certificate };
             if let Ok(prices) = Prices::of(&room, &base, &judge)
                 && prices.leaves() <= MOST_LEAVES
                 && prices.leaves() as u64 <= leaves
@@ -146,8 +142,7 @@ impl Task<'_> {
         // All bases with no worth of pod time, or the linear prices alone with it.
         let some = sampled(terms, &priced);
         let (value, untimed) = worths((&some, rooms), &priced, false, *control);
-        let (linear, timed) =
-            worths((&some, rooms), &priced[..priced.len().min(1)], true, *control);
+        let (linear, timed) = worths((&some, rooms), &priced[..1], true, *control);
         let (bases, worths) =
             if linear > value { (kept.drain(..1).collect(), timed) } else { (kept, untimed) };
         let proof = FloorProof {
@@ -157,16 +152,16 @@ impl Task<'_> {
             worths,
             ..FloorProof::default()
         };
-        Ok(Some(self.judged(proof, priced.first())))
+        Ok(Some(self.judged(proof, &priced[0])))
     }
 
     /// What the judge says of a proof.
-    fn judged(&self, proof: FloorProof, linear: Option<&Prices>) -> Floored {
+    fn judged(&self, proof: FloorProof, linear: &Prices) -> Floored {
         let core_worth = u128::from(proof.core_worth);
         let price = |at: usize| {
             let cpu = self.demands.strengths[at].map_or(0.0, |one| one.cpu_milli) as u128;
             let used = core_worth.saturating_mul(cpu).saturating_mul(u128::from(HOUR_MILLIS));
-            used.saturating_add(linear.map_or(0, |one| one.least(at, HOUR_MILLIS)))
+            used.saturating_add(linear.least(at, HOUR_MILLIS))
         };
         let prices = (0..self.rooms.len()).map(price).collect();
         let floor = Floor { terms: self.terms.clone(), proof };
@@ -180,21 +175,19 @@ fn stocked(
     room: &Problem,
     terms: &FloorTerms,
     rooms: &[u32],
-    base: &Base,
+    (base, linear): (&Base, &Prices),
     demands: &Demands,
 ) -> Option<FloorProof> {
-    let judge = JudgeOptions::default();
-    let linear = Prices::of(room, base, &judge).ok()?;
     let (limits, stocks) = Size::ALL.into_iter().find_map(|size| {
         let own = with_pods(room, &limits(terms, rooms, demands, size))?;
         Some((own.demand().row(0).to_vec(), Stocks::of(&own, terms.system_node)?))
     })?;
     // A rough look is enough to choose worths.
     let rough = (ROUGH_DIGITS..=DIGITS).rev().find_map(|digits| {
-        let all = Stocked::new(terms, &stocks, Some(&linear), rooms, digits)?;
+        let all = Stocked::new(terms, &stocks, Some(linear), rooms, digits)?;
         (digits == ROUGH_DIGITS || all.size() <= ROUGH_SIZE).then_some(all)
     })?;
-    let (worths, presence_worths) = ascend(&rough, terms, &linear)?;
+    let (worths, presence_worths) = ascend(&rough, terms, linear)?;
     let bases = vec![base.clone()];
     let rooms = rooms.to_vec();
     Some(FloorProof { rooms, bases, worths, presence_worths, limits, ..FloorProof::default() })
@@ -297,9 +290,8 @@ fn base_pods(
                 offered.sort_unstable();
                 let place = (offered.len() * quantile / 100).min(offered.len().saturating_sub(1));
                 let rate = offered.get(place).copied().unwrap_or(0) as f64 / INTERVAL_MILLIS as f64;
-                let pods =
-                    demands.strengths[at].map_or(0.0, |one| libm::ceil(rate / one.rate.max(1e-9)));
-                (pods.clamp(0.0, 1e6) as u32).max(u32::from(rate > 0.0)).min(rooms[at])
+                let pods = demands.strengths[at].map_or(0, |one| one.pods(rate));
+                pods.max(u32::from(rate > 0.0)).min(rooms[at])
             })
             .collect();
         if !all.contains(&pods) {

@@ -107,8 +107,7 @@ fn points(workloads: &[Workload], needs: &[Vec<u32>]) -> Array2<u32> {
 fn pods(scenario: &Scenario, demands: &Demands, workload: usize, rate: f64) -> u32 {
     let Some(scaling) = &scenario.scaling[workload] else { return scenario.replicas[workload] };
     let Some(one) = demands.strengths[workload] else { return scenario.replicas[workload] };
-    let wanted = libm::ceil(rate / one.rate.max(1e-9)).clamp(1.0, 1e6) as u32;
-    wanted.min(scaling.max.max(1))
+    one.pods(rate).max(1).min(scaling.max.max(1))
 }
 
 /// The target, percent of the CPU request, at which pods meet their objective, if they scale by CPU.

@@ -187,20 +187,31 @@ fn targets(one: &Autoscaling) -> Vec<Autoscaling> {
 /// An autoscaler whose shares are moved by so many points, and whose other targets are so many
 /// percent of what they were.
 pub(super) fn moved(one: &Autoscaling, points: i64, factor: u64) -> Autoscaling {
+    let share = |own: u32| {
+        let next = (i64::from(own) + points).clamp(5, 1000);
+        u32::try_from(next).unwrap_or(own)
+    };
+    let amount = |own: u64| {
+        let next = u128::from(own) * u128::from(factor) / 100;
+        u64::try_from(next).unwrap_or(u64::MAX).max(1)
+    };
+    retargeted(one, share, amount)
+}
+
+/// An autoscaler with other targets, shares of requests and other amounts.
+pub(super) fn retargeted(
+    one: &Autoscaling,
+    share: impl Fn(u32) -> u32,
+    amount: impl Fn(u64) -> u64,
+) -> Autoscaling {
     let mut changed = one.clone();
     for metric in &mut changed.metrics {
         match metric {
-            Metric::CpuUtilization(percent)
-            | Metric::MemoryUtilization(percent)
-            | Metric::ContainerCpu(percent)
-            | Metric::ContainerMemory(percent) => {
-                let next = (i64::from(*percent) + points).clamp(5, 1000);
-                *percent = u32::try_from(next).unwrap_or(*percent);
-            }
-            Metric::QueueLength(amount) | Metric::RequestsPerPod(amount) => {
-                let next = u128::from(*amount) * u128::from(factor) / 100;
-                *amount = u64::try_from(next).unwrap_or(u64::MAX).max(1);
-            }
+            Metric::CpuUtilization(own)
+            | Metric::MemoryUtilization(own)
+            | Metric::ContainerCpu(own)
+            | Metric::ContainerMemory(own) => *own = share(*own),
+            Metric::QueueLength(own) | Metric::RequestsPerPod(own) => *own = amount(*own),
         }
     }
     changed

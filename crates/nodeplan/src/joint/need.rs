@@ -1,8 +1,8 @@
 //! What load needs: pods that meet the objective when everything is ready.
 
 use nodeplan_model::problem::Problem;
-use nodeplan_model::scenario::{Load, MILLION, Scenario, Service, Source};
-use nodeplan_sim::demand::{expected, order_of_calls};
+use nodeplan_model::scenario::{Load, MILLION, Scenario, Source};
+use nodeplan_sim::demand::{cost, expected, order_of_calls};
 use nodeplan_sim::queueing::goodput;
 
 /// Mean arrivals of every workload in equal intervals, when nobody is turned away.
@@ -56,21 +56,6 @@ impl Arrivals {
     }
 }
 
-/// CPU of one arrival, core-seconds.
-#[must_use]
-pub fn cost(service: Service) -> Option<f64> {
-    let micros = match service {
-        Service::Requests { cpu_micros, .. } | Service::Messages { cpu_micros, .. } => {
-            cpu_micros as f64
-        }
-        Service::Jobs { cpu_micros, arrivals_per_job } => {
-            cpu_micros as f64 / f64::from(arrivals_per_job.max(1))
-        }
-        Service::None => return None,
-    };
-    Some(micros / MILLION as f64)
-}
-
 /// Cores that a pod may use for requests, thousandths: its limit, else those of the largest node.
 #[must_use]
 pub fn cores_milli(problem: &Problem, workload: usize, load: &Load) -> u64 {
@@ -89,6 +74,14 @@ pub struct Strength {
     pub cpu_milli: f64,
     /// Share that is good at next to no load, parts per million: no pod does better.
     pub best: u64,
+}
+
+impl Strength {
+    /// Pods that take so many arrivals a second, a million at most.
+    #[must_use]
+    pub fn pods(&self, rate: f64) -> u32 {
+        libm::ceil(rate / self.rate.max(1e-9)).clamp(0.0, 1e6) as u32
+    }
 }
 
 /// The strength of a pod at an objective of `share` parts per million.

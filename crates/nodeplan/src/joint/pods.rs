@@ -31,6 +31,24 @@ pub struct Pods {
     pub keepers: u32,
 }
 
+impl Pods {
+    /// These, of which each workload requests what it does in a choice of its own.
+    pub(super) fn mixed(&self, choices: &[&Self]) -> Self {
+        let own = |(at, one): (usize, &&Self)| one.requests.get(at).copied().flatten();
+        let requests = choices.iter().enumerate().map(own).collect();
+        let mut next = Self { requests, keepers: self.keepers };
+        next.settle();
+        next
+    }
+
+    /// Requests that are all as the inputs have them need not be told.
+    fn settle(&mut self) {
+        if self.requests.iter().all(Option::is_none) {
+            self.requests.clear();
+        }
+    }
+}
+
 /// What requests may be.
 pub(super) struct Room {
     /// As the inputs have them.
@@ -139,20 +157,6 @@ impl Room {
         all
     }
 
-    /// Pods of which each workload requests what it does in a choice of its own.
-    pub fn mixed(&self, base: &Pods, choices: &[&Pods]) -> Pods {
-        let mut next = base.clone();
-        next.requests = choices
-            .iter()
-            .enumerate()
-            .map(|(at, one)| one.requests.get(at).copied().flatten())
-            .collect();
-        if next.requests.iter().all(Option::is_none) {
-            next.requests.clear();
-        }
-        next
-    }
-
     /// Requests of so many percent of what they are, CPU and memory.
     fn resize(&self, pods: &mut Pods, at: usize, (cpu, memory): (u64, u64)) {
         let now = self.now(pods, at);
@@ -171,9 +175,7 @@ impl Room {
         );
         pods.requests.resize(self.own.len(), None);
         pods.requests[at] = (next != self.own[at]).then_some(next);
-        if pods.requests.iter().all(Option::is_none) {
-            pods.requests.clear();
-        }
+        pods.settle();
     }
 
     /// The problem that has these pods.

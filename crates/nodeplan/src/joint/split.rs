@@ -1,9 +1,9 @@
 //! Which part of a trace a design is chosen on, and which part tests it.
 
-use super::need::{Arrivals, cost};
+use super::need::Arrivals;
 use nodeplan_model::scenario::{Event, MILLION, Scenario, Series};
 use nodeplan_model::units::DAY_MILLIS;
-use nodeplan_sim::demand::expected;
+use nodeplan_sim::demand::{cost, expected};
 
 /// Traces shorter than so many days are cut into eighths.
 const DAYS: u64 = 4;

@@ -3,12 +3,12 @@
 //! Each rule here gives something away so that the terms hold for what the simulator does, by
 //! design or by chance; docs/floor.md says why each is enough.
 
-use super::need::{cores_milli, cost};
+use super::need::cores_milli;
 use super::trial::{Demands, MOST_ABSENT};
 use nodeplan_model::floor::{FloorTerms, Presence, Requirement, Step};
 use nodeplan_model::problem::Problem;
 use nodeplan_model::scenario::{Load, MILLION, Scenario, Service, Source};
-use nodeplan_sim::demand::{expected, order_of_calls};
+use nodeplan_sim::demand::{cost, expected, order_of_calls};
 use nodeplan_sim::queueing::goodput;
 
 /// The simulator settles traffic in intervals of so many milliseconds.

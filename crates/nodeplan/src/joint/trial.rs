@@ -19,7 +19,8 @@ pub struct Demands {
     /// Share of requests that must be good, per workload, parts per million: the objective, or what
     /// is left of it where not even an idle pod meets it.
     pub shares: Vec<Option<u64>>,
-    /// Workloads whose objective no number of pods that the search may use can meet, with the best share there is.
+    /// Workloads whose objective no number of pods that the search may use can meet, with the best
+    /// share there is.
     pub out_of_reach: Vec<(usize, u64)>,
     /// Most that the 95th percentile of a pod's wait for a node may be, milliseconds.
     pub pending_millis: u64,
