@@ -13,6 +13,7 @@ mod ablation;
 mod answer;
 mod broad;
 mod climb;
+mod closing;
 mod counterfactual;
 mod design;
 mod finale;

@@ -41,8 +41,8 @@ pub fn ablation(
         }
         let mut own = options.clone();
         own.frozen.push(family);
-        let parts = (&joint.halves, &joint.demands, &shelf);
-        let Some(chosen) = choose(plain, parts, &own, control, &|_| ())? else { continue };
+        let parts = (&joint.starts, &joint.halves, &joint.demands, &shelf);
+        let Some(chosen) = choose(&plain.problem, parts, &own, control, &|_| ())? else { continue };
         let Judged { costs, met, .. } = chosen.judged;
         let one = Ablated { frozen: Some(family), high: percentile(&costs, 95), met };
         told(&one);

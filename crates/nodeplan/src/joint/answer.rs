@@ -70,7 +70,10 @@ pub fn joint_answer(
                 runs: step.runs,
                 month: Money::month_of(step.spend, seen),
                 met: step.short == 0,
-                family: step.by.map(|by| by.name()),
+                family: match step.harder {
+                    true => Some("last runs".to_owned()),
+                    false => step.by.map(|by| by.name()),
+                },
             })
             .collect(),
         runs: joint.runs,

@@ -2,12 +2,12 @@
 //! it missed, so a few runs in which all of them change alike tell each which change suits it. What
 //! they choose is then run together, and who misses there, since pods share nodes, goes back.
 
-use super::climb::{ASPECTS, KICKS, Ranked, SEEDS, Search, WORTH};
+use super::climb::{ASPECTS, KICKS, Ranked, Search, WORTH};
 use super::design::{Design, copy};
 use super::moves::{Family, behavior, retargeted};
 use super::pairs::Move;
 use super::pods::Pods;
-use super::track::Tally;
+use super::track::{Tally, Test};
 use crate::Error;
 use nodeplan_model::scenario::Autoscaling;
 
@@ -134,19 +134,21 @@ impl Search<'_> {
             now = self.shaped(now, &settling)?;
             now = self.climb(now, &shaping, self.until(SHAPING_PART))?;
         }
-        now = self.climb(now, &moves, budget)?;
+        let open = self.open();
+        now = self.climb(now, &moves, open)?;
         while !self.frozen(Family::Sizes) {
             let Some(next) = self.other_pools(&now)? else { break };
-            now = self.climb(next, &moves, budget)?;
+            now = self.climb(next, &moves, open)?;
         }
+        self.close(&moves, budget)?;
         for points in KICKS {
             self.kick(points, &moves)?;
         }
-        Ok(())
+        self.close(&moves, budget)
     }
 
     /// Where a part of the budget ends that begins now.
-    fn until(&self, part: u64) -> u64 {
+    pub(super) fn until(&self, part: u64) -> u64 {
         let budget = self.budget();
         self.spent().saturating_add(budget / part).min(budget)
     }
@@ -235,7 +237,7 @@ impl Search<'_> {
     }
 
     /// A design whose workloads that miss have more and emptier pods, each until it misses no more.
-    fn rescued(&mut self, from: Ranked) -> Result<Ranked, Error> {
+    pub(super) fn rescued(&mut self, from: Ranked) -> Result<Ranked, Error> {
         let mut now = from.clone();
         let mut levels = vec![0_usize; from.tally.lacks.len()];
         let mut lacks = from.tally.lacks.clone();
@@ -343,11 +345,11 @@ impl Search<'_> {
         Ok(best)
     }
 
-    /// A design under the scenario's own seed, and where it is worst of all.
+    /// A design in the first test, and where it is worst of all.
     pub(super) fn all_seeds(&mut self, design: &Design) -> Result<Option<(Tally, Tally)>, Error> {
-        let runs: Vec<(&Design, u64)> = (0..=SEEDS).map(|later| (design, later)).collect();
+        let runs: Vec<(&Design, Test)> = self.tests.iter().map(|test| (design, *test)).collect();
         let tallies = self.track.tallies(&self.layouts, &runs)?;
-        self.effort += self.track.seen.horizon_millis * (SEEDS + 1);
+        self.effort += self.track.seen.horizon_millis * runs.len() as u64;
         let Some(all) = tallies.into_iter().collect::<Option<Vec<Tally>>>() else {
             return Ok(None);
         };

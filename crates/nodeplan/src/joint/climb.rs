@@ -8,15 +8,13 @@ use super::need::Arrivals;
 use super::pairs::Move;
 use super::pods::Pods;
 use super::search::{JointOptions, Step};
-use super::track::{Rank, Tally, Track};
+use super::track::{Rank, Tally, Test, Track};
 use crate::Error;
 use nodeplan_model::problem::Problem;
 use nodeplan_model::scenario::{Metric, Scenario};
 use nodeplan_model::units::Spend;
 use std::collections::BTreeSet;
 
-/// Best designs that are kept for the final.
-const FINALISTS: usize = 4;
 /// Rounds of one move before the next has its turn.
 const ROUNDS: usize = 3;
 /// Starts that are followed, each on another layout.
@@ -24,7 +22,11 @@ const STARTS: usize = 3;
 /// Points by which all targets of the best design are moved for other starts, where runs are left.
 pub(super) const KICKS: [i64; 4] = [-15, 15, -35, 40];
 /// One over the part of all runs that the first steps from each start may take.
-const FIRST_PART: u64 = 8;
+const FIRST_PART: u64 = 10;
+/// One over the part of all runs that is kept for what the last runs refuse.
+const CLOSING_PART: u64 = 6;
+/// One over the part of all runs before the last runs are looked at.
+const EARLY_PART: u64 = 12;
 /// Loads of pods to start from, percent of what still meets the objective.
 const FILLS: [u32; 3] = [100, 85, 70];
 /// One over the part of all runs that solves count for at most.
@@ -32,24 +34,24 @@ const SOLVES_PART: u64 = 3;
 /// A change must save this part of the cost, or of what pods ask for, one over it.
 pub(super) const WORTH: u128 = 1000;
 
-/// Seeds beside the scenario's own under which a design must hold before others come from it.
-pub(super) const SEEDS: u64 = 2;
+/// The seeds under which a design must hold before others come from it.
+const SEEDS: u64 = 3;
 /// Designs that may fail there, at one step.
 const REFUSED: usize = 3;
 
 /// A design and what it is worth.
 #[derive(Clone)]
 pub(super) struct Ranked {
-    /// Under the scenario's own seed.
+    /// In the first test.
     first: Rank,
-    /// Under several seeds, where it is worst.
+    /// In all tests, where it is worst.
     pub(super) tally: Tally,
     /// The design.
     pub design: Design,
 }
 
 impl Ranked {
-    /// A design with its rank under the scenario's own seed and what all seeds tell.
+    /// A design with its rank in the first test and what all tests tell.
     pub(super) fn new(first: Rank, tally: Tally, design: Design) -> Self {
         Self { first, tally, design }
     }
@@ -80,7 +82,9 @@ pub(super) struct Search<'a> {
     pub(super) effort: u64,
     /// How often neighbours were made.
     turns: usize,
-    /// The best designs so far, best first.
+    /// What designs must hold under; candidates meet the first before the others.
+    pub(super) tests: Vec<Test>,
+    /// All designs that were tested, best first.
     pub kept: Vec<Ranked>,
 }
 
@@ -110,6 +114,7 @@ impl<'a> Search<'a> {
             steps: Vec::new(),
             effort: 0,
             turns: 0,
+            tests: (0..SEEDS).map(Test::Seed).collect(),
             kept: Vec::new(),
         }
     }
@@ -130,6 +135,11 @@ impl<'a> Search<'a> {
     /// Most time that the search may simulate, milliseconds.
     pub(super) fn budget(&self) -> u64 {
         u64::from(self.options.runs).saturating_mul(self.track.seen.horizon_millis)
+    }
+
+    /// The part of it that is not kept for what the last runs refuse.
+    pub(super) fn open(&self) -> u64 {
+        self.budget() - self.budget() / CLOSING_PART
     }
 
     pub(super) fn over(&self, budget: u64) -> bool {
@@ -157,26 +167,37 @@ impl<'a> Search<'a> {
             ahead.push(self.climb(start.clone(), &first, until)?);
         }
         ahead.sort_by_key(Ranked::rank);
-        for (at, start) in ahead.into_iter().enumerate() {
-            let mut now = self.climb(start, &moves, budget)?;
-            if at == 0 && !self.frozen(Family::Sizes) {
-                while let Some(next) = self.other_pools(&now)? {
-                    now = self.climb(next, &moves, budget)?;
-                }
+        let (open, tests) = (self.open(), self.tests.len());
+        let others: Vec<Ranked> =
+            ahead.iter().chain(starts.iter().skip(STARTS)).skip(1).cloned().collect();
+        if let Some(start) = ahead.into_iter().next() {
+            let early = self.until(EARLY_PART);
+            self.climb(start, &moves, early)?;
+            self.close(&moves, open)?;
+        }
+        if let Some(now) = self.kept.first().cloned() {
+            let mut now = self.climb(now, &moves, open)?;
+            while !self.frozen(Family::Sizes) {
+                let Some(next) = self.other_pools(&now)? else { break };
+                now = self.climb(next, &moves, open)?;
             }
         }
-        for start in starts.into_iter().skip(STARTS) {
-            self.climb(start, &moves, budget)?;
+        self.close(&moves, budget)?;
+        for start in others {
+            if let Some(start) = self.retested(start, tests)? {
+                self.climb(start, &moves, open)?;
+            }
         }
         for points in KICKS {
             self.kick(points, &moves)?;
         }
+        self.close(&moves, budget)?;
         self.tidy()
     }
 
     /// Climbs anew from the best design with all its targets moved by so many points.
     pub(super) fn kick(&mut self, points: i64, moves: &[Move]) -> Result<(), Error> {
-        let budget = self.budget();
+        let budget = self.open();
         if self.over(budget) || self.frozen(Family::Targets) {
             return Ok(());
         }
@@ -212,7 +233,7 @@ impl<'a> Search<'a> {
         all
     }
 
-    /// Runs designs under the scenario's own seed. Those that were run come back, best first.
+    /// Runs designs in the first test. Those that were run come back, best first.
     pub(super) fn tally_all(
         &mut self,
         designs: Vec<Design>,
@@ -220,7 +241,8 @@ impl<'a> Search<'a> {
         let each = self.track.seen.horizon_millis.max(1);
         let left = self.budget().saturating_sub(self.spent()).div_ceil(each);
         let count = designs.len().min(usize::try_from(left).unwrap_or(usize::MAX));
-        let runs: Vec<(&Design, u64)> = designs[..count].iter().map(|one| (one, 0)).collect();
+        let runs: Vec<(&Design, Test)> =
+            designs[..count].iter().map(|one| (one, self.tests[0])).collect();
         let tallies = self.track.tallies(&self.layouts, &runs)?;
         self.effort += each * count as u64;
         let rows = tallies.into_iter().zip(designs);
@@ -230,7 +252,7 @@ impl<'a> Search<'a> {
         Ok(all)
     }
 
-    /// Runs a design under the other seeds, and keeps it if it is among the best.
+    /// Runs a design in the other tests, and keeps it.
     pub(super) fn confirm(
         &mut self,
         first: Tally,
@@ -244,15 +266,16 @@ impl<'a> Search<'a> {
         Ok(one)
     }
 
-    /// A design with what it is under all seeds.
+    /// A design with what it is in all tests.
     pub(super) fn confirmed(
         &mut self,
         first: Tally,
         design: Design,
     ) -> Result<Option<Ranked>, Error> {
-        let runs: Vec<(&Design, u64)> = (1..=SEEDS).map(|later| (&design, later)).collect();
+        let runs: Vec<(&Design, Test)> =
+            self.tests[1..].iter().map(|test| (&design, *test)).collect();
         let tallies = self.track.tallies(&self.layouts, &runs)?;
-        self.effort += self.track.seen.horizon_millis * SEEDS;
+        self.effort += self.track.seen.horizon_millis * runs.len() as u64;
         let Some(others) = tallies.into_iter().collect::<Option<Vec<Tally>>>() else {
             return Ok(None);
         };
@@ -262,16 +285,22 @@ impl<'a> Search<'a> {
 
     pub(super) fn keep(&mut self, one: &Ranked, by: Option<Move>) {
         let place = self.kept.partition_point(|other| other.rank() <= one.rank());
-        if place < FINALISTS {
-            self.kept.insert(place, one.clone());
-            self.kept.truncate(FINALISTS);
-        }
+        self.kept.insert(place, one.clone());
         if place == 0 {
             let Rank { short, spend, .. } = one.rank();
-            let step = Step { runs: self.runs(), short, spend: Spend(spend), by };
-            (self.told)(&step);
-            self.steps.push(step);
+            let spend = Spend(spend);
+            self.tell(Step { runs: self.runs(), short, spend, by, harder: false });
         }
+    }
+
+    pub(super) fn tell(&mut self, step: Step) {
+        (self.told)(&step);
+        self.steps.push(step);
+    }
+
+    /// What was tried may be tried again.
+    pub(super) fn untried(&mut self) {
+        self.tried.clear();
     }
 
     /// The inputs' own scaling and the analytic one, on every layout; the best of each layout, best
@@ -387,15 +416,16 @@ impl<'a> Search<'a> {
     }
 
     /// The best of designs that come from one that they should beat.
-    fn best_of(
+    pub(super) fn best_of(
         &mut self,
         designs: Vec<Design>,
         now: &Ranked,
         by: Move,
     ) -> Result<Option<Ranked>, Error> {
         let fresh = self.fresh(designs);
+        let holds = now.rank().short == 0;
         self.effort += self.track.race_millis(fresh.len());
-        let hopeful = self.track.race(&self.layouts, &now.design, fresh)?;
+        let hopeful = self.track.race(&self.layouts, (&now.design, holds), fresh)?;
         let mut better = self.tally_all(hopeful)?;
         let promises = |(one, _): &(Tally, Design)| match now.rank().short {
             0 => one.rank < now.first,

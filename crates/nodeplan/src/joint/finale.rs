@@ -1,6 +1,7 @@
 //! The last choice: the best designs under several seeds, on days drawn anew, with failures.
 
-use super::climb::WORTH;
+use super::climb::{Ranked, WORTH};
+use super::closing::ladder;
 use super::design::Design;
 use super::layouts::Layout;
 use super::search::JointOptions;
@@ -25,14 +26,20 @@ pub(super) struct Judged {
     pub reached: Vec<Option<Estimate>>,
 }
 
-/// Of so many runs one may miss: what holds in 95 % of them counts as holding.
-const MAY_MISS: usize = 20;
+/// How many of so many runs may be missed: what holds in 95 % of them counts as holding.
+pub(super) fn may_miss(runs: usize) -> usize {
+    runs / 20
+}
+
+/// Designs that are run at a time, and at most.
+const BATCH: usize = 4;
+const MOST: usize = 12;
 
 impl Judged {
     /// First who misses least often beyond what may be, then who costs less where things go badly.
     fn key(&self) -> (usize, Spend) {
         let missed = self.costs.len().saturating_sub(self.met as usize);
-        (missed.saturating_sub(self.costs.len() / MAY_MISS), percentile(&self.costs, 95))
+        (missed.saturating_sub(may_miss(self.costs.len())), percentile(&self.costs, 95))
     }
 }
 
@@ -45,22 +52,46 @@ pub(super) fn percentile<T: Copy + Default>(values: &[T], percent: usize) -> T {
 /// A run of a finalist: by how much it misses, its cost, its shares of good service.
 type Run = (u64, Spend, Vec<Option<u64>>);
 
-/// Runs the finalists on the part seen under seeds and hazards of their own and chooses by the 95th
-/// percentile of cost among those that meet everything most often; of designs that are as good but
-/// for next to nothing the first.
+/// Runs the ladder of designs, the cheapest first, on the part seen under seeds and hazards of their own
+/// until one meets everything as often as it must, and chooses by the 95th percentile of cost among
+/// those that meet everything most often; of designs that are as good but for next to nothing the first.
 pub(super) fn finale(
     layouts: &[Layout],
     halves: &Halves,
     demands: &Demands,
     options: &JointOptions,
-    finalists: &[Design],
+    kept: &[Ranked],
     shelf: &Shelf,
 ) -> Result<Option<Judged>, Error> {
+    let mut judged: Vec<Judged> = Vec::new();
+    for batch in ladder(kept, MOST).chunks(BATCH) {
+        judged.extend(heat(layouts, halves, demands, options, batch, shelf)?);
+        if judged.iter().any(|one| one.key().0 == 0) {
+            break;
+        }
+    }
+    let Some((missed, least)) = judged.iter().map(Judged::key).min() else { return Ok(None) };
+    let close = |one: &Judged| {
+        let (own, high) = one.key();
+        own == missed && high.0 <= least.0 + least.0 / WORTH
+    };
+    Ok(judged.into_iter().find(close))
+}
+
+/// The last runs of some designs.
+fn heat(
+    layouts: &[Layout],
+    halves: &Halves,
+    demands: &Demands,
+    options: &JointOptions,
+    finalists: &[&Ranked],
+    shelf: &Shelf,
+) -> Result<Vec<Judged>, Error> {
     let runs = options.replications.max(1);
     let jobs: Vec<(usize, u32)> =
         (0..finalists.len()).flat_map(|at| (0..runs).map(move |run| (at, run))).collect();
     let one = |(at, run): &(usize, u32)| -> Result<Run, Error> {
-        let design = &finalists[*at];
+        let design = &finalists[*at].design;
         let scenario = options.hazards.of_run(halves, *run, &design.pools);
         let layout = &layouts[design.layout];
         let run = |tables: &mut _| Trial::scored(layout, design, &scenario, demands, tables);
@@ -70,17 +101,9 @@ pub(super) fn finale(
         Ok((done.short, score.spend, shares))
     };
     let done: Result<Vec<Run>, Error> = jobs.par_iter().map(one).collect();
-    let judged: Vec<Judged> = done?
-        .chunks(runs as usize)
-        .zip(finalists)
-        .map(|(rows, design)| judge(design, rows))
-        .collect();
-    let Some((missed, least)) = judged.iter().map(Judged::key).min() else { return Ok(None) };
-    let close = |one: &Judged| {
-        let (own, high) = one.key();
-        own == missed && high.0 <= least.0 + least.0 / WORTH
-    };
-    Ok(judged.into_iter().find(close))
+    let rows = done?;
+    let rows = rows.chunks(runs as usize).zip(finalists);
+    Ok(rows.map(|(rows, one)| judge(&one.design, rows)).collect())
 }
 
 /// What the runs of a design say of it.

@@ -59,8 +59,10 @@ pub fn frontier(
             break;
         }
         let wanted = demands.allowing(times, over);
-        let parts = (&joint.halves, &wanted, &shelf);
-        let Some(chosen) = choose(plain, parts, options, control, &|_| ())? else { continue };
+        let parts = (&joint.starts, &joint.halves, &wanted, &shelf);
+        let Some(chosen) = choose(&plain.problem, parts, options, control, &|_| ())? else {
+            continue;
+        };
         let design = chosen.judged.design;
         let layout = chosen.layouts[design.layout].clone();
         let whole =

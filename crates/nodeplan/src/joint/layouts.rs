@@ -2,6 +2,7 @@
 //! different limits on the size of a node, since small nodes follow the load and large ones waste
 //! less on reservations.
 
+use super::moves::Family;
 use super::need::Arrivals;
 use super::pods::{Pods, Room};
 use super::trial::Demands;
@@ -126,6 +127,60 @@ pub fn target(
     Some((one.cpu_milli * 100.0 / request as f64).clamp(1.0, 10_000.0) as u32)
 }
 
+/// Pools that searches of the same traffic start from, solved once for all of them.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Starts {
+    /// The plan without traffic.
+    plain: Option<Layout>,
+    /// Those for pods as the inputs have them, and the work that they took, labels.
+    own: (Vec<Layout>, u64),
+    /// Those for pods that request what they use, and their work.
+    used: (Vec<Layout>, u64),
+}
+
+impl Starts {
+    /// All that a search may need that freezes so much.
+    ///
+    /// # Errors
+    /// Faults of the solver.
+    pub fn of(
+        plain: &Optimized,
+        quarry: &Quarry,
+        frozen: &[Family],
+        control: Control<'_>,
+    ) -> Result<Self, Error> {
+        let plain = Layout::of("as without traffic".to_owned(), plain.clone());
+        let mut all = Self { plain, ..Self::default() };
+        if frozen.contains(&Family::Sizes) {
+            return Ok(all);
+        }
+        let mut known: Vec<Layout> = all.plain.iter().cloned().collect();
+        let own = quarry.limited(&known, &Pods::default(), control)?;
+        let work = quarry.labels.load(Ordering::Relaxed);
+        known.extend(own.iter().cloned());
+        all.own = (own, work);
+        if !frozen.contains(&Family::Requests) {
+            let used = quarry.limited(&known, &quarry.room.as_used(), control)?;
+            all.used = (used, quarry.labels.load(Ordering::Relaxed) - work);
+        }
+        Ok(all)
+    }
+
+    /// Those of a search that freezes so much, and their work, labels.
+    pub fn free(&self, frozen: &[Family]) -> (Vec<Layout>, u64) {
+        let mut all: Vec<Layout> = self.plain.iter().cloned().collect();
+        let mut work = 0;
+        let parts = [(&self.own, false), (&self.used, frozen.contains(&Family::Requests))];
+        for ((layouts, labels), out) in parts {
+            if !out && !frozen.contains(&Family::Sizes) {
+                all.extend(layouts.iter().cloned());
+                work += labels;
+            }
+        }
+        (all, work)
+    }
+}
+
 /// Where layouts come from: the sizes there are, and the loads that pools are for.
 pub(super) struct Quarry {
     parts: ProblemParts,
@@ -150,6 +205,11 @@ impl Quarry {
         parts.demand = levels(problem, scenario, demands);
         let room = Room::of(problem, scenario, demands);
         Self { parts, labels: AtomicU64::new(0), room }
+    }
+
+    /// Counts work that was done before.
+    pub fn count(&self, labels: u64) {
+        self.labels.fetch_add(labels, Ordering::Relaxed);
     }
 
     /// Takes the pods of a run for those that pools are for, from now on.

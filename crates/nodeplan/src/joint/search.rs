@@ -6,10 +6,10 @@ use super::design::Design;
 use super::finale::{Judged, finale};
 use super::floor::{Floored, floor_of};
 use super::hazards::Hazards;
-use super::layouts::{Layout, Quarry};
+use super::layouts::{Layout, Quarry, Starts};
 use super::moves::Family;
 use super::pairs::Move;
-use super::pods::{Pods, Room};
+use super::pods::Room;
 use super::reach::in_reach;
 use super::split::{Halves, split};
 use super::track::{Shelf, Track};
@@ -62,6 +62,8 @@ pub struct Step {
     pub spend: Spend,
     /// What changed; nothing: a start.
     pub by: Option<Move>,
+    /// Whether designs must hold under more than before, so that the best of them is another.
+    pub harder: bool,
 }
 
 /// What a search found.
@@ -69,6 +71,8 @@ pub struct Step {
 pub struct Joint {
     /// Pools to choose from; the design names one of these by index.
     pub layouts: Vec<Layout>,
+    /// Those that every search of this traffic starts from.
+    pub(super) starts: Starts,
     /// The layout of the design.
     pub layout: Layout,
     /// The design.
@@ -132,8 +136,10 @@ pub fn optimize_under_load(
         Some(layout) => in_reach(problem, &halves.seen, &layout, demands, &options.frozen)?,
         None => demands,
     };
-    let parts = (&halves, &demands, &shelf);
-    let Some(chosen) = choose(plain, parts, options, control, told)? else { return Ok(None) };
+    let quarry = Quarry::new(problem, &halves.seen, &demands);
+    let starts = Starts::of(plain, &quarry, &options.frozen, control)?;
+    let parts = (&starts, &halves, &demands, &shelf);
+    let Some(chosen) = choose(problem, parts, options, control, told)? else { return Ok(None) };
     let Judged { design, costs, met, reached } = chosen.judged;
     let layout = chosen.layouts[design.layout].clone();
     let on = |scenario: &Scenario| {
@@ -155,6 +161,7 @@ pub fn optimize_under_load(
     };
     Ok(Some(Joint {
         layouts: chosen.layouts,
+        starts,
         layout,
         design,
         demands,
@@ -174,29 +181,21 @@ pub fn optimize_under_load(
 
 /// The search and the last choice.
 pub(super) fn choose(
-    plain: &Optimized,
-    (halves, demands, shelf): (&Halves, &Demands, &Shelf),
+    problem: &Problem,
+    (starts, halves, demands, shelf): (&Starts, &Halves, &Demands, &Shelf),
     options: &JointOptions,
     control: Control<'_>,
     told: &(dyn Fn(&Step) + Sync),
 ) -> Result<Option<Chosen>, Error> {
-    let problem = &plain.problem;
     let quarry = Quarry::new(problem, &halves.seen, demands);
-    let mut layouts: Vec<Layout> =
-        Layout::of("as without traffic".to_owned(), plain.clone()).into_iter().collect();
-    if !options.frozen.contains(&Family::Sizes) {
-        layouts.extend(quarry.limited(&layouts, &Pods::default(), control)?);
-        if !options.frozen.contains(&Family::Requests) {
-            layouts.extend(quarry.limited(&layouts, &quarry.room.as_used(), control)?);
-        }
-    }
+    let (layouts, work) = starts.free(&options.frozen);
+    quarry.count(work);
     let strict = demands.with_margin();
-    let track = Track::new((&halves.seen, halves.busiest.as_ref()), &strict, control, shelf);
+    let track = Track::new(halves, &strict, (options.hazards, demands), control, shelf);
     let mut search = Search::new(problem, (layouts, quarry), track, options, told);
     search.run()?;
     let runs = search.runs();
     let Search { layouts, kept, steps, .. } = search;
-    let kept: Vec<Design> = kept.into_iter().map(|one| one.design).collect();
     let judged = finale(&layouts, halves, demands, options, &kept, shelf)?;
     Ok(judged.map(|judged| Chosen { layouts, judged, steps, runs }))
 }

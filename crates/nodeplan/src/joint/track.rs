@@ -3,8 +3,10 @@
 //! differences between designs are those of the designs.
 
 use super::design::Design;
+use super::hazards::Hazards;
 use super::layouts::Layout;
 use super::need::Arrivals;
+use super::split::Halves;
 use super::trial::{Demands, Trial};
 use crate::Error;
 use nodeplan_model::scenario::{MILLION, Scenario};
@@ -84,14 +86,27 @@ impl Shelf {
     }
 }
 
+/// What a design must hold under.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Test {
+    /// The part seen, under the seed that follows the scenario's own so many times.
+    Seed(u64),
+    /// One of the last runs, on days drawn anew, with what goes wrong.
+    Last(u32),
+}
+
 /// Where candidates run.
 pub(super) struct Track<'a> {
     /// What they run on.
     pub seen: &'a Scenario,
     /// A block of it to race on; none: the whole is short.
     pub sprint: Option<&'a Scenario>,
-    /// What they must meet.
+    /// What they must meet on the part seen.
     pub demands: &'a Demands,
+    /// Both parts of the trace.
+    pub halves: &'a Halves,
+    /// What goes wrong in the last runs, and what must be met there: the margin is for these.
+    last: (Hazards, &'a Demands),
     /// Who may end it.
     pub control: Control<'a>,
     shelf: &'a Shelf,
@@ -115,18 +130,20 @@ struct Sprint {
 impl<'a> Track<'a> {
     /// The track of a search.
     pub fn new(
-        (seen, sprint): (&'a Scenario, Option<&'a Scenario>),
+        halves: &'a Halves,
         demands: &'a Demands,
+        last: (Hazards, &'a Demands),
         control: Control<'a>,
         shelf: &'a Shelf,
     ) -> Self {
+        let (seen, sprint) = (&halves.seen, halves.busiest.as_ref());
         let arrivals = Arrivals::of(seen, seen.sample_millis.max(1));
         let allowed = |(row, share): (&Vec<f64>, &Option<u64>)| {
             let share = (*share)?.min(MILLION);
             Some(row.iter().sum::<f64>() * (MILLION - share) as f64 / MILLION as f64)
         };
         let allowed = arrivals.rows.iter().zip(&demands.shares).map(allowed).collect();
-        Self { seen, sprint, demands, control, shelf, allowed }
+        Self { seen, sprint, demands, halves, last, control, shelf, allowed }
     }
 
     /// What happens to a design on all that is seen.
@@ -140,25 +157,29 @@ impl<'a> Track<'a> {
         (self.control.interrupt)()
     }
 
-    /// What designs are worth on all that is seen, under the seed that follows the scenario's own so
-    /// many times; nothing for those that an end leaves out.
+    /// What designs are worth in tests; nothing for those that an end leaves out.
     pub fn tallies(
         &self,
         layouts: &[Layout],
-        designs: &[(&Design, u64)],
+        designs: &[(&Design, Test)],
     ) -> Result<Vec<Option<Tally>>, Error> {
-        self.each(designs, |(design, later), tables| {
+        let (hazards, lenient) = self.last;
+        self.each(designs, |(design, test), tables| {
             let layout = &layouts[design.layout];
-            let reseeded;
-            let scenario = match later {
-                0 => self.seen,
-                _ => {
+            let own;
+            let (scenario, demands) = match test {
+                Test::Seed(0) => (self.seen, self.demands),
+                Test::Seed(later) => {
                     let seed = self.seen.seed.wrapping_add(*later);
-                    reseeded = Scenario { seed, ..self.seen.clone() };
-                    &reseeded
+                    own = Scenario { seed, ..self.seen.clone() };
+                    (&own, self.demands)
+                }
+                Test::Last(run) => {
+                    own = hazards.of_run(self.halves, *run, &design.pools);
+                    (&own, lenient)
                 }
             };
-            let trial = Trial::scored(layout, design, scenario, self.demands, tables)?;
+            let trial = Trial::scored(layout, design, scenario, demands, tables)?;
             Ok(Tally::of(&trial, layout))
         })
     }
@@ -185,11 +206,12 @@ impl<'a> Track<'a> {
         }
     }
 
-    /// Those that may win over the design they come from, most promising first.
+    /// Those that may win over the design they come from, most promising first. `holds`: that one
+    /// meets everything, so who wins must cost less.
     pub fn race(
         &self,
         layouts: &[Layout],
-        from: &Design,
+        (from, holds): (&Design, bool),
         designs: Vec<Design>,
     ) -> Result<Vec<Design>, Error> {
         let Some(scenario) = self.sprint.filter(|_| designs.len() > FEW) else {
@@ -202,14 +224,15 @@ impl<'a> Track<'a> {
         };
         let own = self.each(std::slice::from_ref(from), run)?;
         let Some(Some(own)) = own.into_iter().next() else { return Ok(Vec::new()) };
+        let lax = own.hopeless || !holds;
         let most = own.rank.spend + own.rank.spend / DEARER;
         let rows = self.each(&designs, run)?.into_iter().zip(designs);
         let mut hopeful: Vec<(Rank, Design)> = rows
             .filter_map(|(row, design)| Some((row?, design)))
-            .filter(|(row, _)| own.hopeless || (!row.hopeless && row.rank.spend <= most))
+            .filter(|(row, _)| lax || (!row.hopeless && row.rank.spend <= most))
             .map(|(row, design)| {
                 // Misses count over all that is seen: a block may have more than its part.
-                let short = if own.hopeless { row.rank.short } else { 0 };
+                let short = if lax { row.rank.short } else { 0 };
                 (Rank { short, ..row.rank }, design)
             })
             .collect();

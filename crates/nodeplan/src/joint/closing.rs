@@ -1,0 +1,183 @@
+//! The last runs closed into the search: what the best design fails there is from then on part of what
+//! every design must hold under. So the search does not end with designs that the last runs refuse,
+//! nor pays for more safety than they ask for.
+
+use super::climb::{Ranked, Search};
+use super::design::Design;
+use super::finale::may_miss;
+use super::moves::Family;
+use super::pairs::Move;
+use super::search::Step;
+use super::track::Test;
+use crate::Error;
+use nodeplan_model::scenario::Autoscaling;
+use nodeplan_model::units::Spend;
+
+/// Times that the best design is put to the last runs.
+const ROUNDS: usize = 6;
+/// Runs that it fails which become tests at a time: the worst of them.
+const ADDED: usize = 1;
+/// Designs that are tested again then.
+const RUNGS: usize = 16;
+/// Moves that may mend a design that nearly holds, and how often.
+const MENDING: [Move; 4] = [
+    Move::One(Family::Targets),
+    Move::One(Family::Minimum),
+    Move::One(Family::Behavior),
+    Move::One(Family::Nodes),
+];
+const REPAIRS: usize = 3;
+/// One over the part of all runs for the best that holds, before it is put to the last runs again.
+const ROUND_PART: u64 = 12;
+/// Designs that differ by less than this part of the cost, one over it, and in nothing that matters,
+/// are one rung of the ladder.
+const STEP: u128 = 100;
+
+/// Of designs from the cheapest on those that differ in what matters, so many at most: pools, nodes and
+/// pods that are always there, or a step of the cost.
+pub(super) fn ladder(kept: &[Ranked], most: usize) -> Vec<&Ranked> {
+    let mut rungs: Vec<&Ranked> = Vec::new();
+    for one in kept {
+        if rungs.len() == most {
+            break;
+        }
+        if !rungs.iter().any(|rung| alike(rung, one)) {
+            rungs.push(one);
+        }
+    }
+    rungs
+}
+
+fn alike(one: &Ranked, other: &Ranked) -> bool {
+    let spend = one.rank().spend;
+    let mins = |design: &Design| -> Vec<u32> {
+        let pools = design.pools.iter().map(|pool| pool.min);
+        let pods =
+            design.scaling.iter().map(|own| own.as_ref().map_or(0, |own: &Autoscaling| own.min));
+        pools.chain(pods).collect()
+    };
+    spend.abs_diff(other.rank().spend) < spend / STEP
+        && one.design.layout == other.design.layout
+        && mins(&one.design) == mins(&other.design)
+}
+
+impl Search<'_> {
+    /// Puts the best design to the last runs; what it fails becomes a test, and the search goes on
+    /// from the best that holds and from those that nearly do, until it fails none or `until`.
+    pub(super) fn close(&mut self, moves: &[Move], until: u64) -> Result<(), Error> {
+        for _ in 0..ROUNDS {
+            let Some(best) = self.kept.first().filter(|one| one.rank().short == 0).cloned() else {
+                break;
+            };
+            if self.over(until) {
+                break;
+            }
+            let failed = self.failed(&best.design)?;
+            if failed.is_empty() {
+                break;
+            }
+            self.harden(failed)?;
+            let holding = self.kept.first().filter(|one| one.rank().short == 0);
+            let dear = holding.map_or(u128::MAX, |one| one.rank().spend);
+            let nearly =
+                self.kept.iter().find(|one| one.rank().short > 0 && one.rank().spend < dear);
+            if let Some(near) = nearly.cloned() {
+                self.repaired(near, moves)?;
+            }
+            let Some(now) = self.kept.first().cloned() else { break };
+            let part = self.until(ROUND_PART).min(until);
+            self.climb(now, moves, part)?;
+        }
+        Ok(())
+    }
+
+    /// A design that fails a little, with more for the workloads that miss: of all such changes the
+    /// cheapest that holds, else the one that misses least, as often as that helps.
+    fn repaired(&mut self, near: Ranked, moves: &[Move]) -> Result<(), Error> {
+        if self.broad() {
+            return self.rescued(near).map(|_| ());
+        }
+        let mut now = near;
+        for _ in 0..REPAIRS {
+            if now.rank().short == 0 || self.over(self.budget()) {
+                break;
+            }
+            let lacking: Vec<bool> = now.tally.lacks.iter().map(|lack| *lack > 0).collect();
+            let any = lacking.contains(&true);
+            let helps = |design: &Design| {
+                let rows = design.scaling.iter().zip(&now.design.scaling).zip(&lacking);
+                rows.into_iter().all(|((own, old), lacks)| *lacks || own == old)
+            };
+            let mut all = Vec::new();
+            for by in MENDING.into_iter().filter(|by| moves.contains(by)) {
+                let next = self.neighbours(&now, by);
+                all.extend(next.into_iter().filter(|design| !any || helps(design)));
+            }
+            let Some(next) = self.best_of(all, &now, MENDING[0])? else { break };
+            now = next;
+        }
+        Ok(())
+    }
+
+    /// The last runs beyond those that may be missed which a design fails, worst first.
+    fn failed(&mut self, design: &Design) -> Result<Vec<Test>, Error> {
+        let all: Vec<Test> = (1..self.options.replications).map(Test::Last).collect();
+        let left: Vec<Test> = all.into_iter().filter(|test| !self.tests.contains(test)).collect();
+        let runs: Vec<(&Design, Test)> = left.iter().map(|test| (design, *test)).collect();
+        let tallies = self.track.tallies(&self.layouts, &runs)?;
+        self.effort += self.track.seen.horizon_millis * runs.len() as u64;
+        let rows = left.into_iter().zip(tallies);
+        let mut failed: Vec<(u64, Test)> = rows
+            .filter_map(|(test, tally)| Some((tally?.rank.short, test)))
+            .filter(|(short, _)| *short > 0)
+            .collect();
+        failed.sort_by_key(|(short, _)| *short);
+        // Those that are nearest may be missed.
+        let beyond = failed.len().saturating_sub(may_miss(self.options.replications as usize));
+        failed.truncate(beyond);
+        Ok(failed.into_iter().rev().take(ADDED).map(|(_, test)| test).collect())
+    }
+
+    /// Adds tests, the first before all others, and tests the ladder of designs again.
+    fn harden(&mut self, more: Vec<Test>) -> Result<(), Error> {
+        let rungs: Vec<Ranked> = ladder(&self.kept, RUNGS).into_iter().cloned().collect();
+        let runs: Vec<(&Design, Test)> = more
+            .iter()
+            .flat_map(|test| rungs.iter().map(move |one| (&one.design, *test)))
+            .collect();
+        let tallies = self.track.tallies(&self.layouts, &runs)?;
+        self.effort += self.track.seen.horizon_millis * runs.len() as u64;
+        let mut kept = Vec::new();
+        for (at, one) in rungs.iter().enumerate() {
+            let own = tallies.iter().skip(at).step_by(rungs.len());
+            let Some(own) = own.cloned().collect::<Option<Vec<_>>>() else { return Ok(()) };
+            let Some(first) = own.first().map(|first| first.rank) else { return Ok(()) };
+            let tally = own.into_iter().fold(one.tally.clone(), |all, next| all.worst(next));
+            kept.push(Ranked::new(first, tally, one.design.clone()));
+        }
+        kept.sort_by_key(Ranked::rank);
+        self.kept = kept;
+        self.tests.splice(0..0, more);
+        self.untried();
+        if let Some(rank) = self.kept.first().map(Ranked::rank) {
+            let step = Step {
+                runs: self.runs(),
+                short: rank.short,
+                spend: Spend(rank.spend),
+                by: None,
+                harder: true,
+            };
+            self.tell(step);
+        }
+        Ok(())
+    }
+
+    /// A design that was found under fewer tests, under those of now.
+    pub(super) fn retested(&mut self, one: Ranked, tests: usize) -> Result<Option<Ranked>, Error> {
+        if tests == self.tests.len() {
+            return Ok(Some(one));
+        }
+        let Some((first, tally)) = self.all_seeds(&one.design)? else { return Ok(None) };
+        Ok(Some(Ranked::new(first.rank, tally, one.design)))
+    }
+}
