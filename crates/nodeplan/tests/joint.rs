@@ -7,7 +7,7 @@ mod loaded;
 mod worlds;
 
 use loaded::{Loaded, loaded};
-use nodeplan::joint::{Demands, Design, Family, Joint, JointOptions, Layout, Trial};
+use nodeplan::joint::{Demands, Design, Family, Hazards, Joint, JointOptions, Layout, Trial};
 use nodeplan::joint::{optimize_under_load, split};
 use nodeplan::model::scenario::{Autoscaling, Metric, Scenario};
 use nodeplan::solve::Control;
@@ -26,7 +26,10 @@ fn tiny(seed: u64, workloads: usize) -> Option<(Loaded, Optimized)> {
 }
 
 fn search(world: &Loaded, plain: &Optimized, frozen: Vec<Family>, runs: u32) -> Option<Joint> {
-    let options = JointOptions { frozen, runs, replications: SEEDS, ..JointOptions::default() };
+    // The enumeration knows of nothing that goes wrong.
+    let hazards = Hazards::NONE;
+    let options =
+        JointOptions { frozen, runs, replications: SEEDS, hazards, ..JointOptions::default() };
     optimize_under_load(plain, &world.scenario, &options, Control::NONE, &|_| ()).expect("runs")
 }
 

@@ -137,9 +137,11 @@ impl<'a> Search<'a> {
         u64::from(self.options.runs).saturating_mul(self.track.seen.horizon_millis)
     }
 
-    /// The part of it that is not kept for what the last runs refuse.
+    /// The part of it that is not kept for what the last runs refuse, once there is a design that
+    /// they may refuse.
     pub(super) fn open(&self) -> u64 {
-        self.budget() - self.budget() / CLOSING_PART
+        let holds = self.kept.first().is_some_and(|one| one.rank().short == 0);
+        self.budget() - if holds { self.budget() / CLOSING_PART } else { 0 }
     }
 
     pub(super) fn over(&self, budget: u64) -> bool {
@@ -175,6 +177,7 @@ impl<'a> Search<'a> {
             self.climb(start, &moves, early)?;
             self.close(&moves, open)?;
         }
+        let open = self.open();
         if let Some(now) = self.kept.first().cloned() {
             let mut now = self.climb(now, &moves, open)?;
             while !self.frozen(Family::Sizes) {
@@ -185,7 +188,7 @@ impl<'a> Search<'a> {
         self.close(&moves, budget)?;
         for start in others {
             if let Some(start) = self.retested(start, tests)? {
-                self.climb(start, &moves, open)?;
+                self.climb(start, &moves, self.open())?;
             }
         }
         for points in KICKS {

@@ -181,3 +181,52 @@ impl Search<'_> {
         Ok(Some(Ranked::new(first.rank, tally, one.design)))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::joint::track::Tally;
+    use nodeplan_model::scenario::{AutoscalerProfile, PoolBounds, Provisioning};
+
+    fn ranked(layout: usize, nodes: u32, spend: u128) -> Ranked {
+        let pool = PoolBounds {
+            min: nodes,
+            max: 9,
+            initial: nodes,
+            spot: false,
+            priority: None,
+            zones: Vec::new(),
+            schedules: Vec::new(),
+        };
+        let design = Design {
+            layout,
+            pools: vec![pool],
+            scaling: Vec::new(),
+            replicas: Vec::new(),
+            keeper: None,
+            autoscaler: AutoscalerProfile::default(),
+            provisioning: Provisioning::ClusterAutoscaler,
+        };
+        let tally = Tally::of_spend(spend);
+        Ranked::new(tally.rank, tally, design)
+    }
+
+    #[test]
+    fn rungs_differ_in_pools_in_nodes_or_in_cost() {
+        let all = [
+            ranked(0, 1, 1000),
+            ranked(0, 1, 1001), // as the first
+            ranked(1, 1, 1002),
+            ranked(0, 2, 1003),
+            ranked(1, 1, 1011), // as the third
+            ranked(0, 1, 1012),
+            ranked(0, 1, 1100),
+        ];
+        let costs = |most| -> Vec<u128> {
+            ladder(&all, most).into_iter().map(|one| one.rank().spend).collect()
+        };
+        assert_eq!(costs(9), vec![1000, 1002, 1003, 1012, 1100]);
+        assert_eq!(costs(2), vec![1000, 1002]);
+        assert!(ladder(&[], 9).is_empty());
+    }
+}

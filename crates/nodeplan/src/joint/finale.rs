@@ -22,6 +22,8 @@ pub(super) struct Judged {
     pub costs: Vec<Spend>,
     /// In how many of them it met everything.
     pub met: u32,
+    /// By how much demands are missed in those that may not miss, added up.
+    short: u64,
     /// Share of good service per workload, parts per million.
     pub reached: Vec<Option<Estimate>>,
 }
@@ -36,10 +38,12 @@ const BATCH: usize = 4;
 const MOST: usize = 12;
 
 impl Judged {
-    /// First who misses least often beyond what may be, then who costs less where things go badly.
-    fn key(&self) -> (usize, Spend) {
+    /// First who misses least often beyond what may be, and by least, then who costs less where
+    /// things go badly.
+    fn key(&self) -> (usize, u64, Spend) {
         let missed = self.costs.len().saturating_sub(self.met as usize);
-        (missed.saturating_sub(may_miss(self.costs.len())), percentile(&self.costs, 95))
+        let beyond = missed.saturating_sub(may_miss(self.costs.len()));
+        (beyond, self.short, percentile(&self.costs, 95))
     }
 }
 
@@ -70,10 +74,12 @@ pub(super) fn finale(
             break;
         }
     }
-    let Some((missed, least)) = judged.iter().map(Judged::key).min() else { return Ok(None) };
+    let Some((missed, short, least)) = judged.iter().map(Judged::key).min() else {
+        return Ok(None);
+    };
     let close = |one: &Judged| {
-        let (own, high) = one.key();
-        own == missed && high.0 <= least.0 + least.0 / WORTH
+        let (own, lack, high) = one.key();
+        (own, lack) == (missed, short) && high.0 <= least.0 + least.0 / WORTH
     };
     Ok(judged.into_iter().find(close))
 }
@@ -111,6 +117,9 @@ fn judge(design: &Design, rows: &[Run]) -> Judged {
     let mut costs: Vec<Spend> = rows.iter().map(|(_, spend, _)| *spend).collect();
     costs.sort_unstable();
     let met = rows.iter().filter(|(short, ..)| *short == 0).count();
+    let mut shorts: Vec<u64> = rows.iter().map(|(short, ..)| *short).collect();
+    shorts.sort_unstable();
+    let held = shorts.len() - may_miss(shorts.len());
     let workloads = rows.first().map_or(0, |(.., shares)| shares.len());
     let reached = (0..workloads).map(|at| {
         let shares = rows.iter().map(|(.., shares)| shares[at].map(i128::from));
@@ -120,6 +129,7 @@ fn judge(design: &Design, rows: &[Run]) -> Judged {
         design: design.clone(),
         costs,
         met: u32::try_from(met).unwrap_or(u32::MAX),
+        short: shorts[..held].iter().fold(0, |sum, short| sum.saturating_add(*short)),
         reached: reached.collect(),
     }
 }

@@ -18,17 +18,20 @@ pub enum Move {
 }
 
 /// Pairs, in the order they are tried.
-const PAIRS: [(Family, Family); 7] = [
+const PAIRS: [(Family, Family); 8] = [
     (Family::Targets, Family::Minimum),
     (Family::Targets, Family::Targets),
     (Family::Sizes, Family::Targets),
     (Family::Behavior, Family::Profile),
     (Family::Schedules, Family::Minimum),
+    (Family::Schedules, Family::Targets),
     (Family::Sizes, Family::Provisioning),
     (Family::Nodes, Family::Profile),
 ];
 /// Steps of a target with a change of the fewest replicas, and their factors, percent.
 const STEPS: [(i64, u64); 5] = [(40, 300), (20, 200), (8, 120), (-8, 85), (-20, 60)];
+/// Steps of a target with minimums at hours known.
+const FULLER: [(i64, u64); 3] = [(15, 130), (40, 200), (80, 300)];
 /// Steps of two targets.
 const BOTH: [((i64, u64), (i64, u64)); 8] = [
     ((8, 115), (8, 115)),
@@ -98,7 +101,8 @@ impl Move {
             Self::Two(Family::Sizes, Family::Targets) => sizes_targets(from, ground),
             Self::Two(Family::Sizes, _) => sizes_provisioning(from, ground),
             Self::Two(Family::Behavior, _) => behavior_profile(from),
-            Self::Two(Family::Schedules, _) => schedules_minimum(from, ground),
+            Self::Two(Family::Schedules, Family::Minimum) => schedules_minimum(from, ground),
+            Self::Two(Family::Schedules, _) => schedules_targets(from, ground),
             Self::Two(..) => nodes_profile(from, ground),
         };
         distinct(&mut all, from);
@@ -198,6 +202,20 @@ fn schedules_minimum(from: &Design, ground: &Ground<'_>) -> Vec<Design> {
         both.map(|(min, percent)| {
             let lower = Autoscaling { min: min.clamp(least, one.max.max(least)), ..one.clone() };
             scheduled(&lower, &ground.hours[at], percent)
+        })
+        .collect()
+    })
+}
+
+/// Pods that are fuller, and more of them at hours known: what is steep need not be met by pods that
+/// are nearly empty all day.
+fn schedules_targets(from: &Design, ground: &Ground<'_>) -> Vec<Design> {
+    each_scaled(from, ground, |at, one| {
+        let lower = Autoscaling { min: ground.least[at].min(one.max), ..one.clone() };
+        let both =
+            FULLER.iter().flat_map(|step| HELD.iter().skip(1).map(move |held| (*step, *held)));
+        both.map(|((points, factor), held)| {
+            moved(&scheduled(&lower, &ground.hours[at], held), points, factor)
         })
         .collect()
     })

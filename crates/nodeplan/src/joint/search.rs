@@ -140,7 +140,7 @@ pub fn optimize_under_load(
     let starts = Starts::of(plain, &quarry, &options.frozen, control)?;
     let parts = (&starts, &halves, &demands, &shelf);
     let Some(chosen) = choose(problem, parts, options, control, told)? else { return Ok(None) };
-    let Judged { design, costs, met, reached } = chosen.judged;
+    let Judged { design, costs, met, reached, .. } = chosen.judged;
     let layout = chosen.layouts[design.layout].clone();
     let on = |scenario: &Scenario| {
         shelf.lend(|tables| Trial::with(&layout, &design, scenario, &demands, tables))

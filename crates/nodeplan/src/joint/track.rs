@@ -60,6 +60,13 @@ impl Tally {
         Self { rank, lacks: trial.lacks.clone(), pods }
     }
 
+    /// Of a run that costs so much, meets everything and has no pods.
+    #[cfg(test)]
+    pub fn of_spend(spend: u128) -> Self {
+        let rank = Rank { short: 0, coarse: spend, pods: 0, spend };
+        Self { rank, lacks: Vec::new(), pods: Vec::new() }
+    }
+
     /// This and another run of the same design, where they are worst.
     pub fn worst(mut self, other: Self) -> Self {
         self.rank = self.rank.max(other.rank);
