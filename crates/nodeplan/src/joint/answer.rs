@@ -71,7 +71,7 @@ pub fn joint_answer(
                 month: Money::month_of(step.spend, seen),
                 met: step.short == 0,
                 family: match step.harder {
-                    true => Some("last runs".to_owned()),
+                    true => Some("harder tests".to_owned()),
                     false => step.by.map(|by| by.name()),
                 },
             })

@@ -23,9 +23,9 @@ const STARTS: usize = 3;
 pub(super) const KICKS: [i64; 4] = [-15, 15, -35, 40];
 /// One over the part of all runs that the first steps from each start may take.
 const FIRST_PART: u64 = 10;
-/// One over the part of all runs that is kept for what the last runs refuse.
+/// One over the part of all runs that is kept for what hazards refuse.
 const CLOSING_PART: u64 = 6;
-/// One over the part of all runs before the last runs are looked at.
+/// One over the part of all runs before hazards are looked at.
 const EARLY_PART: u64 = 12;
 /// Loads of pods to start from, percent of what still meets the objective.
 const FILLS: [u32; 3] = [100, 85, 70];
@@ -137,7 +137,7 @@ impl<'a> Search<'a> {
         u64::from(self.options.runs).saturating_mul(self.track.seen.horizon_millis)
     }
 
-    /// The part of it that is not kept for what the last runs refuse, once there is a design that
+    /// The part of it that is not kept for what hazards refuse, once there is a design that
     /// they may refuse.
     pub(super) fn open(&self) -> u64 {
         let holds = self.kept.first().is_some_and(|one| one.rank().short == 0);

@@ -1,6 +1,7 @@
-//! The last runs closed into the search: what the best design fails there is from then on part of what
-//! every design must hold under. So the search does not end with designs that the last runs refuse,
-//! nor pays for more safety than they ask for.
+//! What goes wrong closed into the search: runs as the last ones are, on other draws. What the best design
+//! fails there is from then on part of what every design must hold under. So the search seldom ends with
+//! designs that the last runs refuse, nor pays for more safety than they ask for; and those stay a test, as
+//! no design was ever tried on them.
 
 use super::climb::{Ranked, Search};
 use super::design::Design;
@@ -13,7 +14,7 @@ use crate::Error;
 use nodeplan_model::scenario::Autoscaling;
 use nodeplan_model::units::Spend;
 
-/// Times that the best design is put to the last runs.
+/// Times that the best design is put to such runs.
 const ROUNDS: usize = 6;
 /// Runs that it fails which become tests at a time: the worst of them.
 const ADDED: usize = 1;
@@ -27,7 +28,7 @@ const MENDING: [Move; 4] = [
     Move::One(Family::Nodes),
 ];
 const REPAIRS: usize = 3;
-/// One over the part of all runs for the best that holds, before it is put to the last runs again.
+/// One over the part of all runs for the best that holds, before it is put to them again.
 const ROUND_PART: u64 = 12;
 /// Designs that differ by less than this part of the cost, one over it, and in nothing that matters,
 /// are one rung of the ladder.
@@ -62,7 +63,7 @@ fn alike(one: &Ranked, other: &Ranked) -> bool {
 }
 
 impl Search<'_> {
-    /// Puts the best design to the last runs; what it fails becomes a test, and the search goes on
+    /// Puts the best design to runs with hazards; what it fails becomes a test, and the search goes on
     /// from the best that holds and from those that nearly do, until it fails none or `until`.
     pub(super) fn close(&mut self, moves: &[Move], until: u64) -> Result<(), Error> {
         for _ in 0..ROUNDS {
@@ -119,10 +120,12 @@ impl Search<'_> {
         Ok(())
     }
 
-    /// The last runs beyond those that may be missed which a design fails, worst first.
+    /// Of as many runs as the last ones, and none of these, those that a design fails beyond what may be
+    /// missed: the worst.
     fn failed(&mut self, design: &Design) -> Result<Vec<Test>, Error> {
-        let all: Vec<Test> = (1..self.options.replications).map(Test::Last).collect();
-        let left: Vec<Test> = all.into_iter().filter(|test| !self.tests.contains(test)).collect();
+        let last = self.options.replications.max(1);
+        let all = (last..last.saturating_mul(2)).map(Test::Hazards);
+        let left: Vec<Test> = all.filter(|test| !self.tests.contains(test)).collect();
         let runs: Vec<(&Design, Test)> = left.iter().map(|test| (design, *test)).collect();
         let tallies = self.track.tallies(&self.layouts, &runs)?;
         self.effort += self.track.seen.horizon_millis * runs.len() as u64;

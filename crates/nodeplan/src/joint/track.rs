@@ -98,8 +98,8 @@ impl Shelf {
 pub(super) enum Test {
     /// The part seen, under the seed that follows the scenario's own so many times.
     Seed(u64),
-    /// One of the last runs, on days drawn anew, with what goes wrong.
-    Last(u32),
+    /// A run with hazards, on days drawn anew.
+    Hazards(u32),
 }
 
 /// Where candidates run.
@@ -112,8 +112,8 @@ pub(super) struct Track<'a> {
     pub demands: &'a Demands,
     /// Both parts of the trace.
     pub halves: &'a Halves,
-    /// What goes wrong in the last runs, and what must be met there: the margin is for these.
-    last: (Hazards, &'a Demands),
+    /// What goes wrong, and what must be met then: the margin of the other demands is for that.
+    hazards: (Hazards, &'a Demands),
     /// Who may end it.
     pub control: Control<'a>,
     shelf: &'a Shelf,
@@ -139,7 +139,7 @@ impl<'a> Track<'a> {
     pub fn new(
         halves: &'a Halves,
         demands: &'a Demands,
-        last: (Hazards, &'a Demands),
+        hazards: (Hazards, &'a Demands),
         control: Control<'a>,
         shelf: &'a Shelf,
     ) -> Self {
@@ -150,7 +150,7 @@ impl<'a> Track<'a> {
             Some(row.iter().sum::<f64>() * (MILLION - share) as f64 / MILLION as f64)
         };
         let allowed = arrivals.rows.iter().zip(&demands.shares).map(allowed).collect();
-        Self { seen, sprint, demands, halves, last, control, shelf, allowed }
+        Self { seen, sprint, demands, halves, hazards, control, shelf, allowed }
     }
 
     /// What happens to a design on all that is seen.
@@ -170,7 +170,7 @@ impl<'a> Track<'a> {
         layouts: &[Layout],
         designs: &[(&Design, Test)],
     ) -> Result<Vec<Option<Tally>>, Error> {
-        let (hazards, lenient) = self.last;
+        let (hazards, lenient) = self.hazards;
         self.each(designs, |(design, test), tables| {
             let layout = &layouts[design.layout];
             let own;
@@ -181,7 +181,7 @@ impl<'a> Track<'a> {
                     own = Scenario { seed, ..self.seen.clone() };
                     (&own, self.demands)
                 }
-                Test::Last(run) => {
+                Test::Hazards(run) => {
                     own = hazards.of_run(self.halves, *run, &design.pools);
                     (&own, lenient)
                 }
