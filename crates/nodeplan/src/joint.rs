@@ -21,7 +21,6 @@ mod floor;
 mod frontier;
 mod hazards;
 mod layouts;
-mod luck;
 mod moves;
 mod need;
 mod pairs;
