@@ -13,11 +13,13 @@ pub mod keda;
 pub mod normalize;
 pub mod pods;
 pub mod proposal;
+pub mod recommendations;
 pub mod schedule;
 
-pub use normalize::{Behavior, Event, Limit, LimitKind, Recommendation, Rules, Select, normalize};
+pub use normalize::{Behavior, Event, Limit, LimitKind, Rules, Select, normalize};
 pub use pods::{Condition, Phase, Pod, PodReadings, Pods, Ready, Requests, Sample, Tally};
 pub use proposal::{Fault, Metric, Proposal, Reading, Resource, propose};
+pub use recommendations::{Recommendation, Recommendations};
 
 /// How far a usage ratio may be from 1 without a change, per direction.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -95,7 +97,7 @@ impl Policy {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct State {
     /// Raw proposals, in slots that are reused; empty only before the first pass.
-    pub recommendations: Vec<Recommendation>,
+    pub recommendations: Recommendations,
     /// Replicas added, under a behaviour only.
     pub up_events: Vec<Event>,
     /// Replicas removed (positive numbers), under a behaviour only.
@@ -195,7 +197,7 @@ pub fn reconcile(
     let current = seen.spec_replicas;
     if state.recommendations.is_empty() {
         let seed = Recommendation { replicas: current, at_millis: seen.now_millis };
-        state.recommendations.push(seed);
+        state.recommendations = [seed].into_iter().collect();
     }
     let decision = if current == 0 && !wakes(policy, settings, state) {
         Decision::bare(0, Reason::ScalingDisabled)
@@ -204,12 +206,52 @@ pub fn reconcile(
     } else if current != 0 && current < policy.min {
         Decision::bare(policy.min, Reason::BelowMin)
     } else {
-        decide_by_metrics(policy, settings, state, seen)
+        let best = best_proposal(policy, settings, seen);
+        decide(policy, settings, state, best, (current, seen.now_millis))
     };
     if decision.desired != current {
         record_rescale(policy, settings, state, seen.now_millis, (current, decision.desired));
     }
     decision
+}
+
+/// What one pass sees of pods that are all ready and request the same.
+#[derive(Clone, Copy, Debug)]
+pub struct AllReady {
+    /// Now (ms).
+    pub now_millis: i64,
+    /// `spec.replicas` of the target.
+    pub spec_replicas: i32,
+    /// How many pods.
+    pub pods: i64,
+    /// What they use together (thousandths).
+    pub used_milli: i64,
+    /// What each requests (thousandths).
+    pub request_milli: i64,
+}
+
+/// The pass that most passes are, where one utilisation decides: as [`reconcile`] has it of a
+/// [`Tally::all_ready`]. Nothing, and nothing done, where it takes more than that.
+pub fn reconcile_all_ready(
+    policy: &Policy,
+    settings: &Settings,
+    state: &mut State,
+    seen: &AllReady,
+) -> Option<Decision> {
+    let AllReady { now_millis, spec_replicas: current, pods, used_milli, request_milli } = *seen;
+    let [Metric::Utilization { percent, .. }] = policy.metrics[..] else { return None };
+    let within = current != 0 && (policy.min..=policy.max).contains(&current);
+    if !within || pods == 0 || state.recommendations.is_empty() {
+        return None;
+    }
+    let request = pods.wrapping_mul(request_milli);
+    let replicas = proposal::of_all_ready((used_milli, request), pods, current, percent, policy);
+    let best = Best { proposal: Some((replicas?, 0)), failed: 0 };
+    let decision = decide(policy, settings, state, best, (current, now_millis));
+    if decision.desired != current {
+        record_rescale(policy, settings, state, now_millis, (current, decision.desired));
+    }
+    Some(decision)
 }
 
 /// Whether metrics are looked at although there is no replica
@@ -223,20 +265,20 @@ fn wakes(policy: &Policy, settings: &Settings, state: &State) -> bool {
 }
 
 /// The metrics' proposal, stabilised and limited.
-fn decide_by_metrics(
+#[inline]
+fn decide(
     policy: &Policy,
     settings: &Settings,
     state: &mut State,
-    seen: &Observation<'_>,
+    best: Best,
+    (current, now_millis): (i32, i64),
 ) -> Decision {
-    let current = seen.spec_replicas;
-    let best = best_proposal(policy, settings, seen);
     let Some((replicas, metric)) = best.proposal else {
         return Decision { failed: best.failed, ..Decision::bare(current, Reason::FailedMetrics) };
     };
     // `desiredReplicas` starts at zero there, so that negative usage proposes nothing below it.
     let wanted = replicas.max(0);
-    let normal = normalize(policy, settings, state, (current, wanted), seen.now_millis);
+    let normal = normalize(policy, settings, state, (current, wanted), now_millis);
     let mut desired = normal.desired;
     if current == 0 && policy.min != 0 && state.scaled_to_zero {
         desired = desired.max(policy.min);

@@ -1,16 +1,8 @@
 //! From proposal to replicas: stabilisation over time, limits on change, minimum and maximum
 //! (`normalizeDesiredReplicas`, `normalizeDesiredReplicasWithBehaviors` of `horizontal.go`).
 
+use super::recommendations::{Lookback, Recommendation};
 use super::{Policy, Reason, Settings, State};
-
-/// A proposal that the autoscaler remembers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Recommendation {
-    /// Replicas proposed, before stabilisation.
-    pub replicas: i32,
-    /// When (ms).
-    pub at_millis: i64,
-}
 
 /// A change of scale that the autoscaler remembers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -132,29 +124,17 @@ pub fn normalize(
     }
 }
 
-/// Puts the newest recommendation into an old slot, or into a new one.
-fn remember(state: &mut State, slot: Option<usize>, newest: Recommendation) {
-    match slot.and_then(|index| state.recommendations.get_mut(index)) {
-        Some(old) => *old = newest,
-        None => state.recommendations.push(newest),
-    }
-}
-
 /// The highest recommendation of the window, its oldest instant included
 /// (`stabilizeRecommendation`).
 fn stabilize_plain(state: &mut State, proposal: i32, window_millis: i64, now_millis: i64) -> i32 {
     let cutoff = now_millis.saturating_sub(window_millis);
-    let mut highest = proposal;
-    let mut slot = None;
-    for (index, old) in state.recommendations.iter().enumerate() {
-        if old.at_millis < cutoff {
-            slot = Some(index);
-        } else {
-            highest = highest.max(old.replicas);
-        }
-    }
-    remember(state, slot, Recommendation { replicas: proposal, at_millis: now_millis });
-    highest
+    let back = Lookback {
+        lowest_after: now_millis,
+        highest_after: cutoff.saturating_sub(1),
+        forget_before: cutoff,
+    };
+    let newest = Recommendation { replicas: proposal, at_millis: now_millis };
+    state.recommendations.remember(newest, back).1
 }
 
 /// Doubling, or four, per pass; minimum and maximum (`convertDesiredReplicasWithRules`).
@@ -182,22 +162,12 @@ fn stabilize(
     (current, proposal): (i32, i32),
     now_millis: i64,
 ) -> i32 {
-    let up_cutoff = now_millis.saturating_sub(behavior.up.window_millis);
-    let down_cutoff = now_millis.saturating_sub(behavior.down.window_millis);
-    let (mut lowest, mut highest) = (proposal, proposal);
-    let mut slot = None;
-    for (index, old) in state.recommendations.iter().enumerate() {
-        if old.at_millis > up_cutoff {
-            lowest = lowest.min(old.replicas);
-        }
-        if old.at_millis > down_cutoff {
-            highest = highest.max(old.replicas);
-        }
-        if old.at_millis < up_cutoff && old.at_millis < down_cutoff {
-            slot = Some(index);
-        }
-    }
-    remember(state, slot, Recommendation { replicas: proposal, at_millis: now_millis });
+    let lowest_after = now_millis.saturating_sub(behavior.up.window_millis);
+    let highest_after = now_millis.saturating_sub(behavior.down.window_millis);
+    let forget_before = lowest_after.min(highest_after);
+    let newest = Recommendation { replicas: proposal, at_millis: now_millis };
+    let back = Lookback { lowest_after, highest_after, forget_before };
+    let (lowest, highest) = state.recommendations.remember(newest, back);
     current.max(lowest).min(highest)
 }
 

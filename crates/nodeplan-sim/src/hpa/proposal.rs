@@ -8,7 +8,7 @@
 use std::borrow::Cow;
 
 use super::pods::{PodReadings, Pods, Tally};
-use super::{Observation, Settings, Tolerance};
+use super::{Observation, Policy, Settings, Tolerance};
 
 /// A resource whose use is measured per pod.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -242,6 +242,20 @@ fn by_utilization(
         utilization_ratio(milli, request, percent).map(|(ratio, _)| ratio)
     })
     .map(answer)
+}
+
+/// The same of pods that are all ready: replicas, unless they request nothing.
+#[inline]
+pub(super) fn of_all_ready(
+    (milli, request): (i64, i64),
+    ready: i64,
+    current: i32,
+    percent: i32,
+    policy: &Policy,
+) -> Option<i32> {
+    let (ratio, _) = utilization_ratio(milli, request, percent).ok()?;
+    let stays = policy.tolerance.holds(ratio);
+    Some(if stays { current } else { ceil_replicas(ratio * ready as f64) })
 }
 
 /// Resource and Pods metrics against an average (`calcPlainMetricReplicas`).

@@ -256,6 +256,47 @@ proptest! {
         }
     }
 
+    /// The short pass over pods that are all ready decides and remembers what the long one does.
+    #[test]
+    fn the_short_pass_is_the_long_one(
+        passes in prop::collection::vec((0_i64..4000, 0_i64..40, 0_i64..90, 0_i32..40), 1..120),
+        request in 0_i64..300,
+        plain in any::<bool>(),
+    ) {
+        let metric = Metric::Utilization { resource: Resource::Cpu, percent: 70 };
+        let policy = policy(vec![metric], (!plain).then(default_behavior));
+        let (mut short, mut long) = (State::default(), State::default());
+        let (mut current, mut now) = (8, 0);
+        for (each, pods, later, by_hand) in passes {
+            now += later * 1000;
+            current = if by_hand < 3 { by_hand * 60 } else { current };
+            let used_milli = each * pods;
+            let seen = AllReady {
+                now_millis: now, spec_replicas: current, pods, used_milli, request_milli: request,
+            };
+            let tally = Tally::all_ready(pods, used_milli, request);
+            let full = Observation {
+                now_millis: now,
+                spec_replicas: current,
+                status_replicas: current,
+                pods: Pods::Counted { matched: pods as u32, serving: pods as u32 },
+                readings: &[Reading::Tally(tally)],
+            };
+            let before = short.clone();
+            let quick = reconcile_all_ready(&policy, &Settings::DEFAULT, &mut short, &seen);
+            let slow = reconcile(&policy, &Settings::DEFAULT, &mut long, &full);
+            match quick {
+                Some(quick) => prop_assert_eq!(quick, slow),
+                None => {
+                    prop_assert_eq!(&short, &before);
+                    short = long.clone();
+                }
+            }
+            prop_assert_eq!(&short, &long);
+            current = slow.desired;
+        }
+    }
+
     /// From within the bounds no pass leaves them, whatever it sees; extremes do not panic.
     #[test]
     fn bounds_hold(

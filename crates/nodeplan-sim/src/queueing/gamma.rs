@@ -4,6 +4,8 @@
 //! 8.9.2). The table holds it over log(shape) × log(argument / mean); bilinear interpolation is
 //! within 0.004.
 
+use std::sync::OnceLock;
+
 /// Least and largest logarithm of the shape in the table.
 const SHAPES: (f64, f64) = (-4.0, 6.0);
 /// Step of the logarithm of the shape.
@@ -51,36 +53,40 @@ pub fn lower(shape: f64, x: f64) -> f64 {
     (1.0 - front * h).clamp(0.0, 1.0)
 }
 
-/// The distribution function over a grid; built once, a few milliseconds.
-pub struct GammaTable(Vec<f32>);
+/// Values of one shape.
+type Row = [f32; COLUMNS];
+
+/// The distribution function over a grid, a row per shape, each built when it is first asked for.
+pub struct GammaTable([OnceLock<Box<Row>>; ROWS]);
 
 /// A gamma law of one shape, ready to be evaluated.
 pub struct Curve<'a> {
-    low: &'a [f32],
-    high: &'a [f32],
+    low: &'a Row,
+    high: &'a Row,
     weight: f64,
 }
 
 impl GammaTable {
-    /// Fills the table.
-    pub fn new() -> Self {
-        let mut cells = Vec::with_capacity(ROWS * COLUMNS);
-        for row in 0..ROWS {
+    /// The table, without rows.
+    pub const fn new() -> Self {
+        Self([const { OnceLock::new() }; ROWS])
+    }
+
+    fn row(&self, row: usize) -> &Row {
+        self.0[row].get_or_init(|| {
             let shape = libm::exp(SHAPES.0 + SHAPE_STEP * row as f64);
-            for column in 0..COLUMNS {
+            Box::new(std::array::from_fn(|column| {
                 let ratio = libm::exp(LEAST + column as f64 / FINE);
-                cells.push(lower(shape, shape * ratio) as f32);
-            }
-        }
-        Self(cells)
+                lower(shape, shape * ratio) as f32
+            }))
+        })
     }
 
     /// The law of a shape, held to e⁻⁴ … e⁶.
     pub fn curve(&self, shape: f64) -> Curve<'_> {
         let row = (libm::log(shape).clamp(SHAPES.0, SHAPES.1) - SHAPES.0) / SHAPE_STEP;
         let first = (row as usize).min(ROWS - 2);
-        let row_at = |r: usize| &self.0[r * COLUMNS..(r + 1) * COLUMNS];
-        Curve { low: row_at(first), high: row_at(first + 1), weight: row - first as f64 }
+        Curve { low: self.row(first), high: self.row(first + 1), weight: row - first as f64 }
     }
 }
 
@@ -102,7 +108,7 @@ impl Curve<'_> {
             return 1.0;
         }
         let part = column - first as f64;
-        let along = |row: &[f32]| {
+        let along = |row: &Row| {
             let (left, right) = (f64::from(row[first]), f64::from(row[first + 1]));
             left + part * (right - left)
         };

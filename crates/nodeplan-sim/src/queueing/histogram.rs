@@ -65,13 +65,16 @@ impl Histogram {
             return;
         }
         let (mut given, count) = (0, micro_requests as f64);
-        for bin in first..=last {
-            let part = ((bin + 1) as f64).min(high) - low;
-            let upto = rounded(part / (high - low) * count);
-            let upto = if bin == last { micro_requests } else { upto.min(micro_requests) };
-            self.bins[bin] = self.bins[bin].saturating_add(upto - given);
+        let Some(bins) = self.bins.get_mut(first..=last) else { return };
+        let Some((rest, bins)) = bins.split_last_mut() else { return };
+        let (width, mut edge) = (high - low, first as f64);
+        for bin in bins {
+            edge += 1.0;
+            let upto = rounded((edge - low) / width * count).min(micro_requests);
+            *bin = bin.saturating_add(upto - given);
             given = upto;
         }
+        *rest = rest.saturating_add(micro_requests - given);
     }
 
     /// Adds another histogram.

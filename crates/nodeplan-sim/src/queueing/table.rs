@@ -133,7 +133,7 @@ impl Percentile {
 }
 
 /// The gamma law is the same for all.
-static GAMMA: LazyLock<GammaTable> = LazyLock::new(GammaTable::new);
+static GAMMA: GammaTable = GammaTable::new();
 
 /// Equal parts of the loads, to find one's place in a table.
 const PARTS: usize = 1024;
@@ -141,6 +141,8 @@ const PARTS: usize = 1024;
 /// The loads of a table, and where in it each part begins.
 struct Edges {
     loads: [f64; LOADS],
+    /// From each load to the next one.
+    widths: [f64; LOADS],
     first: [u8; PARTS],
 }
 
@@ -151,19 +153,20 @@ impl Edges {
             let load = part as f64 / PARTS as f64;
             loads.partition_point(|&edge| edge <= load).clamp(1, LOADS - 1) as u8 - 1
         });
-        Self { loads, first }
+        let widths = std::array::from_fn(|at| loads[(at + 1).min(LOADS - 1)] - loads[at]);
+        Self { loads, widths, first }
     }
 
     /// The last load of the table, but for the very last, that is not above this one, and the weight
     /// of the one after it: linear in the load, which is held to the last.
+    #[inline]
     fn place(&self, load: f64) -> (usize, f64) {
         let part = ((load * PARTS as f64) as u32 as usize).min(PARTS - 1);
         let mut first = usize::from(self.first[part]);
         while first < LOADS - 2 && self.loads[first + 1] <= load {
             first += 1;
         }
-        let (low, high) = (self.loads[first], self.loads[first + 1]);
-        (first, ((load - low) / (high - low)).clamp(0.0, 1.0))
+        (first, ((load - self.loads[first]) / self.widths[first]).clamp(0.0, 1.0))
     }
 }
 
@@ -172,8 +175,8 @@ static EDGES: LazyLock<Edges> = LazyLock::new(Edges::new);
 /// Tables of every shape that runs meet; what they hold depends on the shape alone, so that runs may
 /// share them. Shapes that differ in nothing but their unit of time, pods
 /// of less than what one thread uses, share one.
-#[derive(Default)]
 pub struct Tables {
+    edges: &'static Edges,
     steps: BTreeMap<u32, Steps>,
     ids: BTreeMap<Shape, ShapeId>,
     /// Each shape, and its table.
@@ -181,6 +184,20 @@ pub struct Tables {
     by_law: BTreeMap<Shape, u32>,
     tables: Vec<Table>,
     families: Vec<Family>,
+}
+
+impl Default for Tables {
+    fn default() -> Self {
+        Self {
+            edges: &EDGES,
+            steps: BTreeMap::new(),
+            ids: BTreeMap::new(),
+            shapes: Vec::new(),
+            by_law: BTreeMap::new(),
+            tables: Vec::new(),
+            families: Vec::new(),
+        }
+    }
 }
 
 /// Load of a point.
@@ -255,25 +272,28 @@ impl Tables {
 
     /// The shape of a family with so many milli-cores, one at least, rounded as
     /// [`Shape::rounded`] has it. `hint` is where it was found last.
-    pub fn rung(&mut self, family: FamilyId, milli: u64, hint: &mut usize) -> Rung {
+    #[inline]
+    pub fn rung(&mut self, family: FamilyId, milli: u64, hint: &mut u32) -> Rung {
         let rungs = &self.families[family.0 as usize].rungs;
-        match rungs.get(*hint) {
+        match rungs.get(*hint as usize) {
             Some(rung) if rung.milli == milli => *rung,
             _ => self.find_rung(family, milli, hint),
         }
     }
 
     /// The same, where it was not found last.
-    fn find_rung(&mut self, family: FamilyId, milli: u64, hint: &mut usize) -> Rung {
+    #[inline(never)]
+    fn find_rung(&mut self, family: FamilyId, milli: u64, hint: &mut u32) -> Rung {
         let Family { rungs, eighths, .. } = &self.families[family.0 as usize];
         let known = eighth(milli).and_then(|at| eighths.get(at).copied().flatten());
         let known = known.map(usize::from).filter(|&at| rungs[at].milli == milli);
         let at = known.or_else(|| rungs.iter().position(|rung| rung.milli == milli));
-        *hint = at.unwrap_or(rungs.len());
-        if *hint == rungs.len() {
+        let place = at.unwrap_or(rungs.len());
+        if place == rungs.len() {
             self.climb(family, milli);
         }
-        self.families[family.0 as usize].rungs[*hint]
+        *hint = place as u32;
+        self.families[family.0 as usize].rungs[place]
     }
 
     /// Adds a shape to a family.
@@ -318,39 +338,43 @@ impl Tables {
     /// Where a load lies; loads above the last of the table are held to it. Fills what is missing.
     pub fn place(&mut self, shape: ShapeId, load: f64) -> Place {
         let table = self.shapes[shape.0 as usize].1;
-        let (first, weight) = EDGES.place(load);
+        let (first, weight) = self.edges.place(load);
         self.fill_both(table, first);
         Place { shape, table, first: first as u32, weight }
     }
 
     /// The same for a pod that is brought so many seconds of CPU a second.
+    #[inline]
     pub fn place_of(&mut self, rung: &Rung, busy: f64) -> Place {
-        let (first, weight) = EDGES.place(busy * rung.load);
+        let (first, weight) = self.edges.place(busy * rung.load);
         self.fill_both(rung.table, first);
         Place { shape: rung.shape, table: rung.table, first: first as u32, weight }
     }
 
     /// Mean response time of a pod that is brought so many seconds of CPU a second, in units.
+    #[inline]
     pub fn mean_of(&mut self, rung: &Rung, busy: f64) -> f64 {
-        let (first, weight) = EDGES.place(busy * rung.load);
+        let (first, weight) = self.edges.place(busy * rung.load);
         self.fill_both(rung.table, first);
         let means = &self.tables[rung.table as usize].means;
         means[first] + weight * (means[first + 1] - means[first])
     }
 
     /// Fills a load of a table and the one after it, where they are missing.
+    #[inline]
     fn fill_both(&mut self, table: u32, first: usize) {
-        let both = 0b11 << first;
-        if self.tables[table as usize].filled & both != both {
+        if self.tables[table as usize].filled >> first & 0b11 != 0b11 {
             self.fill(table, first);
-            self.fill(table, first + 1);
         }
     }
 
-    fn fill(&mut self, table: u32, point: usize) {
+    #[inline(never)]
+    fn fill(&mut self, table: u32, first: usize) {
         let table = &mut self.tables[table as usize];
-        if table.filled >> point & 1 == 0 {
-            table.fill(point, &self.steps[&table.grid.fine]);
+        for point in [first, first + 1] {
+            if table.filled >> point & 1 == 0 {
+                table.fill(point, &self.steps[&table.grid.fine]);
+            }
         }
     }
 

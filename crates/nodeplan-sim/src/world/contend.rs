@@ -220,9 +220,13 @@ impl World<'_> {
         let room = self.room(pool, id);
         let Contention { needs, cores, tenants, .. } = &mut self.load.contention;
         let tenants = &tenants[id as usize];
-        let ready: u64 = tenants.ready.iter().map(|&app| needs[app as usize].wants).sum();
-        let starting: u64 = tenants.starting.iter().map(|&app| needs[app as usize].starting).sum();
-        let sum = ready + starting;
+        let mut sum = 0;
+        for &app in &tenants.ready {
+            sum += needs[app as usize].wants;
+        }
+        for &app in &tenants.starting {
+            sum += needs[app as usize].starting;
+        }
         // Add-ons use a fifth of their request, where nothing better is known.
         let used = sum.min(room) + self.nodes.pools[pool].addon_cpu / 5;
         self.record.used[pool] += used;

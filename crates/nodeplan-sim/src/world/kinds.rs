@@ -9,13 +9,16 @@
 struct Kind {
     /// Binary order and quarter of it.
     class: u8,
-    /// Whether they may use different amounts, or ones that change all the time.
-    mixed: bool,
     /// How many pods, of several intervals one after the other.
     pods: u32,
     /// What all of them may use, milli-cores.
     milli: u64,
+    /// What each of them may always use, milli-cores, or [`MIXED`].
+    each: u64,
 }
+
+/// They may use different amounts, or ones that change all the time.
+const MIXED: u64 = u64::MAX;
 
 /// Kinds of pods, from the fewest cores to the most.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -32,10 +35,9 @@ fn class(milli: u64) -> u8 {
 impl Kind {
     /// Adds pods of the same class.
     fn absorb(&mut self, other: Self) {
-        self.mixed = self.mixed
-            || other.mixed
-            || u128::from(self.milli) * u128::from(other.pods)
-                != u128::from(other.milli) * u128::from(self.pods);
+        if self.each != other.each {
+            self.each = MIXED;
+        }
         self.pods = self.pods.saturating_add(other.pods);
         self.milli = self.milli.saturating_add(other.milli);
     }
@@ -43,10 +45,10 @@ impl Kind {
     /// Milli-cores that stand for each of its pods: exact where all have the same limit, else
     /// the mean rounded down to an eighth of its binary order, of which a run meets few.
     fn each(&self) -> u64 {
-        let mean = self.milli / u64::from(self.pods.max(1));
-        if !self.mixed {
-            return mean;
+        if self.each != MIXED {
+            return self.each;
         }
+        let mean = self.milli / u64::from(self.pods.max(1));
         // A step is a power of two.
         let step = ((mean + 1).next_power_of_two() / 16).max(1);
         mean & !(step - 1)
@@ -62,12 +64,12 @@ impl Kinds {
     /// Adds pods that may always use so many milli-cores each.
     pub fn add(&mut self, milli: u64, pods: u32) {
         let all = milli.saturating_mul(u64::from(pods));
-        self.join(Kind { class: class(milli), mixed: false, pods, milli: all });
+        self.join(Kind { class: class(milli), pods, milli: all, each: milli });
     }
 
     /// Adds a pod that may use so many milli-cores for now.
     pub fn add_for_now(&mut self, milli: u64) {
-        self.join(Kind { class: class(milli), mixed: true, pods: 1, milli });
+        self.join(Kind { class: class(milli), pods: 1, milli, each: MIXED });
     }
 
     /// Adds the pods of others.

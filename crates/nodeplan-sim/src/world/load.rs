@@ -216,7 +216,14 @@ impl Settling {
 }
 
 /// Kinds of pods of a workload that are found again without a search.
-const HINTS: usize = 6;
+const HINTS: usize = 16;
+
+/// Which of them stands for pods of so many milli-cores: the eighth of their binary order, and whether
+/// that is even.
+fn hint_of(milli: u64) -> usize {
+    let order = milli.max(1).ilog2();
+    ((milli >> order.saturating_sub(3)) as usize & 7) | ((order & 1) << 3) as usize
+}
 
 /// Pods of a workload, whatever their cores, as response times see them.
 #[derive(Clone, Copy, Debug)]
@@ -230,8 +237,8 @@ struct Like {
     fixed: f64,
     /// What the objective leaves a pod to answer in, seconds, and its logarithm.
     own: Option<(f64, f64)>,
-    /// Where in the family the cores of its first kinds were found last.
-    hints: [usize; HINTS],
+    /// Where in the family pods of so many cores were found last.
+    hints: [u32; HINTS],
 }
 
 /// What of arrivals matters to one of so many pods: index of dispersion, and pods that requests
@@ -310,8 +317,8 @@ fn respond(
         Some(_) => f64::NEG_INFINITY,
         None => f64::INFINITY,
     };
-    for (kind, (milli, count)) in cores.iter().enumerate() {
-        let rung = tables.rung(like.family, milli, &mut like.hints[kind.min(HINTS - 1)]);
+    for (milli, count) in cores.iter() {
+        let rung = tables.rung(like.family, milli, &mut like.hints[hint_of(milli)]);
         let place = tables.place_of(&rung, busy);
         let micro_requests = share_of(left, count, pods);
         (left, pods) = (left - micro_requests, pods - count);
@@ -366,8 +373,8 @@ fn serving(cores: &Kinds) -> (u32, f64) {
 fn inside(like: &mut Like, cores: &Kinds, (ready, served): (u32, u64), tables: &mut Tables) -> f64 {
     let busy = served as f64 / MILLION as f64 / SECONDS / f64::from(ready.max(1)) * like.cost.0;
     let mut inside = 0.0;
-    for (kind, (milli, count)) in cores.iter().enumerate() {
-        let rung = tables.rung(like.family, milli, &mut like.hints[kind.min(HINTS - 1)]);
+    for (milli, count) in cores.iter() {
+        let rung = tables.rung(like.family, milli, &mut like.hints[hint_of(milli)]);
         inside += busy * tables.mean_of(&rung, busy) * rung.unit.0 * count as f64;
     }
     inside

@@ -60,6 +60,8 @@ pub struct Scaler {
     /// Changes of nodes as of the last loop, and how many loops saw no other and found that nobody
     /// waits and every node is needed.
     calm: (u64, u32),
+    /// The world's changes as of which it was last found calm without a loop.
+    calm_at: Option<u64>,
     /// Why nodes of each pool stay, as last told.
     pub(super) told: Vec<Vec<Held>>,
 }
@@ -115,6 +117,7 @@ impl Scaler {
             quiet_until: 0,
             expendable,
             calm: (0, 0),
+            calm_at: None,
             told: vec![Vec::new(); nodes.pools.len()],
         }
     }
@@ -173,12 +176,13 @@ impl World<'_> {
         let known = !self.scheduled_pools && !self.every_loop;
         let same = known && scaler.seen.0 == self.changes;
         let quiet = same && scaler.seen.1 >= QUIET_LOOPS && now < scaler.quiet_until;
-        if quiet || (known && self.still_calm(&scaler)) {
+        if quiet || (known && self.still_calm(&mut scaler)) {
             // The machines are those of the last loop.
             scaler.refresh(now);
             self.scaler = Some(scaler);
             return;
         }
+        scaler.calm_at = None;
         self.view(&mut scaler);
         scaler.refresh(now);
         let Scaler {
@@ -204,19 +208,24 @@ impl World<'_> {
 
     /// Whether a loop would find what the last ones found: nobody waits, and requests fill every node
     /// that might go too much for that. Only pods changed since, all on nodes that answer.
-    fn still_calm(&self, scaler: &Scaler) -> bool {
+    fn still_calm(&self, scaler: &mut Scaler) -> bool {
         let (nodes, loops) = scaler.calm;
         let pods_only = nodes == self.node_changes && loops >= QUIET_LOOPS;
         if !pods_only || !self.pending.is_empty() || scaler.expendable {
             return false;
         }
+        if scaler.calm_at == Some(self.changes) {
+            return true;
+        }
         // Near the threshold the loop itself decides.
         let threshold = scaler.options.utilization_threshold + 1e-9;
-        scaler.nodes.iter().all(|node| {
+        let calm = scaler.nodes.iter().all(|node| {
             let group = node.group.map(|group| &scaler.groups[group]);
             group.is_none_or(|group| group.target <= group.min)
                 || self.requested(node.key) > threshold
-        })
+        });
+        scaler.calm_at = Some(self.changes).filter(|_| calm);
+        calm
     }
 
     /// How much of a node requests fill, add-ons included: of CPU or memory, what is scarcer.

@@ -8,8 +8,8 @@ use nodeplan_model::timeline::Actor;
 use crate::hpa::keda::{KedaState, ScaledObject, Step, poll, signal};
 use crate::hpa::schedule::{WEEK_SECONDS, minimum};
 use crate::hpa::{
-    self, Behavior, Decision, Limit, LimitKind, Metric, Observation, Policy, Reading, Resource,
-    Rules, Select, Settings, State, Tally, Tolerance,
+    self, AllReady, Behavior, Decision, Limit, LimitKind, Metric, Observation, Policy, Reading,
+    Resource, Rules, Select, Settings, State, Tally, Tolerance,
 };
 
 use super::pods::Phase;
@@ -186,34 +186,75 @@ impl World<'_> {
             scaler.policy.min = object.hpa_bounds().0;
         }
         self.grow_up(app, now);
+        let decision = match self.look_at_ready(app, declared, scaler, now) {
+            Some(decision) => Some(decision),
+            None => self.look_at_all(app, declared, scaler, (length, now)),
+        };
+        if let Some(decision) = decision
+            && decision.desired.cast_unsigned() != current
+        {
+            self.read(app, declared, (length, now));
+            let reason = self.why(app, &decision, declared);
+            self.set_replicas(app as u32, decision.desired.cast_unsigned(), Actor::Hpa, &reason);
+        }
+    }
+
+    /// Where CPU alone decides and every sample counts: the same as a look at all metrics.
+    fn look_at_ready(
+        &self,
+        app: usize,
+        declared: &Autoscaling,
+        scaler: &mut Scaler,
+        now: u64,
+    ) -> Option<Decision> {
+        let [scenario::Metric::CpuUtilization(_)] = declared.metrics[..] else { return None };
+        let (ready, 0, 0) = self.classes(app, now, true) else { return None };
+        let (cpu, _) = self.load.shown(app);
+        let row = &self.apps[app];
+        let seen = AllReady {
+            now_millis: now as i64,
+            spec_replicas: clamp(row.wanted),
+            pods: ready,
+            used_milli: i64::try_from(cpu).unwrap_or(i64::MAX).saturating_mul(ready),
+            request_milli: i64::try_from(row.ask.cpu).unwrap_or(i64::MAX),
+        };
+        hpa::reconcile_all_ready(&scaler.policy, &Settings::DEFAULT, &mut scaler.state, &seen)
+    }
+
+    /// A look at all metrics, if there are any.
+    fn look_at_all(
+        &mut self,
+        app: usize,
+        declared: &Autoscaling,
+        scaler: &mut Scaler,
+        (length, now): (u64, u64),
+    ) -> Option<Decision> {
+        if scaler.policy.metrics.is_empty() {
+            return None;
+        }
+        self.read(app, declared, (length, now));
+        let row = &self.apps[app];
+        let matched = clamp(row.live.len() as u32);
+        let seen = Observation {
+            now_millis: now as i64,
+            spec_replicas: clamp(row.wanted),
+            status_replicas: matched,
+            pods: hpa::Pods::Counted {
+                matched: matched.cast_unsigned(),
+                serving: clamp(row.ready).cast_unsigned(),
+            },
+            readings: &self.readings,
+        };
+        Some(hpa::reconcile(&scaler.policy, &Settings::DEFAULT, &mut scaler.state, &seen))
+    }
+
+    /// Reads every metric.
+    fn read(&mut self, app: usize, declared: &Autoscaling, (length, now): (u64, u64)) {
         let mut readings = std::mem::take(&mut self.readings);
         readings.clear();
         for metric in &declared.metrics {
             let reading = self.reading(app, (*metric, declared.sidecar), length, now);
             readings.push(reading);
-        }
-        let ready = clamp(self.apps[app].ready);
-        let matched = clamp(self.apps[app].live.len() as u32);
-        let seen = Observation {
-            now_millis: now as i64,
-            spec_replicas: clamp(current),
-            status_replicas: matched,
-            pods: hpa::Pods::Counted {
-                matched: matched.cast_unsigned(),
-                serving: ready.cast_unsigned(),
-            },
-            readings: &readings,
-        };
-        let decision = if scaler.policy.metrics.is_empty() {
-            None
-        } else {
-            Some(hpa::reconcile(&scaler.policy, &Settings::DEFAULT, &mut scaler.state, &seen))
-        };
-        if let Some(decision) = decision
-            && decision.desired.cast_unsigned() != current
-        {
-            let reason = self.why(app, &decision, declared, &readings);
-            self.set_replicas(app as u32, decision.desired.cast_unsigned(), Actor::Hpa, &reason);
         }
         self.readings = readings;
     }
@@ -326,16 +367,10 @@ impl World<'_> {
     }
 
     /// A decision in words.
-    fn why(
-        &self,
-        app: usize,
-        decision: &Decision,
-        declared: &Autoscaling,
-        readings: &[Reading<'static>],
-    ) -> String {
+    fn why(&self, app: usize, decision: &Decision, declared: &Autoscaling) -> String {
         let name = decision.reason.name();
         let Some(index) = decision.metric else { return name.to_owned() };
-        let shown = match (declared.metrics[index], readings[index]) {
+        let shown = match (declared.metrics[index], self.readings[index]) {
             (scenario::Metric::CpuUtilization(target), Reading::Tally(tally)) => {
                 format!("CPU {} of {target} %", percent(&tally))
             }
