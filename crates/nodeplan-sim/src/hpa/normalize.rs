@@ -101,6 +101,7 @@ pub struct Normalized {
 }
 
 /// Stabilises and limits a proposal (`current`, `proposal`), and remembers it.
+#[inline]
 pub fn normalize(
     policy: &Policy,
     settings: &Settings,

@@ -27,30 +27,46 @@ pub struct Lookback {
 /// The extreme of the entries after an instant.
 #[derive(Clone, Copy, Debug)]
 struct Extreme {
-    /// Where it was proposed last.
-    of: Option<Recommendation>,
+    replicas: i32,
+    /// When it was proposed last, or the beginning of time where there is no entry.
+    at_millis: i64,
     after: i64,
 }
 
 impl Extreme {
     /// Nothing is known.
-    const UNKNOWN: Self = Self { of: None, after: i64::MAX };
+    const UNKNOWN: Self = Self { replicas: 0, at_millis: i64::MIN, after: i64::MAX };
+
+    /// There is none.
+    fn none(after: i64) -> Self {
+        Self { after, ..Self::UNKNOWN }
+    }
 
     /// Looks back to a later instant; whether the extreme is known there.
+    #[inline]
     fn look(&mut self, after: i64, youngest: i64) -> bool {
         if youngest <= after {
-            *self = Self { of: None, after };
+            *self = Self::none(after);
             return true;
         }
-        let known = self.after <= after && self.of.is_some_and(|entry| entry.at_millis > after);
+        let known = self.after <= after && self.at_millis > after;
         self.after = after;
         known
     }
 
-    /// Takes in an entry, no older than the others.
-    fn meet(&mut self, entry: Recommendation, beats: fn(&i32, &i32) -> bool) {
-        if self.of.is_none_or(|old| beats(&entry.replicas, &old.replicas)) {
-            self.of = Some(entry);
+    /// Takes in an entry where it beats the extreme, and whatever it is where there is none.
+    #[inline]
+    fn meet(&mut self, entry: Recommendation, beats: bool) {
+        if beats || self.at_millis == i64::MIN {
+            (self.replicas, self.at_millis) = (entry.replicas, entry.at_millis);
+        }
+    }
+
+    /// Takes in an entry that beats the extreme, or is as good and younger.
+    fn find(&mut self, entry: Recommendation, beats: bool) {
+        let later = entry.replicas == self.replicas && self.at_millis <= entry.at_millis;
+        if entry.at_millis > self.after {
+            self.meet(entry, beats || later);
         }
     }
 }
@@ -108,14 +124,15 @@ impl Recommendations {
     }
 
     /// Remembers a proposal, and gives the least and the most of it and of what is looked back on.
+    #[inline]
     pub fn remember(&mut self, newest: Recommendation, back: Lookback) -> (i32, i32) {
         let slot = if self.look(back) { self.slot(back.forget_before) } else { None };
         let slot = slot.unwrap_or_else(|| self.walk(back));
-        let replicas = newest.replicas;
-        let lowest = self.lowest.of.map_or(replicas, |old| old.replicas.min(replicas));
-        let highest = self.highest.of.map_or(replicas, |old| old.replicas.max(replicas));
+        self.lowest.meet(newest, newest.replicas <= self.lowest.replicas);
+        self.highest.meet(newest, newest.replicas >= self.highest.replicas);
+        let extremes = (self.lowest.replicas, self.highest.replicas);
         self.put(slot, newest);
-        (lowest, highest)
+        extremes
     }
 
     /// Whether the extremes are known without a walk.
@@ -147,8 +164,6 @@ impl Recommendations {
             *self = std::mem::take(&mut self.list).into_iter().collect();
         } else {
             self.youngest = newest.at_millis;
-            self.lowest.meet(newest, i32::le);
-            self.highest.meet(newest, i32::ge);
             self.oldest = match self.oldest {
                 Some(oldest) if oldest == slot => Some(self.after(slot)),
                 // The youngest follows the others.
@@ -164,28 +179,17 @@ impl Recommendations {
 
     /// Finds out all that there is to know by a walk over the list; the last slot that may be reused,
     /// or a new one.
+    #[inline(never)]
     fn walk(&mut self, back: Lookback) -> usize {
         let Self { list, youngest, oldest, lowest, highest } = self;
-        *lowest = Extreme { of: None, after: back.lowest_after };
-        *highest = Extreme { of: None, after: back.highest_after };
+        (*lowest, *highest) = (Extreme::none(back.lowest_after), Extreme::none(back.highest_after));
         (*youngest, *oldest) = (i64::MIN, Some(0));
         let (mut slot, mut falls) = (list.len(), 0);
         let mut before = list.last().map_or(0, |entry| entry.at_millis);
         for (index, &entry) in list.iter().enumerate() {
             let Recommendation { replicas, at_millis } = entry;
-            let beats = |of: Recommendation, further: bool| {
-                further || (replicas == of.replicas && of.at_millis <= at_millis)
-            };
-            if at_millis > back.lowest_after
-                && lowest.of.is_none_or(|of| beats(of, replicas < of.replicas))
-            {
-                lowest.of = Some(entry);
-            }
-            if at_millis > back.highest_after
-                && highest.of.is_none_or(|of| beats(of, replicas > of.replicas))
-            {
-                highest.of = Some(entry);
-            }
+            lowest.find(entry, replicas < lowest.replicas);
+            highest.find(entry, replicas > highest.replicas);
             if at_millis < back.forget_before {
                 slot = index;
             }

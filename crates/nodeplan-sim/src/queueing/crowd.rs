@@ -289,6 +289,11 @@ impl Crowd {
         self.wait_mean = self.waits * random * waits::stretch(shape, load);
     }
 
+    /// Mean response time.
+    pub fn mean(&self) -> f64 {
+        1.0 + self.slow_mean + self.wait_mean
+    }
+
     /// Probability that a request of this size is delayed by nobody.
     pub fn undelayed(&self, size: f64) -> f64 {
         let [fast, slow] = self.stays_free;

@@ -97,6 +97,8 @@ pub struct Steps {
     grid: Grid,
     /// Time of each point.
     pub times: Vec<f64>,
+    /// Sizes between each point and the one before it.
+    sizes: Vec<f64>,
     whole: Vec<f64>,
     half: Vec<f64>,
 }
@@ -108,7 +110,9 @@ impl Steps {
         let half = (0..grid.len()).map(|d| log(d as f64 + 0.5)).collect();
         let whole = (0..grid.len()).map(|d| log((d as f64).max(1e-9))).collect();
         let times = (0..grid.len()).map(|point| grid.time(point)).collect();
-        Self { grid, times, whole, half }
+        let between = |point: usize| libm::exp(LEAST + (point as f64 - 0.5) / f64::from(grid.fine));
+        let sizes = (0..grid.len()).map(between).collect();
+        Self { grid, times, sizes, whole, half }
     }
 }
 
@@ -140,9 +144,8 @@ impl Response {
             inside.mix(&mut within, grid.place(0.0).0, (1.0, 1.0), &steps.whole);
         } else {
             let mut below = 0.0;
-            for point in 0..grid.len() {
-                let upto = law.cdf(grid.time(point));
-                let size = libm::exp(LEAST + (point as f64 - 0.5) / f64::from(grid.fine));
+            for (point, (&time, &size)) in steps.times.iter().zip(&steps.sizes).enumerate() {
+                let upto = law.cdf(time);
                 if upto - below > 1e-7 {
                     let share = upto - below;
                     inside.mix(&mut within, point, (size, share), &steps.half);
@@ -150,7 +153,7 @@ impl Response {
                 }
             }
         }
-        Self { mean: 1.0 + inside.crowd.slow_mean + inside.crowd.wait_mean, within }
+        Self { mean: inside.crowd.mean(), within }
     }
 
     /// Share of requests within a time, given its logarithm.

@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
+use super::crowd::Crowd;
 use super::gamma::GammaTable;
 use super::histogram::{Histogram, rounded};
 use super::law::Law;
@@ -103,8 +104,9 @@ struct Table {
     grid: Grid,
     /// Loads that are filled, one bit each.
     filled: u64,
-    /// Mean response times, in units of the shape.
+    /// Mean response times, in units of the shape: known at these loads, one bit each.
     means: [f64; LOADS],
+    known: u64,
     figures: Vec<Figures>,
     /// Share of requests within each point of the grid, by load: a row per point, so that the
     /// loads at which one time is looked up are close together.
@@ -205,12 +207,33 @@ fn load_of(point: usize) -> f64 {
     -libm::expm1(-(point as f64) / FINE)
 }
 
+/// The same, but not none: an empty pod is the limit of a load that is as good as none.
+fn least_load(point: usize) -> f64 {
+    load_of(point).max(1e-6)
+}
+
 impl Table {
+    /// Finds the mean response time at one load.
+    fn fill_mean(&mut self, point: usize) {
+        self.known |= 1 << point;
+        self.means[point] = Crowd::of(&self.shape, least_load(point)).mean();
+    }
+
+    /// Finds those at one load and the one after it, where they are missing.
+    #[inline(never)]
+    fn fill_means(&mut self, first: usize) {
+        for point in [first, first + 1] {
+            if self.known >> point & 1 == 0 {
+                self.fill_mean(point);
+            }
+        }
+    }
+
     /// Finds the law of response times at one load.
     fn fill(&mut self, point: usize, steps: &Steps) {
         self.filled |= 1 << point;
-        // An empty pod is the limit of a load that is as good as none.
-        let load = load_of(point).max(1e-6);
+        self.known |= 1 << point;
+        let load = least_load(point);
         let (law, grid) = (self.law, self.grid);
         let response = Response::of(&self.shape, load, steps, &GAMMA);
         self.means[point] = response.mean;
@@ -328,6 +351,7 @@ impl Tables {
             grid,
             filled: 0,
             means: [0.0; LOADS],
+            known: 0,
             figures,
             within,
         });
@@ -355,9 +379,12 @@ impl Tables {
     #[inline]
     pub fn mean_of(&mut self, rung: &Rung, busy: f64) -> f64 {
         let (first, weight) = self.edges.place(busy * rung.load);
-        self.fill_both(rung.table, first);
-        let means = &self.tables[rung.table as usize].means;
-        means[first] + weight * (means[first + 1] - means[first])
+        let table = &mut self.tables[rung.table as usize];
+        if table.known >> first & 0b11 != 0b11 {
+            table.fill_means(first);
+        }
+        let (low, high) = (table.means[first], table.means[first + 1]);
+        low + weight * (high - low)
     }
 
     /// Fills a load of a table and the one after it, where they are missing.

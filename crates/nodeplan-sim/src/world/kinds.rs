@@ -74,8 +74,10 @@ impl Kinds {
 
     /// Adds the pods of others.
     pub fn extend(&mut self, others: &Self) {
-        for kind in &others.0 {
-            self.join(*kind);
+        match (&mut self.0[..], &others.0[..]) {
+            ([], _) => self.0.extend_from_slice(&others.0),
+            ([one], [other]) if one.class == other.class => one.absorb(*other),
+            _ => others.0.iter().for_each(|kind| self.join(*kind)),
         }
     }
 
@@ -83,12 +85,18 @@ impl Kinds {
         if kind.pods == 0 {
             return;
         }
-        let at = self.0.iter().position(|other| other.class >= kind.class);
-        let at = at.unwrap_or(self.0.len());
-        match self.0.get_mut(at) {
-            Some(old) if old.class == kind.class => old.absorb(kind),
-            _ => self.0.insert(at, kind),
+        let mut at = 0;
+        for old in &mut self.0 {
+            if old.class >= kind.class {
+                if old.class == kind.class {
+                    old.absorb(kind);
+                    return;
+                }
+                break;
+            }
+            at += 1;
         }
+        self.0.insert(at, kind);
     }
 
     /// How many pods.

@@ -230,6 +230,8 @@ fn hint_of(milli: u64) -> usize {
 struct Like {
     /// Index of dispersion, and pods that requests choose between: 0 where they do not.
     arrivals: (u32, u32),
+    /// However many there are.
+    always: bool,
     family: FamilyId,
     /// CPU of a request, seconds, and its logarithm.
     cost: (f64, f64),
@@ -256,20 +258,28 @@ fn arrivals_at(load: &Load, ready: u32) -> (u32, u32) {
 }
 
 /// The pods of a workload, looked up where arrivals have changed.
+#[inline]
 fn like<'a>(
     load: &Load,
     ready: u32,
     tables: &mut Tables,
     kept: &'a mut Option<Like>,
 ) -> Option<&'a mut Like> {
-    let arrivals = arrivals_at(load, ready);
-    if kept.as_ref().is_none_or(|like| like.arrivals != arrivals) {
-        *kept = find_like(load, arrivals, tables);
+    if kept.as_ref().is_none_or(|like| !like.always) {
+        look_like(load, ready, tables, kept);
     }
     kept.as_mut()
 }
 
-/// The same, looked up.
+/// Looks them up where arrivals have changed.
+fn look_like(load: &Load, ready: u32, tables: &mut Tables, kept: &mut Option<Like>) {
+    let arrivals = arrivals_at(load, ready);
+    if kept.as_ref().is_none_or(|like| like.arrivals != arrivals) {
+        *kept = find_like(load, arrivals, tables);
+    }
+}
+
+/// The pods of a workload where arrivals are such.
 fn find_like(load: &Load, arrivals: (u32, u32), tables: &mut Tables) -> Option<Like> {
     let Service::Requests { cpu_micros, cv2_milli, latency_micros, workers, balancing, .. } =
         load.service
@@ -290,6 +300,7 @@ fn find_like(load: &Load, arrivals: (u32, u32), tables: &mut Tables) -> Option<L
     let within = load.objective.within_millis.map(|millis| millis as f64 / 1000.0 - fixed);
     Some(Like {
         arrivals,
+        always: load.burstiness_milli <= 1000 && balancing == Balancing::Random,
         family: tables.family(&shape),
         cost: (cost, libm::log(cost)),
         fixed,
@@ -609,6 +620,7 @@ impl World<'_> {
     }
 
     /// Adds what a workload used to its sample.
+    #[inline]
     fn tell_use(&mut self, app: usize) {
         let flow = &self.load.flows[app];
         let (wanted, ready) = (self.apps[app].wanted, self.apps[app].ready);
