@@ -4,6 +4,8 @@
 //! node and its machine, [`PodKey`] for a pod's UID. Everything else is an index into an array of
 //! the same view. Amounts are milli-cores and bytes, times milliseconds of the caller's clock.
 
+use std::collections::BTreeSet;
+
 /// Identity of a machine and of the node it registers as; equal for both, never reused.
 pub type NodeKey = u32;
 
@@ -32,7 +34,7 @@ pub struct NodeShape {
     /// Capacity in bytes.
     pub capacity_memory_bytes: i64,
     /// Interned labels (key, value) that selectors may ask for.
-    pub labels: Vec<(u32, u32)>,
+    pub labels: BTreeSet<(u32, u32)>,
     /// Taints of the shape (not those that the autoscaler puts).
     pub taints: Vec<Taint>,
     /// Equal for shapes whose labels are equal but for those that the comparison of similar groups
