@@ -39,7 +39,7 @@ use nodeplan_model::units::{Spend, UsdPerHour};
 use std::collections::BTreeMap;
 
 /// Arrivals of an interval count with so many leading bits; the rest is given away.
-pub const DIGITS: u32 = 8;
+pub const DIGITS: u32 = 10;
 
 /// What a floor proves.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -165,8 +165,11 @@ fn check_shape(problem: &Problem, floor: &Floor, found: &mut Findings) {
         found.note(crate::codes::SCALE, "floor", "an interval must be at least a millisecond");
     }
     for one in &floor.terms.requirements {
-        let Requirement::Requests { curve, offered_milli, .. } = one else { continue };
-        if !sound(curve) || offered_milli.len() as u64 != floor.terms.intervals {
+        let Requirement::Requests { curve, few, offered_milli, .. } = one else { continue };
+        let all = std::iter::once(curve).chain(few);
+        if !all.into_iter().all(|curve| sound(curve))
+            || offered_milli.len() as u64 != floor.terms.intervals
+        {
             let text = "a curve must ascend, no steeper than requests are offered, and all \
                         workloads must have all intervals";
             found.note(crate::codes::FLOOR_CURVE, "floor", text);
@@ -352,9 +355,11 @@ impl<'a> Ledger<'a> {
                     Requirement::PodTime { .. } => {
                         vec![paid(price, cap, u128::from(worth), u64::from(self.rooms[workload]))?]
                     }
-                    Requirement::Requests { curve, .. } => self.different[workload]
+                    Requirement::Requests { curve, few, .. } => self.different[workload]
                         .iter()
-                        .map(|offered| least(*offered, curve, (price, u128::from(worth)), cap))
+                        .map(|offered| {
+                            least(*offered, (curve, few), (price, u128::from(worth)), cap)
+                        })
                         .collect::<Option<Vec<i128>>>()?,
                 };
                 let old = std::mem::replace(&mut base.tables[leaf][workload], table);
@@ -455,19 +460,14 @@ fn leading(offered: u64, digits: u32) -> u64 {
 }
 
 /// Pods and the misses they leave, in an interval with so many arrivals.
-fn cost(offered: u64, curve: &[Step], (pod, miss): (u128, u128), pods: u64) -> Option<u128> {
-    let good = match pods {
-        0 => 0,
-        // Each pod is offered no more than the share rounded up.
-        _ => u128::from(good(curve, offered.div_ceil(pods))) * u128::from(pods),
-    };
-    let missed = u128::from(offered).saturating_sub(good);
+fn cost(offered: u64, curves: Curves, (pod, miss): (u128, u128), pods: u64) -> Option<u128> {
+    let missed = u128::from(missed(offered, curves, pods));
     pod.checked_mul(u128::from(pods))?.checked_add(missed.checked_mul(miss)?)
 }
 
 /// The least with any number of pods, of which no more than `cap` cost anything.
-fn least(offered: u64, curve: &[Step], worth: (u128, u128), cap: u64) -> Option<i128> {
-    let mut best = cost(offered, curve, worth, 0)?;
+fn least(offered: u64, curves: Curves, worth: (u128, u128), cap: u64) -> Option<i128> {
+    let mut best = cost(offered, curves, worth, 0)?;
     if worth.0 == 0 || cap == 0 {
         return Some(0);
     }
@@ -475,22 +475,36 @@ fn least(offered: u64, curve: &[Step], worth: (u128, u128), cap: u64) -> Option<
         if worth.0.checked_mul(u128::from(pods))? >= best {
             return i128::try_from(best).ok();
         }
-        best = best.min(cost(offered, curve, worth, pods)?);
+        best = best.min(cost(offered, curves, worth, pods)?);
     }
     // More pods than that may miss nothing, and cost no more.
     best = best.min(worth.0.checked_mul(u128::from(cap))?);
     i128::try_from(best).ok()
 }
 
-/// The most that a pod answers well of so many: between two steps no more than the higher one, and
-/// no more than the lower one and all that is added.
+/// What a pod answers well at most where there are many, and where there are one, two, and so on.
+type Curves<'a> = (&'a [Step], &'a [Vec<Step>]);
+
+/// What so many pods miss of so many requests at least.
+fn missed(offered: u64, (many, few): Curves, pods: u64) -> u64 {
+    let Some(before) = pods.checked_sub(1) else { return offered };
+    let own = usize::try_from(before).ok().and_then(|at| few.get(at));
+    // Each pod is offered no more than the share rounded up.
+    let each = good(own.map_or(many, Vec::as_slice), offered.div_ceil(pods));
+    offered.saturating_sub(each.saturating_mul(pods))
+}
+
+/// The most that a pod answers well of so many, linear between steps, rounded up.
 fn good(curve: &[Step], offered: u64) -> u64 {
     let at = curve.partition_point(|step| step.offered_milli < offered);
-    let below = at.checked_sub(1).map_or(offered, |at| {
-        curve[at].good_milli.saturating_add(offered - curve[at].offered_milli)
-    });
-    let above = curve.get(at).or(curve.last());
-    above.map_or(offered, |step| step.good_milli.min(below))
+    let Some(above) = curve.get(at) else {
+        return curve.last().map_or(offered, |step| step.good_milli);
+    };
+    let below = at.checked_sub(1).map_or(Step { offered_milli: 0, good_milli: 0 }, |at| curve[at]);
+    let span = u128::from(above.offered_milli - below.offered_milli).max(1);
+    let rise = u128::from(above.good_milli - below.good_milli);
+    let part = (rise * u128::from(offered - below.offered_milli)).div_ceil(span);
+    below.good_milli.saturating_add(u64::try_from(part).unwrap_or(u64::MAX))
 }
 
 #[cfg(test)]
@@ -510,7 +524,8 @@ mod tests {
     fn terms(offered: &[u64], spare_milli: u128) -> FloorTerms {
         let offered_milli = offered.to_vec();
         let intervals = offered.len() as u64;
-        let one = Requirement::Requests { offered_milli, curve: curve(), spare_milli };
+        let one =
+            Requirement::Requests { offered_milli, curve: curve(), few: Vec::new(), spare_milli };
         FloorTerms {
             interval_millis: HOUR,
             intervals,
@@ -528,22 +543,40 @@ mod tests {
         Ledger::new(terms, prices, &[100], &[worth])?.total()
     }
 
-    /// A pod an interval costs 10. One pod answers 120 of 120 at best, and of 200 no more; two
-    /// pods cost 20, or one and 80 misses. Beyond a cap pods are free.
+    /// A pod an interval costs 10. One pod answers 104 of 110 at best, 120 of 150, and of 200 no more;
+    /// two pods cost 20, or one and 80 misses. Beyond a cap pods are free.
     #[test]
     fn an_interval_by_hand() {
         for (offered, miss, cap, want) in [
             (0, 1, 99, 0),
             (5, 1, 99, 5),
             (100, 1, 99, 10),
-            (120, 1, 99, 10),
+            (110, 1, 99, 16),
+            (120, 1, 99, 20),
             (200, 1, 99, 20),
             (200, 0, 99, 0),
-            (1000, 1, 99, 90),
+            (1000, 1, 99, 100),
             (1000, 1, 3, 30),
         ] {
-            let found = least(offered, &curve(), (10, miss), cap);
+            let found = least(offered, (&curve(), &[]), (10, miss), cap);
             assert_eq!(found, Some(want), "{offered} at {miss}");
+        }
+    }
+
+    /// A pod alone answers 60 of 100, each of two 90, each of more all. Of 30, one that answers 18 and 12
+    /// misses cost 22; of 200, two and 20 misses cost 40, three 30.
+    #[test]
+    fn few_pods_have_curves_of_their_own() {
+        let step = |good_milli| vec![Step { offered_milli: 100, good_milli }];
+        let few = [step(60), step(90)];
+        for (offered, pods, want) in
+            [(100, 0, 100), (100, 1, 40), (200, 2, 20), (200, 3, 0), (50, 1, 20), (51, 1, 20)]
+        {
+            assert_eq!(missed(offered, (&step(100), &few), pods), want, "{offered} {pods}");
+        }
+        for (offered, cap, want) in [(100, 99, 30), (200, 99, 30), (200, 2, 20), (30, 99, 22)] {
+            let found = least(offered, (&step(100), &few), (10, 1), cap);
+            assert_eq!(found, Some(want), "{offered} {cap}");
         }
     }
 
@@ -681,7 +714,7 @@ mod tests {
     #[test]
     fn planted_faults_void_the_floor() {
         type Plant = fn(&mut Floor);
-        let faults: [(&str, Plant); 6] = [
+        let faults: [(&str, Plant); 7] = [
             ("a short row", |one| one.terms.intervals += 1),
             ("no time", |one| one.terms.interval_millis = 0),
             ("rooms missing", |one| one.proof.rooms.clear()),
@@ -690,6 +723,11 @@ mod tests {
             ("no curve", |one| {
                 if let Requirement::Requests { curve, .. } = &mut one.terms.requirements[0] {
                     curve.clear();
+                }
+            }),
+            ("a pod alone that answers more than it is offered", |one| {
+                if let Requirement::Requests { few, .. } = &mut one.terms.requirements[0] {
+                    few.push(vec![Step { offered_milli: 100, good_milli: 101 }]);
                 }
             }),
         ];

@@ -36,9 +36,13 @@ pub enum Requirement {
     Requests {
         /// Arrivals in each interval, thousandths.
         offered_milli: Vec<u64>,
-        /// What a pod can answer well: ascending, never more than offered; the last step holds for
-        /// all larger offers too.
+        /// What a pod can answer well: ascending, never more than offered, linear between steps and
+        /// from zero to the first; the last step holds for all larger offers too.
         curve: Vec<Step>,
+        /// The same where there is one pod, where there are two, and so on: each of few pods may see
+        /// more of a burst than each of many. `curve` is for all larger numbers.
+        #[serde(default)]
+        few: Vec<Vec<Step>>,
         /// How many may miss the objective over the run, thousandths.
         spare_milli: u128,
     },

@@ -21,6 +21,7 @@ mod floor;
 mod frontier;
 mod hazards;
 mod layouts;
+mod luck;
 mod moves;
 mod need;
 mod pairs;

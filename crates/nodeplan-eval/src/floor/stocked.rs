@@ -13,7 +13,7 @@
 //! where p·k is no more than that slack the first term of the maximum shows it, else the second.
 //! Nor can they bring more than p times the rooms that are left.
 
-use super::{Prices, Rows, alike, good};
+use super::{Prices, Rows, alike, missed};
 use crate::stocks::Stocks;
 use nodeplan_model::floor::{FloorTerms, Presence, Requirement};
 
@@ -69,7 +69,7 @@ impl<'a> Stocked<'a> {
         let cost = |rate: u128| i128::try_from(rate).ok()?.checked_mul(interval);
         let costs = stocks.all.iter().map(|stock| cost(stock.rate)).collect::<Option<_>>()?;
         let each = terms.requirements.iter().zip(&different).zip(&stocks.limits);
-        let misses = each.map(|((one, different), limit)| missed(one, different, *limit)).collect();
+        let misses = each.map(|((one, different), limit)| table(one, different, *limit)).collect();
         let count = terms.requirements.len();
         let linear = match linear {
             Some(prices) => {
@@ -228,21 +228,14 @@ impl<'a> Stocked<'a> {
 }
 
 /// What each number of pods up to a limit misses of each of a workload's different arrivals.
-fn missed(one: &Requirement, different: &[u64], limit: u32) -> Vec<Vec<u64>> {
-    let Requirement::Requests { curve, .. } = one else {
+fn table(one: &Requirement, different: &[u64], limit: u32) -> Vec<Vec<u64>> {
+    let Requirement::Requests { curve, few, .. } = one else {
         return vec![vec![0; limit as usize + 1]];
     };
     let row = |&offered: &u64| {
-        let missed = |pods: u32| match pods {
-            // As many or more.
-            _ if pods == limit => 0,
-            0 => offered,
-            _ => {
-                let share = offered.div_ceil(u64::from(pods));
-                offered.saturating_sub(good(curve, share).saturating_mul(u64::from(pods)))
-            }
-        };
-        (0..=limit).map(missed).collect()
+        // As many as the limit, or more, miss nothing.
+        let own = (0..limit).map(|pods| missed(offered, (curve, few), u64::from(pods)));
+        own.chain([0]).collect()
     };
     different.iter().map(row).collect()
 }
@@ -272,7 +265,7 @@ mod tests {
         }
     }
 
-    /// One pod answers 120 of 120 at best, and of 200 no more: two pods cost 20, or one and 80
+    /// One pod answers 104 of 110 at best, and 120 of 200: two pods cost 20, or one and 80
     /// misses. At the limit nothing is missed. A worth of 0 proves nothing.
     #[test]
     fn an_interval_by_hand() {
@@ -281,16 +274,20 @@ mod tests {
             (0, 0, 1, 99, 0, 0),
             (5, 0, 1, 99, 5, 5),
             (100, 0, 1, 99, 10, 0),
-            (120, 0, 1, 99, 10, 0),
+            (110, 0, 1, 99, 16, 6),
+            (120, 0, 1, 99, 20, 0),
             (200, 0, 1, 99, 20, 0),
             (200, 7, 1, 99, 13, -7),
             (200, 0, 0, 99, 0, 200),
-            (1000, 0, 1, 99, 90, 0),
+            (1000, 0, 1, 99, 100, 0),
             (1000, 0, 1, 3, 30, 0),
         ] {
             let curve = vec![step(100, 100), step(150, 120)];
             let offered_milli = vec![offered];
-            let terms = terms(Requirement::Requests { offered_milli, curve, spare_milli }, 1);
+            let terms = terms(
+                Requirement::Requests { offered_milli, curve, few: Vec::new(), spare_milli },
+                1,
+            );
             let stocks = ones(limit);
             let all = Stocked::new(&terms, &stocks, None, &[99], 64).expect("small");
             let want = Sloped { value: want, slopes: vec![slope], presence_slopes: Vec::new() };

@@ -4,7 +4,7 @@
 use nodeplan_model::floor::Step;
 use nodeplan_model::scenario::{Balancing, Load, MILLION, Service};
 
-use super::shape::{Arrivals, Shape};
+use super::shape::{Arrivals, Shape, dispersion_at_pod, rounded_pods};
 use super::table::{ShapeId, Tables};
 
 /// Loads looked at: steps of −ln(1 − load), up to 0.99.
@@ -14,8 +14,14 @@ const FINE: f64 = 50.0;
 const BEHIND_BACKLOG: f64 = 0.9;
 /// Parts into which delays, and what a pod can finish, are cut.
 const PARTS: usize = 120;
-/// What tables of response times add by interpolating between loads is less than this factor.
-const MARGIN: f64 = 1.001;
+/// Steps of −ln(1 − load) per unit that a ceiling looks at: tables of response times mix two laws
+/// between loads 1 − e^(−i/12), so all of those are among them, up to the last.
+const FINEST: u32 = 96;
+const LAST: u32 = 56 * FINEST / 12;
+/// What rounding of floats may add to a share, as a factor.
+const MARGIN: f64 = 1.000_001;
+/// More pods than these are taken for very many.
+const FEW: u32 = 40;
 
 /// A pod as the objective sees it.
 struct Pod {
@@ -36,14 +42,14 @@ struct Pod {
 impl Pod {
     /// None where there is no objective, or where clients give up so early that a pod can be
     /// offered any number and answer the short ones well.
-    fn of(load: &Load, cores_milli: u64, interval_millis: u64) -> Option<Self> {
+    fn of(load: &Load, cores_milli: u64, interval_millis: u64, arrivals: Arrivals) -> Option<Self> {
         let Service::Requests {
             cpu_micros,
             cv2_milli,
             latency_micros,
             workers,
             timeout_millis,
-            balancing,
+            ..
         } = load.service
         else {
             return None;
@@ -55,10 +61,7 @@ impl Pod {
             threads_milli: 1000,
             workers: workers.unwrap_or(0),
             spread_milli: cv2_milli,
-            arrivals: match balancing {
-                Balancing::LeastRequest => Arrivals::LeastRequest,
-                Balancing::Random => Arrivals::Random,
-            },
+            arrivals,
         }
         .rounded();
         let mut tables = Tables::new();
@@ -91,13 +94,32 @@ impl Pod {
     }
 }
 
+/// How requests come to one of very many pods.
+fn among_many(load: &Load) -> Arrivals {
+    match load.service {
+        Service::Requests { balancing: Balancing::LeastRequest, .. } => Arrivals::LeastRequest,
+        _ => Arrivals::Random,
+    }
+}
+
+/// How they come to one of so few, as the simulator has it.
+fn among_few(load: &Load, pods: u32) -> Arrivals {
+    match among_many(load) {
+        Arrivals::LeastRequest => Arrivals::LeastRequestOf(rounded_pods(pods)),
+        _ => match dispersion_at_pod(load.burstiness_milli.max(1000), pods) {
+            ..=1000 => Arrivals::Random,
+            dispersion => Arrivals::Bursty(dispersion),
+        },
+    }
+}
+
 /// Requests a pod with so many milli-cores answers within the objective, at most, in an interval
 /// in which it is offered so many: everything ready and uncontended, arrivals random however
 /// bursty they are before they are routed. None where there is no objective, or where clients give
 /// up so early that a pod can be offered any number and answer the short ones well.
 #[must_use]
 pub fn curve(load: &Load, cores_milli: u64, interval_millis: u64) -> Option<Vec<Step>> {
-    let mut pod = Pod::of(load, cores_milli, interval_millis)?;
+    let mut pod = Pod::of(load, cores_milli, interval_millis, among_many(load))?;
     let mut steps: Vec<Step> = Vec::new();
     let mut most = 0.0_f64;
     for step in 1..=STEPS {
@@ -114,46 +136,70 @@ pub fn curve(load: &Load, cores_milli: u64, interval_millis: u64) -> Option<Vec<
     Some(steps)
 }
 
-/// The least concave function that is nowhere below what a pod answers well in an interval,
-/// overload included: whoever spreads arrivals over pods and intervals, by design or by chance,
-/// gets no more out of as many pods on average. None as for [`curve`].
-///
-/// Overload as the simulator has it ([`super::backlog`]): who comes while the backlog moves is
-/// delayed by the mean of its ends, and meets a pod that is nearly full.
+/// The least concave functions that are nowhere below what a pod answers well in an interval,
+/// overload included: whoever spreads arrivals over pods and intervals, by design or by chance, gets
+/// no more out of as many pods on average. Linear between the steps. The first is for very many pods,
+/// the others for one, two and so on, `room` at most, where few pods share arrivals worse than many.
+/// None as for [`curve`].
 #[must_use]
-pub fn ceiling(load: &Load, cores_milli: u64, interval_millis: u64) -> Option<Vec<Step>> {
-    let mut pod = Pod::of(load, cores_milli, interval_millis)?;
-    let calm = (1..=STEPS).map(|step| pod.requests(-libm::expm1(-f64::from(step) / FINE)));
-    let mut offers: Vec<f64> = calm.filter(|offered| *offered < pod.most).collect();
+pub fn ceilings(
+    load: &Load,
+    cores_milli: u64,
+    interval_millis: u64,
+    room: u32,
+) -> Option<(Vec<Step>, Vec<Vec<Step>>)> {
+    let of = |arrivals| Some(ceiling(Pod::of(load, cores_milli, interval_millis, arrivals)?));
+    let many = of(among_many(load))?;
+    let mut few: Vec<(Arrivals, Vec<Step>)> = Vec::new();
+    for pods in 1..=room.min(FEW) {
+        let arrivals = among_few(load, pods);
+        if arrivals == among_many(load) {
+            break;
+        }
+        let steps = match few.last() {
+            Some((known, steps)) if *known == arrivals => steps.clone(),
+            _ => of(arrivals)?,
+        };
+        few.push((arrivals, steps));
+    }
+    Some((many, few.into_iter().map(|(_, steps)| steps).collect()))
+}
+
+/// The ceiling of one pod. Overload is as the simulator has it ([`super::backlog`]): who comes while the
+/// backlog moves is delayed by the mean of its ends, and meets a pod that is nearly full.
+fn ceiling(mut pod: Pod) -> Vec<Step> {
+    let calm = (1..=LAST).map(|step| -libm::expm1(-f64::from(step) / f64::from(FINEST)));
+    let mut offers: Vec<f64> =
+        calm.map(|at| pod.requests(at)).filter(|offered| *offered < pod.most).collect();
     // A pool of workers may be full before its cores are.
     let from = offers.last().copied().unwrap_or(0.0);
     offers.extend((1..=PARTS).map(|part| from + (pod.most - from) * part as f64 / PARTS as f64));
     let mut points = vec![(0.0, 0.0)];
+    let (mut less, mut share) = (0.0, pod.share(0.0, 0.0));
     for offered in offers {
-        points.push((offered, offered * pod.share(offered, 0.0)));
+        // Between two offers the share is linear, so what is good is at most so much above the chord.
+        let next = pod.share(offered, 0.0);
+        let above = (offered - less) * (share - next).max(0.0) / 4.0;
+        points.push((less, less * share * MARGIN + above));
+        points.push((offered, offered * next * MARGIN + above));
+        (less, share) = (offered, next);
     }
     let behind = pod.most * BEHIND_BACKLOG;
     for part in 0..PARTS {
         let delay = |part: usize| pod.left.max(0.0) * part as f64 / PARTS as f64;
         let offered = |delay: f64| pod.most * (1.0 + 2.0 * delay / pod.seconds);
         let (less, more, from) = (offered(delay(part)), offered(delay(part + 1)), delay(part));
-        points.push((less, more * pod.share(behind, from)));
+        points.push((less, more * pod.share(behind, from) * MARGIN));
     }
     let hull = hull(points);
     let mut steps = Vec::new();
     if hull.len() == 1 {
         push(&mut steps, pod.most, 0.0);
     }
-    for pair in hull.windows(2) {
-        // A step stands for all offers up to its end: short steps waste little.
-        let parts = (((pair[1].0 - pair[0].0) / pod.most * PARTS as f64).ceil() as usize).max(1);
-        for part in 1..=parts {
-            let at = part as f64 / parts as f64;
-            let along = |from: f64, to: f64| from + (to - from) * at;
-            push(&mut steps, along(pair[0].0, pair[1].0), along(pair[0].1, pair[1].1) * MARGIN);
-        }
+    for (offered, good) in hull.into_iter().skip(1) {
+        push(&mut steps, offered, good);
     }
-    Some(steps)
+    steps
 }
 
 /// Upper hull of points by ascending offers, as far as it ascends (Andrew 1979).
@@ -218,8 +264,64 @@ mod tests {
         assert!(steps.windows(2).all(|pair| pair[0].good_milli <= pair[1].good_milli));
     }
 
+    /// What a ceiling says of an offer, linear between steps.
+    fn ceiling_at(steps: &[Step], offered: f64) -> f64 {
+        let mut from = (0.0, 0.0);
+        for step in steps {
+            let to = (step.offered_milli as f64 / 1000.0, step.good_milli as f64 / 1000.0);
+            if offered <= to.0 {
+                return from.1 + (to.1 - from.1) * (offered - from.0) / (to.0 - from.0);
+            }
+            from = to;
+        }
+        from.1
+    }
+
+    /// At loads between those of the tables too, and near enough up to half of what it can finish.
+    #[test]
+    fn no_pod_is_above_its_ceiling() {
+        for (balancing, burstiness_milli, workers) in [
+            (Balancing::Random, 1000, None),
+            (Balancing::Random, 3000, Some(3)),
+            (Balancing::LeastRequest, 1000, None),
+        ] {
+            let mut one = Load { burstiness_milli, ..load(100) };
+            if let Service::Requests { balancing: own, workers: most, .. } = &mut one.service {
+                (*own, *most) = (balancing, workers);
+            }
+            let (many, few) = ceilings(&one, 1000, 15_000, 9).expect("an objective");
+            for pods in [1, 2, 9, 1000] {
+                let arrivals = if pods < 10 { among_few(&one, pods) } else { among_many(&one) };
+                let mut pod = Pod::of(&one, 1000, 15_000, arrivals).expect("an objective");
+                let steps = few.get(pods as usize - 1).unwrap_or(&many);
+                for part in 1..1000 {
+                    let offered = pod.most * f64::from(part) / 1003.0;
+                    let good = offered * pod.share(offered, 0.0);
+                    let most = ceiling_at(steps, offered);
+                    assert!(good <= most, "{one:?} {pods} {part}: {good} {most}");
+                    let near = (offered - good) * 0.01 + offered * 0.0005;
+                    assert!(part > 500 || most <= good + near, "{pods} {part}: {good} {most}");
+                }
+            }
+        }
+    }
+
+    /// One pod sees all of a burst, each of very many none of it; where arrivals are no bursts, all are
+    /// alike.
+    #[test]
+    fn few_pods_answer_less_of_bursts() {
+        let bursts = Load { burstiness_milli: 3000, ..load(100) };
+        let (many, few) = ceilings(&bursts, 1000, 15_000, 4).expect("an objective");
+        let half = |steps: &[Step]| ceiling_at(steps, 900.0);
+        let all: Vec<f64> = few.iter().chain([&many]).map(|steps| half(steps)).collect();
+        assert!(all.len() == 5 && all.is_sorted() && all[0] < all[4] - 1.0, "{all:?}");
+        let (_, none) = ceilings(&load(100), 1000, 15_000, 4).expect("an objective");
+        assert_eq!(none, Vec::<Vec<Step>>::new());
+    }
+
     #[test]
     fn who_gives_up_early_has_no_curve() {
+        assert_eq!(ceilings(&load(30_000), 1000, 15_000, 3), None);
         assert_eq!(curve(&load(30_000), 1000, 15_000), None);
         assert_eq!(curve(&Load::default(), 1000, 15_000), None);
     }

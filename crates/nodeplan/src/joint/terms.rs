@@ -3,6 +3,7 @@
 //! Each rule here gives something away so that the terms hold for what the simulator does, by
 //! design or by chance; docs/floor.md says why each is enough.
 
+use super::luck::{Crowd, mean_misses};
 use super::need::cores_milli;
 use super::trial::{Demands, MOST_ABSENT};
 use nodeplan_model::floor::{FloorTerms, Presence, Requirement, Step};
@@ -13,8 +14,6 @@ use nodeplan_sim::queueing::goodput;
 
 /// The simulator settles traffic in intervals of so many milliseconds.
 pub(super) const INTERVAL_MILLIS: u64 = 15_000;
-/// Standard deviations by which what arrives may differ from its mean: that is spare, too.
-const LUCK: f64 = 4.0;
 /// Where less than this share of the arrivals comes at a known time, only their sum counts.
 const DEFERRED: f64 = 0.5;
 /// Samples of more intervals are not searched for the stretch with the fewest arrivals.
@@ -31,6 +30,8 @@ struct Offers {
     most: f64,
     /// What callers lose, or may.
     passed: f64,
+    /// Variance over mean.
+    dispersion: f64,
 }
 
 /// What the load model demands of a run. `rooms`: the most pods of each workload.
@@ -48,12 +49,13 @@ pub(super) fn terms(
     for at in order_of_calls(&scenario.loads).unwrap_or_default() {
         let load = &scenario.loads[at];
         offers[at] = offered(scenario, load, &offers, &lost);
-        let Offers { most, passed, .. } = offers[at];
-        let allowed =
-            demands.shares[at].map_or(most, |share| most * (1.0 - share as f64 / MILLION as f64));
-        let dispersion = f64::from(load.burstiness_milli.max(1000)) / 1000.0;
-        let spare = allowed + passed + LUCK * (most * dispersion).sqrt();
-        lost[at] = if load.service == Service::None { 0.0 } else { spare.min(most) };
+        let Offers { most, passed, dispersion, .. } = offers[at];
+        let part = demands.shares[at].map_or(1.0, |share| 1.0 - share as f64 / MILLION as f64);
+        let crowd = Crowd { most, dispersion };
+        let spare = most * part + passed + crowd.luck();
+        // No more than this part is lost of what does arrive.
+        let own = (most + crowd.luck()) * part + passed;
+        lost[at] = if load.service == Service::None { 0.0 } else { own.min(most) };
         requirements[at] =
             requirement(problem, scenario, demands, (at, rooms[at]), (&offers[at], spare));
         if demands.shares[at].is_some() {
@@ -113,7 +115,8 @@ fn paid_millis(scenario: &Scenario) -> u64 {
 /// What arrives, callers before those they call.
 fn offered(scenario: &Scenario, load: &Load, callers: &[Offers], lost: &[f64]) -> Offers {
     let count = (scenario.horizon_millis / INTERVAL_MILLIS) as usize;
-    let mut all = Offers { least: vec![0.0; count], ..Offers::default() };
+    let dispersion = f64::from(load.burstiness_milli.max(1000)) / 1000.0;
+    let mut all = Offers { least: vec![0.0; count], dispersion, ..Offers::default() };
     for source in &load.sources {
         match *source {
             Source::Series { series, factor } => {
@@ -131,6 +134,7 @@ fn offered(scenario: &Scenario, load: &Load, callers: &[Offers], lost: &[f64]) -
                 let (own, load) = (&callers[caller.index()], &scenario.loads[caller.index()]);
                 let factor = factor as f64 / MILLION as f64;
                 let late = deferred(load);
+                all.dispersion += own.dispersion * factor;
                 all.total += own.total * factor;
                 for (to, from) in all.least.iter_mut().zip(&own.least) {
                     *to += from * factor * (1.0 - late).max(0.0);
@@ -179,12 +183,14 @@ fn requirement(
             Requirement::PodTime { millis: (seconds * 1000.0) as u128 }
         }
         Service::Requests { .. } => {
-            let Some(curve) = goodput::ceiling(load, cores, INTERVAL_MILLIS) else {
+            let Some((curve, few)) = goodput::ceilings(load, cores, INTERVAL_MILLIS, room) else {
                 return Requirement::Nothing;
             };
             if offers.least.iter().sum::<f64>() < offers.total * DEFERRED {
                 // Queues call when they like: a pod does its best in every interval.
-                let best = curve.last().map_or(1, |step| step.good_milli.max(1)) as f64 / 1000.0;
+                let best = few.iter().chain([&curve]).filter_map(|curve| curve.last());
+                let best =
+                    best.map(|step| step.good_milli.max(1)).max().unwrap_or(1) as f64 / 1000.0;
                 let millis = (offers.total - spare).max(0.0) / best * INTERVAL_MILLIS as f64;
                 return Requirement::PodTime { millis: millis as u128 };
             }
@@ -193,9 +199,14 @@ fn requirement(
             let mut offered_milli: Vec<u64> =
                 offers.least.chunks(grain).flat_map(stretches).map(milli).collect();
             offered_milli.truncate(counted(scenario) as usize);
+            let Offers { most, passed, dispersion, .. } = *offers;
+            let part = demands.shares[at].map_or(1.0, |share| 1.0 - share as f64 / MILLION as f64);
+            let curves: Vec<&[Step]> = few.iter().chain([&curve]).map(Vec::as_slice).collect();
+            let spare = mean_misses(&curves, most * part, Crowd { most, dispersion }) + passed;
             Requirement::Requests {
                 offered_milli,
                 curve,
+                few,
                 spare_milli: (spare * 1000.0).clamp(0.0, 1e30).ceil() as u128,
             }
         }
@@ -219,6 +230,7 @@ fn always(scenario: &Scenario, demands: &Demands, at: usize, room: u32) -> Requi
     Requirement::Requests {
         offered_milli: vec![u64::from(pods) * 1000; counted(scenario) as usize],
         curve: vec![Step { offered_milli: 1000, good_milli: 1000 }],
+        few: Vec::new(),
         spare_milli: (all * missed).div_ceil(u128::from(MILLION)),
     }
 }

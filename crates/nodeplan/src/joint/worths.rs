@@ -103,9 +103,10 @@ pub(super) fn sampled(terms: &FloorTerms, priced: &[Prices]) -> FloorTerms {
         Requirement::PodTime { millis } => {
             Requirement::PodTime { millis: millis / u128::from(stride) }
         }
-        Requirement::Requests { offered_milli, curve, spare_milli } => Requirement::Requests {
+        Requirement::Requests { offered_milli, curve, few, spare_milli } => Requirement::Requests {
             offered_milli: offered_milli.iter().copied().step_by(stride as usize).collect(),
             curve: curve.clone(),
+            few: few.clone(),
             spare_milli: spare_milli / u128::from(stride),
         },
     };
