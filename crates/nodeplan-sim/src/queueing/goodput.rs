@@ -3,6 +3,7 @@
 
 use nodeplan_model::floor::Step;
 use nodeplan_model::scenario::{Balancing, Load, MILLION, Service};
+use std::ops::RangeInclusive;
 
 use super::shape::{Arrivals, Shape, dispersion_at_pod, rounded_pods};
 use super::table::{ShapeId, Tables};
@@ -20,7 +21,7 @@ const FINEST: u32 = 96;
 const LAST: u32 = 56 * FINEST / 12;
 /// What rounding of floats may add to a share, as a factor.
 const MARGIN: f64 = 1.000_001;
-/// More pods than these are taken for very many.
+/// Numbers of pods that have ceilings of their own, up to this.
 const FEW: u32 = 40;
 
 /// A pod as the objective sees it.
@@ -102,8 +103,8 @@ fn among_many(load: &Load) -> Arrivals {
     }
 }
 
-/// How they come to one of so few, as the simulator has it.
-fn among_few(load: &Load, pods: u32) -> Arrivals {
+/// How they come to one of so many, as the simulator has it.
+fn among(load: &Load, pods: u32) -> Arrivals {
     match among_many(load) {
         Arrivals::LeastRequest => Arrivals::LeastRequestOf(rounded_pods(pods)),
         _ => match dispersion_at_pod(load.burstiness_milli.max(1000), pods) {
@@ -138,9 +139,9 @@ pub fn curve(load: &Load, cores_milli: u64, interval_millis: u64) -> Option<Vec<
 
 /// The least concave functions that are nowhere below what a pod answers well in an interval,
 /// overload included: whoever spreads arrivals over pods and intervals, by design or by chance, gets
-/// no more out of as many pods on average. Linear between the steps. The first is for very many pods,
-/// the others for one, two and so on, `room` at most, where few pods share arrivals worse than many.
-/// None as for [`curve`].
+/// no more out of as many pods on average. Linear between the steps. The first is for larger numbers of
+/// pods than the others, up to `room`: nowhere below what a pod does among any of those. The others are for
+/// one, two and so on, where few pods share arrivals worse than many. None as for [`curve`].
 #[must_use]
 pub fn ceilings(
     load: &Load,
@@ -148,26 +149,55 @@ pub fn ceilings(
     interval_millis: u64,
     room: u32,
 ) -> Option<(Vec<Step>, Vec<Vec<Step>>)> {
-    let of = |arrivals| Some(ceiling(Pod::of(load, cores_milli, interval_millis, arrivals)?));
-    let many = of(among_many(load))?;
+    let of = |arrivals| Some(points(&mut Pod::of(load, cores_milli, interval_millis, arrivals)?));
     let mut few: Vec<(Arrivals, Vec<Step>)> = Vec::new();
     for pods in 1..=room.min(FEW) {
-        let arrivals = among_few(load, pods);
-        if arrivals == among_many(load) {
+        let arrivals = among(load, pods);
+        if arrivals == Arrivals::Random {
             break;
         }
         let steps = match few.last() {
             Some((known, steps)) if *known == arrivals => steps.clone(),
-            _ => of(arrivals)?,
+            _ => steps(of(arrivals)?),
         };
         few.push((arrivals, steps));
     }
+    let more = few.len() as u32 + 1;
+    let many = match few.last() {
+        Some((_, last)) if more > room => last.clone(),
+        _ => {
+            let all: Option<Vec<_>> = kinds(load, more..=room.max(more)).map(of).collect();
+            steps(all?.concat())
+        }
+    };
     Some((many, few.into_iter().map(|(_, steps)| steps).collect()))
 }
 
-/// The ceiling of one pod. Overload is as the simulator has it ([`super::backlog`]): who comes while the
+/// All ways in which requests come to one of so many pods.
+fn kinds(load: &Load, pods: RangeInclusive<u32>) -> impl Iterator<Item = Arrivals> {
+    let (first, last) = pods.into_inner();
+    let mut next = Some(first);
+    let counts = std::iter::from_fn(move || {
+        let now = next?;
+        next = match among(load, now) {
+            // So it stays.
+            Arrivals::Random => None,
+            // Steps of numbers of pods are an eighth of them at least.
+            Arrivals::LeastRequestOf(_) => Some(now.saturating_add(1 + now / 16).min(last)),
+            _ => Some(now.saturating_add(1)),
+        };
+        next = next.filter(|more| *more > now && *more <= last);
+        Some(now)
+    });
+    let mut known = None;
+    counts
+        .map(|pods| among(load, pods))
+        .filter(move |arrivals| known.replace(*arrivals) != Some(*arrivals))
+}
+
+/// Points whose hull is a ceiling of one pod. Overload is as the simulator has it ([`super::backlog`]): who comes while the
 /// backlog moves is delayed by the mean of its ends, and meets a pod that is nearly full.
-fn ceiling(mut pod: Pod) -> Vec<Step> {
+fn points(pod: &mut Pod) -> Vec<(f64, f64)> {
     let calm = (1..=LAST).map(|step| -libm::expm1(-f64::from(step) / f64::from(FINEST)));
     let mut offers: Vec<f64> =
         calm.map(|at| pod.requests(at)).filter(|offered| *offered < pod.most).collect();
@@ -196,7 +226,7 @@ fn ceiling(mut pod: Pod) -> Vec<Step> {
         let (less, more, from) = (offered(delay(part)), offered(delay(part + 1)), delay(part));
         points.push((less, more * pod.share(behind, from) * MARGIN));
     }
-    steps(points)
+    points
 }
 
 /// The steps of the hull of some points, and of what is offered: nobody answers more than that.
@@ -324,10 +354,9 @@ mod tests {
                 (*own, *most, *spread) = (balancing, workers, cv2_milli);
                 *latency_micros = 200_000 - within_micros;
             }
-            let (many, few) = ceilings(&one, 1000, 15_000, 9).expect("an objective");
-            for pods in [1, 2, 9, 1000] {
-                let arrivals = if pods < 10 { among_few(&one, pods) } else { among_many(&one) };
-                let mut pod = Pod::of(&one, 1000, 15_000, arrivals).expect("an objective");
+            let (many, few) = ceilings(&one, 1000, 15_000, 50).expect("an objective");
+            for pods in [1, 2, 9, 41, 48, 50] {
+                let mut pod = Pod::of(&one, 1000, 15_000, among(&one, pods)).expect("an objective");
                 let steps = few.get(pods as usize - 1).unwrap_or(&many);
                 // Some next to no load as well.
                 let low = (1..100).map(|part| f64::from(part) / 1e4);
@@ -350,11 +379,34 @@ mod tests {
     fn few_pods_answer_less_of_bursts() {
         let bursts = Load { burstiness_milli: 3000, ..load(100) };
         let (many, few) = ceilings(&bursts, 1000, 15_000, 4).expect("an objective");
+        assert_eq!(Some(&many), few.last(), "no more than four");
+        let (many, _) = ceilings(&bursts, 1000, 15_000, 400).expect("an objective");
         let half = |steps: &[Step]| ceiling_at(steps, 900.0);
         let all: Vec<f64> = few.iter().chain([&many]).map(|steps| half(steps)).collect();
         assert!(all.len() == 5 && all.is_sorted() && all[0] < all[4] - 1.0, "{all:?}");
         let (_, none) = ceilings(&load(100), 1000, 15_000, 4).expect("an objective");
         assert_eq!(none, Vec::<Vec<Step>>::new());
+    }
+
+    /// Rounded numbers of pods from 41 on, and what each of so many sees of bursts.
+    #[test]
+    fn many_pods_have_all_their_kinds() {
+        let bursts = |burstiness_milli| Load { burstiness_milli, ..load(100) };
+        let mut least = load(100);
+        if let Service::Requests { balancing, .. } = &mut least.service {
+            *balancing = Balancing::LeastRequest;
+        }
+        let all = |load: &Load, room| kinds(load, 41..=room).collect::<Vec<_>>();
+        for (load, room) in
+            [(&least, 41), (&least, 999), (&bursts(50_000), 90), (&bursts(50_000), 999)]
+        {
+            let mut want: Vec<_> = (41..=room).map(|pods| among(load, pods)).collect();
+            want.dedup();
+            assert_eq!(all(load, room), want, "{room}");
+        }
+        assert_eq!(all(&bursts(3000), 999), [Arrivals::Random]);
+        assert!(all(&least, 1_000_000).len() < 70);
+        assert_eq!(all(&bursts(1_000_000), 1_000_000).last(), Some(&Arrivals::Random));
     }
 
     #[test]
