@@ -54,6 +54,16 @@ fn a_design_is_told_with_its_floor_and_runs_again_at_the_same_cost() {
     let verified = folder.run(&["verify", "out/floor.json"]);
     assert_eq!(code(&verified), 0, "{}", stderr(&verified));
     assert!(stdout(&verified).contains("All of it is true."));
+    let floor = std::fs::read_to_string(folder.path().join("out/floor.json")).expect("written");
+    folder.write("old.json", &floor.replace("nodeplan/floor/v2", "nodeplan/floor/v1"));
+    let old = folder.run(&["verify", "old.json"]);
+    assert_eq!(code(&old), 2, "{}", stderr(&old));
+    let said = stderr(&old);
+    assert!(
+        said.contains("error[NP1302]: old.json: schemaVersion is `nodeplan/floor/v1`"),
+        "{said}"
+    );
+    assert!(said.contains("nodeplan/floor/v2") && said.contains("optimize --write"), "{said}");
     assert_eq!(code(&folder.run(&["verify", "out/plan.json"])), 0);
     let again = folder.run(&[
         "simulate",

@@ -2,6 +2,8 @@
 
 use crate::diagnostic::{ImportError, ImportErrors, Place};
 use crate::document::{CatalogStamp, Tool, is_version, syntax};
+use crate::quantity::clip;
+use crate::run::schema_version;
 use nodeplan_model::floor::Floor;
 use nodeplan_model::joint::JointAnswer;
 use nodeplan_model::problem::Problem;
@@ -10,8 +12,10 @@ use serde::{Deserialize, Serialize};
 
 /// Version of the document of a design.
 pub const DESIGN_VERSION: &str = "nodeplan/design/v1";
-/// Version of the document of a floor.
-pub const FLOOR_VERSION: &str = "nodeplan/floor/v1";
+/// What the version of any document of a floor begins with.
+pub const FLOOR_FAMILY: &str = "nodeplan/floor/";
+/// Version of the document of a floor. Curves of the first were steps, and stood for any number of pods.
+pub const FLOOR_VERSION: &str = "nodeplan/floor/v2";
 
 #[derive(Serialize)]
 struct DesignDocument<'a> {
@@ -62,12 +66,36 @@ impl FloorDocument {
     /// # Errors
     /// What is not JSON, of another version, or not a checked problem.
     pub fn read(name: &str, text: &str) -> Result<Self, ImportErrors> {
-        let document: Self =
-            serde_json::from_str(text).map_err(|fault| vec![syntax(name, text, &fault)])?;
-        if !is_version(&document.schema_version, FLOOR_VERSION) {
-            let message = format!("schemaVersion is not {FLOOR_VERSION}");
-            return Err(vec![ImportError::new("NP1302", Place::whole(name), message)]);
+        const HELP: &str = "give the floor.json that `nodeplan optimize --write DIR` of this version \
+                            wrote: run it again, or use the nodeplan version that wrote the file";
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        let version = schema_version(name, text)?;
+        if !is_version(&version, FLOOR_VERSION) {
+            let message = format!("schemaVersion is `{}`", clip(&version));
+            let fault = ImportError::new("NP1302", Place::whole(name), message);
+            return Err(vec![fault.expected(FLOOR_VERSION).help(HELP)]);
         }
-        Ok(document)
+        serde_json::from_str(text).map_err(|fault| vec![syntax(name, text, &fault).help(HELP)])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Curves of the first version had another meaning: what they prove is not looked at.
+    #[test]
+    fn a_floor_of_another_version_is_refused() {
+        for (version, refused) in
+            [("v1", true), ("v2", false), ("v2.1", false), ("v20", true), ("v3", true)]
+        {
+            let text = format!("{{\"schemaVersion\": \"{FLOOR_FAMILY}{version}\"}}");
+            let faults = FloorDocument::read("floor.json", &text).expect_err("no floor");
+            // The right version has nothing else.
+            let code = if refused { "NP1302" } else { "NP1301" };
+            assert_eq!((faults.len(), faults[0].code), (1, code), "{version}");
+            assert_eq!(faults[0].expected.as_deref(), refused.then_some(FLOOR_VERSION));
+            assert!(faults[0].help.is_some());
+        }
     }
 }

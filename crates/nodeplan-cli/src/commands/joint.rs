@@ -8,7 +8,7 @@ use crate::{Done, output};
 use nodeplan::eval::JudgeOptions;
 use nodeplan::eval::floor::check_floor;
 use nodeplan::io::document::{CatalogStamp, Tool, write};
-use nodeplan::io::joint::{FLOOR_VERSION, FloorDocument};
+use nodeplan::io::joint::{FLOOR_FAMILY, FLOOR_VERSION, FloorDocument};
 use nodeplan::io::{export, joint as document, quantity};
 use nodeplan::joint::{
     Ablated, Design, Family, FrontierPoint, Hazards, Joint, JointOptions, Layout, Step, ablation,
@@ -316,10 +316,10 @@ fn runnable(
     put("scenario.yaml", &export::scaling(&layout.problem, &layout.plan, &scenario))
 }
 
-/// Whether a file is a floor.
+/// Whether a file is a floor, of whatever version.
 pub fn is_floor(bytes: &[u8]) -> bool {
     let head = &bytes[..bytes.len().min(200)];
-    String::from_utf8_lossy(head).contains(FLOOR_VERSION)
+    String::from_utf8_lossy(head).contains(FLOOR_FAMILY)
 }
 
 /// The judge's word on a floor.
