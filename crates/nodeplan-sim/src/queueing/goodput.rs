@@ -19,6 +19,9 @@ const PARTS: usize = 120;
 /// between loads 1 − e^(−i/12), so all of those are among them, up to the last.
 const FINEST: u32 = 96;
 const LAST: u32 = 56 * FINEST / 12;
+/// Parts into which delays of who comes before others give up are cut, and the time in which they come.
+const STANDING: usize = 30;
+const MOVING: usize = 30;
 /// What rounding of floats may add to a share, as a factor.
 const MARGIN: f64 = 1.000_001;
 /// Numbers of pods that have ceilings of their own, up to this.
@@ -38,6 +41,8 @@ struct Pod {
     seconds: f64,
     /// Requests that its cores can finish in an interval.
     most: f64,
+    /// After how many seconds clients give up, if their CPU is lost then: where cores are shared.
+    gives_up: f64,
 }
 
 impl Pod {
@@ -76,6 +81,10 @@ impl Pod {
             left: within as f64 / 1000.0 - latency_micros as f64 / MILLION as f64,
             seconds,
             most: cores_milli as f64 / 1000.0 * seconds / cost,
+            gives_up: match workers {
+                None | Some(0) => timeout_millis as f64 / 1000.0,
+                Some(_) => f64::INFINITY,
+            },
         })
     }
 
@@ -225,6 +234,33 @@ fn points(pod: &mut Pod) -> Vec<(f64, f64)> {
         let offered = |delay: f64| pod.most * (1.0 + 2.0 * delay / pod.seconds);
         let (less, more, from) = (offered(delay(part)), offered(delay(part + 1)), delay(part));
         points.push((less, more * pod.share(behind, from) * MARGIN));
+    }
+    if pod.gives_up < 2.0 * pod.left {
+        points.extend(given_up(pod));
+    }
+    points
+}
+
+/// What is good where clients give up on shared cores and the delay of who comes first is d on average, τ
+/// being their timeout and a backlog coming to stand. Of an interval of length 1 the backlog moves for a part m, at arrivals u times
+/// what the pod can finish, (u − 1)·m = 2·(τ − d). Those who come meanwhile are delayed by d, τ/2 at least;
+/// those who come later by τ, too much. So u·m = m + 2·(τ − d) are good at most, and the pod is
+/// no emptier than m: CPU of who gives up later is lost, and of equal requests nothing else gets through.
+fn given_up(pod: &mut Pod) -> Vec<(f64, f64)> {
+    let (least, most) = (0.5 * pod.gives_up, pod.left);
+    let at = |part: usize, of: usize| part as f64 / of as f64;
+    let mut points = Vec::new();
+    for part in 0..STANDING {
+        let delay = |part: usize| least + (most - least) * at(part, STANDING);
+        let (from, to) = (delay(part), delay(part + 1));
+        let rest = |delay: f64| 2.0 * (pod.gives_up - delay) / pod.seconds;
+        let (much, little) = (rest(from), rest(to));
+        for moving in 0..MOVING {
+            let (low, high) = (at(moving, MOVING), at(moving + 1, MOVING));
+            let share = pod.share(pod.most * low.min(BEHIND_BACKLOG), from);
+            let good = pod.most * (high + much) * share * MARGIN;
+            points.push((pod.most * (1.0 + little / high), good));
+        }
     }
     points
 }
@@ -386,6 +422,54 @@ mod tests {
         assert!(all.len() == 5 && all.is_sorted() && all[0] < all[4] - 1.0, "{all:?}");
         let (_, none) = ceilings(&load(100), 1000, 15_000, 4).expect("an objective");
         assert_eq!(none, Vec::<Vec<Step>>::new());
+    }
+
+    /// Equal requests of a second within 9 of 9.45 s: of twice what a pod can finish those are good who
+    /// come before anybody gives up, with nobody else to share the cores with. As the simulator has it.
+    #[test]
+    fn who_gives_up_leaves_pods_to_others() {
+        use super::super::backlog::{Backlog, Flow, GivingUp, step};
+        use super::super::law::Law;
+        for (cv2_milli, timeout_millis) in
+            [(0, 9_450), (0, 12_000), (0, 17_000), (100, 9_450), (500, 9_100), (1000, 9_450)]
+        {
+            let mut one = load(9_000);
+            if let Service::Requests {
+                cpu_micros,
+                workers,
+                timeout_millis: most,
+                cv2_milli: spread,
+                ..
+            } = &mut one.service
+            {
+                (*cpu_micros, *workers, *most, *spread) =
+                    (1_000_000, None, timeout_millis, cv2_milli);
+            }
+            let (steps, _) = ceilings(&one, 1000, 15_000, 1).expect("an objective");
+            let mut pod = Pod::of(&one, 1000, 15_000, Arrivals::Random).expect("an objective");
+            let how = GivingUp::Sharing(Law::of_spread(f64::from(cv2_milli) / 1000.0));
+            let capacity_micro = 15_000_000;
+            for (part, before) in (101..400).flat_map(|part| [(part, 0), (part, 5), (part, 9)]) {
+                let flow = Flow {
+                    arrivals_micro: capacity_micro * part / 100,
+                    capacity_micro,
+                    interval_millis: 15_000,
+                    timeout_millis,
+                };
+                let out = step(Backlog { micro_requests: before * 1_000_000 }, &flow, how);
+                let busy = out.served_micro.min(capacity_micro * 9 / 10) as f64 / 1e6;
+                let mut good = 0.0;
+                for wait in out.waits {
+                    let delay = (wait.from_millis + wait.to_millis) / 2000.0;
+                    good += wait.micro_requests as f64 / 1e6 * pod.share(busy, delay);
+                }
+                let most = ceiling_at(&steps, flow.arrivals_micro as f64 / 1e6);
+                assert!(
+                    good <= most,
+                    "{cv2_milli} {timeout_millis} {part} {before}: {good} {most}"
+                );
+            }
+        }
     }
 
     /// Rounded numbers of pods from 41 on, and what each of so many sees of bursts.
