@@ -5,7 +5,7 @@ mod loaded;
 #[path = "worlds/mod.rs"]
 mod worlds;
 
-use loaded::{Care, Loaded, design, layout, loaded};
+use loaded::{Care, Loaded, design, layout, loaded, sometimes_odd};
 use nodeplan::joint::{Demands, Design, Trial, floor_of};
 use nodeplan::solve::Control;
 use worlds::{Draw, seeds};
@@ -51,7 +51,7 @@ fn chosen(
 /// What became of a world.
 fn check(seed: u64) -> Result<Option<Met>, String> {
     let mut draw = Draw::new(seed);
-    let world = loaded(&mut draw);
+    let world = sometimes_odd(loaded(&mut draw));
     let demands = Demands::of(&world.problem, &world.scenario, u64::MAX);
     let care = Care::draw(&mut draw);
     let Some((design, trial)) = chosen(&mut draw, (&world, &demands), care)? else {

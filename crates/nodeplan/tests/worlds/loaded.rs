@@ -105,6 +105,71 @@ pub fn loaded(draw: &mut Draw) -> Loaded {
     Loaded { problem, scenario, peaks, tops }
 }
 
+/// Of so many worlds one is odd.
+const ODD: u64 = 10;
+
+/// The same world, or one as few users have: requests that are all alike or far from it, long bursts,
+/// objectives hardly above what a request alone takes, clients that give up at once, more pods than have
+/// curves of their own.
+pub fn sometimes_odd(world: Loaded) -> Loaded {
+    // A stream of its own leaves the other worlds as they are.
+    let draw = &mut Draw::new(world.scenario.seed);
+    if draw.below(ODD) > 0 { world } else { odd(draw, world) }
+}
+
+fn odd(draw: &mut Draw, mut world: Loaded) -> Loaded {
+    for (load, one) in world.scenario.loads.iter_mut().zip(world.problem.workloads()) {
+        let within = load.objective.within_millis;
+        let (Some(within), Service::Requests { cpu_micros, .. }) = (within, load.service) else {
+            continue;
+        };
+        load.burstiness_milli = draw.pick(&[1000, 3000, 50_000]);
+        let limit = one.cpu_limit.map_or(1000, |limit| limit.0.min(1000));
+        let alone = cpu_micros * 1000 / limit.max(1);
+        let Service::Requests { cv2_milli, latency_micros, timeout_millis, balancing, .. } =
+            &mut load.service
+        else {
+            unreachable!("seen above")
+        };
+        *cv2_milli = draw.pick(&[0, 0, 100, 500, 4000]);
+        *balancing = draw.pick(&[Balancing::Random, Balancing::LeastRequest]);
+        if draw.chance(60) {
+            let left = alone * draw.pick(&[102, 120, 150, 200, 300]) / 100;
+            *latency_micros = (within * 1000).saturating_sub(left);
+        }
+        *timeout_millis = within + draw.pick(&[1, within / 10, within * 20]).max(1);
+    }
+    crowd(draw, &mut world);
+    world
+}
+
+/// More pods for a workload with traffic of its own that calls nobody, if there is one.
+fn crowd(draw: &mut Draw, world: &mut Loaded) {
+    let loads = &world.scenario.loads;
+    let calls = |at: usize| {
+        let caller = |source: &Source| matches!(source, Source::Calls { caller, .. } if caller.index() == at);
+        loads.iter().any(|load| load.sources.iter().any(caller))
+    };
+    let own = |at: usize| match (loads[at].service, loads[at].sources.first()) {
+        (Service::Requests { .. }, Some(Source::Series { series, .. })) if !calls(at) => {
+            Some((at, *series))
+        }
+        _ => None,
+    };
+    let Some((at, series)) = (0..loads.len()).find_map(own) else { return };
+    let peak = draw.within(45, 120) as u32;
+    let before = std::mem::replace(&mut world.peaks[at], peak);
+    for rate in &mut world.scenario.series[series].micro_per_second {
+        *rate = *rate * u64::from(peak) / u64::from(before.max(1));
+    }
+    world.tops[at] *= f64::from(peak) / f64::from(before.max(1));
+    world.scenario.scaling[at] = Some(scaler(1, peak * 3 + 2, 70));
+    world.scenario.replicas[at] = peak.div_ceil(2);
+    let mut parts = world.problem.parts().clone();
+    parts.demand[[0, at]] = peak;
+    world.problem = Problem::new(parts).expect("only more pods");
+}
+
 fn skus(draw: &mut Draw) -> Vec<nodeplan::model::catalog::Sku> {
     let lattice = draw.chance(60);
     let sizes = draw.within(1, 3);
