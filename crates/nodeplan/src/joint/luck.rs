@@ -1,10 +1,11 @@
 //! How far chance may take misses below their mean.
 //!
-//! In every interval somebody has chosen pods before it is known what arrives; misses are a convex function
-//! of arrivals A whose slope is 1 − h′. Arrivals have D times the variance of a Poisson law, so those misses
-//! have a variance of D·λ·E s² at most (Poincaré's inequality for Poisson and gamma laws; Chen 1985). Where
-//! s² ≤ c·m + d for the slope s and the missed share m of every load of a pod, misses of X in all have a
-//! variance of D·(c·X + d·Λ) at most, Λ being all arrivals: whoever misses little also sees little luck.
+//! In every interval somebody has chosen pods before it is known what arrives. Misses are a convex function of
+//! arrivals, so they lie above their tangent at the expected λ, whose slope s = 1 − h′ is known before arrivals
+//! are. What chance takes off is therefore a martingale, and as arrivals have D times the variance of a Poisson
+//! law its variance is Σ s²·D·λ, however intervals depend on each other through who reacts. Where s² ≤ c·m + d
+//! for the slope s and the missed share m of every load of a pod, and misses are X on average, that is
+//! D·(c·X + d·Λ) at most, Λ being all arrivals: whoever misses little also sees little luck.
 
 use nodeplan_model::floor::Step;
 
