@@ -15,8 +15,19 @@ use nodeplan_model::scenario::Autoscaling;
 const FEW_WORKLOADS: usize = 6;
 /// Steps of the rescue of workloads that miss: how many pods more, percent of the target, and
 /// whether pods come fast and stay long.
-const LADDER: [(u32, u64, bool); 5] =
+const LADDER: [Rung; 5] =
     [(1, 85, false), (1, 70, true), (2, 55, true), (4, 40, true), (u32::MAX, 40, true)];
+/// Smaller steps, where little is missed.
+pub(super) const FINE: [Rung; 8] = [
+    (0, 97, false),
+    (0, 93, false),
+    (0, 88, false),
+    (0, 80, false),
+    (1, 80, false),
+    (1, 70, true),
+    (2, 55, true),
+    (u32::MAX, 40, true),
+];
 /// Most steps of it.
 const RESCUES: usize = 8;
 /// Time that pods stay then, seconds.
@@ -59,6 +70,9 @@ const SHAPING: [Move; 6] = [
     Move::One(Family::Behavior),
 ];
 const SHAPING_PART: u64 = 6;
+
+/// How many pods more, percent of the target, and whether pods come fast and stay long.
+type Rung = (u32, u64, bool);
 
 /// What each workload may choose, best first, as places in a list of runs, and where it is.
 struct Picks {
@@ -126,7 +140,7 @@ impl Search<'_> {
         let (settling, shaping) = (free(&SETTLING), free(&SHAPING));
         let mut settled = Vec::new();
         for start in self.broad_starts()? {
-            let start = self.rescued(start)?;
+            let start = self.rescued(start, &LADDER)?;
             settled.push(self.climb(start, &settling, self.until(SETTLING_PART))?);
         }
         let Some(mut now) = settled.into_iter().min_by_key(Ranked::rank) else { return Ok(()) };
@@ -180,7 +194,7 @@ impl Search<'_> {
             let Some(one) = self.confirm(first, design, Some(Move::One(Family::Sizes)))? else {
                 break;
             };
-            let one = self.rescued(one)?;
+            let one = self.rescued(one, &LADDER)?;
             let one = self.climb(one, by, self.until(SHAPED_PART))?;
             if one.rank() < best.rank() {
                 best = one;
@@ -237,17 +251,17 @@ impl Search<'_> {
     }
 
     /// A design whose workloads that miss have more and emptier pods, each until it misses no more.
-    pub(super) fn rescued(&mut self, from: Ranked) -> Result<Ranked, Error> {
+    pub(super) fn rescued(&mut self, from: Ranked, ladder: &[Rung]) -> Result<Ranked, Error> {
         let mut now = from.clone();
         let mut levels = vec![0_usize; from.tally.lacks.len()];
         let mut lacks = from.tally.lacks.clone();
         for _ in 0..RESCUES {
             let rows = levels.iter_mut().zip(&lacks).filter(|(_, lack)| **lack > 0);
-            rows.for_each(|(level, _)| *level = (*level + 1).min(LADDER.len()));
+            rows.for_each(|(level, _)| *level = (*level + 1).min(ladder.len()));
             let mut design = from.design.clone();
             for (at, level) in levels.iter().enumerate().filter(|(_, level)| **level > 0) {
                 let most = self.most[at];
-                let rung = LADDER[*level - 1];
+                let rung = ladder[*level - 1];
                 let scaled = design.scaling[at].as_ref().map(|one| roomier(one, rung, most));
                 design.scaling[at] = scaled;
             }
@@ -255,7 +269,7 @@ impl Search<'_> {
                 break;
             }
             let Some(design) = self.fresh(vec![design]).pop() else { break };
-            let Some((first, tally)) = self.all_seeds(&design)? else { break };
+            let Some((first, tally)) = self.in_all_tests(&design)? else { break };
             lacks.clone_from(&tally.lacks);
             let one = Ranked::new(first.rank, tally, design);
             if one.rank() < now.rank() {
@@ -346,10 +360,12 @@ impl Search<'_> {
     }
 
     /// A design in the first test, and where it is worst of all.
-    pub(super) fn all_seeds(&mut self, design: &Design) -> Result<Option<(Tally, Tally)>, Error> {
+    pub(super) fn in_all_tests(
+        &mut self,
+        design: &Design,
+    ) -> Result<Option<(Tally, Tally)>, Error> {
         let runs: Vec<(&Design, Test)> = self.tests.iter().map(|test| (design, *test)).collect();
-        let tallies = self.track.tallies(&self.layouts, &runs)?;
-        self.effort += self.track.seen.horizon_millis * runs.len() as u64;
+        let tallies = self.run_all(&runs)?;
         let Some(all) = tallies.into_iter().collect::<Option<Vec<Tally>>>() else {
             return Ok(None);
         };
@@ -371,7 +387,7 @@ impl Search<'_> {
             if back == now.design {
                 continue;
             }
-            let Some((_, tally)) = self.all_seeds(&back)? else { break };
+            let Some((_, tally)) = self.in_all_tests(&back)? else { break };
             let mut design = now.design.clone();
             for (at, own) in design.scaling.iter_mut().enumerate() {
                 let before = now.tally.pods[at];
@@ -382,7 +398,7 @@ impl Search<'_> {
             if design == now.design {
                 continue;
             }
-            let Some((first, tally)) = self.all_seeds(&design)? else { break };
+            let Some((first, tally)) = self.in_all_tests(&design)? else { break };
             if tally.rank.short == 0 && tally.rank.spend <= most {
                 *now = Ranked::new(first.rank, tally, design);
             }

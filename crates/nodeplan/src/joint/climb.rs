@@ -3,7 +3,7 @@
 
 use super::design::{Design, copy};
 use super::layouts::{Layout, Quarry, target, within};
-use super::moves::{Family, Ground, STANDING, moved};
+use super::moves::{Family, Ground, STANDING, moved, provisionings};
 use super::need::Arrivals;
 use super::pairs::Move;
 use super::pods::Pods;
@@ -13,12 +13,14 @@ use crate::Error;
 use nodeplan_model::problem::Problem;
 use nodeplan_model::scenario::{Metric, Scenario};
 use nodeplan_model::units::Spend;
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::mem::discriminant;
 
 /// Rounds of one move before the next has its turn.
 const ROUNDS: usize = 3;
 /// Starts that are followed, each on another layout.
-const STARTS: usize = 3;
+const STARTS: usize = 2;
 /// Points by which all targets of the best design are moved for other starts, where runs are left.
 pub(super) const KICKS: [i64; 4] = [-15, 15, -35, 40];
 /// One over the part of all runs that the first steps from each start may take.
@@ -27,6 +29,10 @@ const FIRST_PART: u64 = 10;
 const CLOSING_PART: u64 = 6;
 /// One over the part of all runs before hazards are looked at.
 const EARLY_PART: u64 = 12;
+/// One over the part of all runs for the targets that the inputs have.
+const OWN_PART: u64 = 4;
+/// One over the part of all runs for nodes that the other maker makes.
+const MAKER_PART: u64 = 6;
 /// Loads of pods to start from, percent of what still meets the objective.
 const FILLS: [u32; 3] = [100, 85, 70];
 /// One over the part of all runs that solves count for at most.
@@ -62,6 +68,14 @@ impl Ranked {
     }
 }
 
+/// What is known of a design that was tried.
+struct Known {
+    /// In the first test; nothing: it lost a race, or was not run.
+    first: Option<Tally>,
+    /// In all tests.
+    all: Option<Ranked>,
+}
+
 /// A search on its way.
 pub(super) struct Search<'a> {
     pub(super) track: Track<'a>,
@@ -74,8 +88,8 @@ pub(super) struct Search<'a> {
     standing: Vec<[u32; STANDING.len()]>,
     least: Vec<u32>,
     pub(super) most: Vec<u32>,
-    /// Every design that was tried.
-    tried: BTreeSet<String>,
+    /// Every design that was tried under the tests of now.
+    tried: BTreeMap<String, Known>,
     /// Improvements.
     pub steps: Vec<Step>,
     /// Time simulated, milliseconds.
@@ -110,7 +124,7 @@ impl<'a> Search<'a> {
             quarry,
             least,
             most,
-            tried: BTreeSet::new(),
+            tried: BTreeMap::new(),
             steps: Vec::new(),
             effort: 0,
             turns: 0,
@@ -155,6 +169,7 @@ impl<'a> Search<'a> {
     /// All of it: starts, first steps from the best of them, every move from the best, other pools,
     /// then the starts that were left.
     pub fn run(&mut self) -> Result<(), Error> {
+        self.foresee()?;
         if self.broad() {
             self.broad_run()?;
             return self.tidy();
@@ -168,6 +183,9 @@ impl<'a> Search<'a> {
             let until = self.spent().saturating_add(budget / FIRST_PART).min(budget);
             ahead.push(self.climb(start.clone(), &first, until)?);
         }
+        if let Some(layout) = starts.first().map(|one| one.design.layout) {
+            ahead.extend(self.own_targets(&moves, layout)?);
+        }
         ahead.sort_by_key(Ranked::rank);
         let (open, tests) = (self.open(), self.tests.len());
         let others: Vec<Ranked> =
@@ -176,6 +194,7 @@ impl<'a> Search<'a> {
             let early = self.until(EARLY_PART);
             self.climb(start, &moves, early)?;
             self.close(&moves, open)?;
+            self.other_maker(&moves)?;
         }
         let open = self.open();
         if let Some(now) = self.kept.first().cloned() {
@@ -186,9 +205,12 @@ impl<'a> Search<'a> {
             }
         }
         self.close(&moves, budget)?;
+        let mut turned = moves.clone();
+        let part = turned.len() / (others.len() + 1);
         for start in others {
+            turned.rotate_left(part);
             if let Some(start) = self.retested(start, tests)? {
-                self.climb(start, &moves, self.open())?;
+                self.climb(start, &turned, self.open())?;
             }
         }
         for points in KICKS {
@@ -198,30 +220,73 @@ impl<'a> Search<'a> {
         self.tidy()
     }
 
+    /// Climbs from the targets that the inputs have, which stay: what is changed first decides what is
+    /// found at all.
+    fn own_targets(&mut self, moves: &[Move], layout: usize) -> Result<Option<Ranked>, Error> {
+        let targets = Family::Targets;
+        if self.over(self.budget()) || self.frozen(targets) {
+            return Ok(None);
+        }
+        let plain = Design::of(self.track.seen, 0, &self.layouts[0]);
+        let design = plain.moved_to(layout, &self.layouts);
+        let Some((first, tally)) = self.in_all_tests(&design)? else { return Ok(None) };
+        let start = Ranked::new(first.rank, tally, design);
+        let others: Vec<Move> =
+            moves.iter().copied().filter(|one| !one.families().contains(&targets)).collect();
+        self.climb(start, &others, self.until(OWN_PART)).map(Some)
+    }
+
     /// Climbs anew from the best design with all its targets moved by so many points.
     pub(super) fn kick(&mut self, points: i64, moves: &[Move]) -> Result<(), Error> {
-        let budget = self.open();
-        if self.over(budget) || self.frozen(Family::Targets) {
-            return Ok(());
-        }
         let Some(mut design) = self.kept.first().map(|one| one.design.clone()) else {
             return Ok(());
         };
+        if self.frozen(Family::Targets) {
+            return Ok(());
+        }
         for one in design.scaling.iter_mut().flatten() {
             *one = moved(one, points, u64::try_from(100 + points).unwrap_or(100));
         }
-        let fresh = self.fresh(vec![design]);
-        for (first, design) in self.tally_all(fresh)? {
-            if let Some(start) = self.confirm(first, design, None)? {
-                self.climb(start, moves, budget)?;
-            }
+        self.anew(vec![design], moves, self.open())
+    }
+
+    /// Climbs anew from the best design with nodes that the other maker makes: what suits one of them
+    /// does not suit the other at once.
+    fn other_maker(&mut self, moves: &[Move]) -> Result<(), Error> {
+        let Some(design) = self.kept.first().map(|one| one.design.clone()) else {
+            return Ok(());
+        };
+        let own = discriminant(&design.provisioning);
+        let others = provisionings(&design).into_iter();
+        let others = others.filter(|one| discriminant(&one.provisioning) != own);
+        self.anew(others.collect(), moves, self.until(MAKER_PART).min(self.open()))
+    }
+
+    /// Climbs from the best of designs that are new.
+    fn anew(&mut self, designs: Vec<Design>, moves: &[Move], until: u64) -> Result<(), Error> {
+        if self.over(until) {
+            return Ok(());
+        }
+        let (known, fresh) = self.sifted(designs, true);
+        let all = self.tally_all(fresh)?.into_iter().chain(known);
+        let Some((first, design)) = all.min_by_key(|(tally, _)| tally.rank) else {
+            return Ok(());
+        };
+        if let Some(start) = self.confirm(first, design, None)? {
+            self.climb(start, moves, until)?;
         }
         Ok(())
     }
 
     /// Designs that are new, as they would run.
     pub(super) fn fresh(&mut self, designs: Vec<Design>) -> Vec<Design> {
-        let mut all = Vec::with_capacity(designs.len());
+        self.sifted(designs, false).1
+    }
+
+    /// Designs as they would run: those that were run in the first test, with what it told, and those
+    /// that are new, `again` with those that lost a race.
+    fn sifted(&mut self, designs: Vec<Design>, again: bool) -> (Vec<(Tally, Design)>, Vec<Design>) {
+        let (mut known, mut all) = (Vec::new(), Vec::with_capacity(designs.len()));
         for mut design in designs {
             let layout = &self.layouts[design.layout];
             if self.frozen(Family::Sizes) && !within(layout, &self.layouts[0]) {
@@ -229,11 +294,28 @@ impl<'a> Search<'a> {
             }
             let own = Design::of(self.track.seen, design.layout, layout);
             design.keep(&self.options.frozen, &own);
-            if self.tried.insert(format!("{design:?}")) {
-                all.push(design);
+            match self.tried.entry(key(&design)) {
+                Entry::Occupied(own) => match own.get().first.clone() {
+                    Some(first) => known.push((first, design)),
+                    None if again => all.push(design),
+                    None => {}
+                },
+                Entry::Vacant(place) => {
+                    place.insert(Known { first: None, all: None });
+                    all.push(design);
+                }
             }
         }
-        all
+        (known, all)
+    }
+
+    /// Runs designs in tests, which counts.
+    pub(super) fn run_all(
+        &mut self,
+        runs: &[(&Design, Test)],
+    ) -> Result<Vec<Option<Tally>>, Error> {
+        self.effort += self.track.seen.horizon_millis * runs.len() as u64;
+        self.track.tallies(&self.layouts, runs)
     }
 
     /// Runs designs in the first test. Those that were run come back, best first.
@@ -246,11 +328,13 @@ impl<'a> Search<'a> {
         let count = designs.len().min(usize::try_from(left).unwrap_or(usize::MAX));
         let runs: Vec<(&Design, Test)> =
             designs[..count].iter().map(|one| (one, self.tests[0])).collect();
-        let tallies = self.track.tallies(&self.layouts, &runs)?;
-        self.effort += each * count as u64;
+        let tallies = self.run_all(&runs)?;
         let rows = tallies.into_iter().zip(designs);
         let mut all: Vec<(Tally, Design)> =
             rows.filter_map(|(tally, design)| Some((tally?, design))).collect();
+        for (tally, design) in &all {
+            self.tried.insert(key(design), Known { first: Some(tally.clone()), all: None });
+        }
         all.sort_by_key(|(tally, _)| tally.rank);
         Ok(all)
     }
@@ -262,9 +346,14 @@ impl<'a> Search<'a> {
         design: Design,
         by: Option<Move>,
     ) -> Result<Option<Ranked>, Error> {
-        let one = self.confirmed(first, design)?;
+        let key = key(&design);
+        if let Some(one) = self.tried.get(&key).and_then(|known| known.all.clone()) {
+            return Ok(Some(one));
+        }
+        let one = self.confirmed(first.clone(), design)?;
         if let Some(one) = &one {
             self.keep(one, by);
+            self.tried.insert(key, Known { first: Some(first), all: Some(one.clone()) });
         }
         Ok(one)
     }
@@ -277,8 +366,7 @@ impl<'a> Search<'a> {
     ) -> Result<Option<Ranked>, Error> {
         let runs: Vec<(&Design, Test)> =
             self.tests[1..].iter().map(|test| (&design, *test)).collect();
-        let tallies = self.track.tallies(&self.layouts, &runs)?;
-        self.effort += self.track.seen.horizon_millis * runs.len() as u64;
+        let tallies = self.run_all(&runs)?;
         let Some(others) = tallies.into_iter().collect::<Option<Vec<Tally>>>() else {
             return Ok(None);
         };
@@ -425,11 +513,13 @@ impl<'a> Search<'a> {
         now: &Ranked,
         by: Move,
     ) -> Result<Option<Ranked>, Error> {
-        let fresh = self.fresh(designs);
+        let (known, fresh) = self.sifted(designs, false);
         let holds = now.rank().short == 0;
         self.effort += self.track.race_millis(fresh.len());
         let hopeful = self.track.race(&self.layouts, (&now.design, holds), fresh)?;
         let mut better = self.tally_all(hopeful)?;
+        better.extend(known);
+        better.sort_by_key(|(one, _)| one.rank);
         let promises = |(one, _): &(Tally, Design)| match now.rank().short {
             0 => one.rank < now.first,
             _ => one.rank < now.rank(),
@@ -442,8 +532,9 @@ impl<'a> Search<'a> {
             .collect();
         let counts = [alike.len(), alike.len().div_ceil(2), 2];
         let joined = counts.map(|count| now.design.joined(&alike[..count.min(alike.len())]));
-        let joined = self.fresh(joined.to_vec());
-        better.extend(self.tally_all(joined)?.into_iter().filter(promises));
+        let (known, joined) = self.sifted(joined.to_vec(), false);
+        let joined = self.tally_all(joined)?.into_iter().chain(known);
+        better.extend(joined.filter(promises));
         better.sort_by_key(|(one, _)| one.rank);
         for (first, design) in better.into_iter().take(REFUSED) {
             match self.confirm(first, design, Some(by))? {
@@ -511,7 +602,7 @@ impl<'a> Search<'a> {
             if design == now.design {
                 continue;
             }
-            let Some((first, tally)) = self.all_seeds(&design)? else { break };
+            let Some((first, tally)) = self.in_all_tests(&design)? else { break };
             if tally.rank.short == 0 && tally.rank.spend <= most {
                 now = Ranked::new(first.rank, tally, design);
             }
@@ -527,6 +618,11 @@ impl<'a> Search<'a> {
 /// Most replicas of a search, where the user says so many.
 pub(super) fn double(max: u32) -> u32 {
     max.saturating_mul(2).max(4)
+}
+
+/// What tells designs apart.
+fn key(design: &Design) -> String {
+    format!("{design:?}")
 }
 
 /// Moves of the first steps: those that most designs have most to gain from.

@@ -3,19 +3,29 @@
 //! designs that the last runs refuse, nor pays for more safety than they ask for; and those stay a test, as
 //! no design was ever tried on them.
 
+use super::broad::FINE;
 use super::climb::{Ranked, Search};
 use super::design::Design;
 use super::finale::may_miss;
-use super::moves::Family;
+use super::moves::{Family, moved};
 use super::pairs::Move;
 use super::search::Step;
-use super::track::Test;
+use super::track::{Rank, Test};
 use crate::Error;
 use nodeplan_model::scenario::Autoscaling;
 use nodeplan_model::units::Spend;
 
 /// Times that the best design is put to such runs.
 const ROUNDS: usize = 6;
+/// Draws that it is put to at most, unless there are more last runs, one over the part of all runs that
+/// they may be, and so many at a time.
+const DRAWS: u32 = 16;
+const DRAWS_PART: u32 = 24;
+const AT_A_TIME: usize = 4;
+/// Draws that are tests from the start.
+const HARDEST: usize = 3;
+/// Points by which targets are too high in the design that finds them.
+const FULLER: [i64; 2] = [40, 200];
 /// Runs that it fails which become tests at a time: the worst of them.
 const ADDED: usize = 1;
 /// Designs that are tested again then.
@@ -63,8 +73,46 @@ fn alike(one: &Ranked, other: &Ranked) -> bool {
 }
 
 impl Search<'_> {
+    /// Draws of hazards that designs are tried on, none of them one of the last runs.
+    fn draws(&self) -> impl Iterator<Item = Test> + use<> {
+        let last = self.options.replications.max(1);
+        let most = (self.options.runs / DRAWS_PART).min(last.max(DRAWS));
+        (last..last.saturating_add(most)).map(Test::Hazards)
+    }
+
+    /// The hardest draws become tests before the search begins: those in which a design with too
+    /// little misses most.
+    pub(super) fn foresee(&mut self) -> Result<(), Error> {
+        let draws: Vec<Test> = self.draws().collect();
+        if draws.len() <= HARDEST {
+            return Ok(());
+        }
+        let plain = Design::of(self.track.seen, 0, &self.layouts[0]);
+        let full = self.filled(&plain, 100, u32::MAX);
+        for points in FULLER {
+            let mut design = full.clone();
+            for one in design.scaling.iter_mut().flatten() {
+                *one = moved(one, points, u64::try_from(100 + points).unwrap_or(100));
+            }
+            let runs: Vec<(&Design, Test)> = draws.iter().map(|test| (&design, *test)).collect();
+            let tallies = self.run_all(&runs)?;
+            let rows = tallies.into_iter().zip(&draws);
+            let mut rows: Vec<(Rank, Test)> =
+                rows.filter_map(|(tally, test)| Some((tally?.rank, *test))).collect();
+            rows.sort_by_key(|(rank, _)| (rank.short, rank.spend));
+            let hardest: Vec<Test> =
+                rows.iter().rev().take(HARDEST).map(|(_, test)| *test).collect();
+            self.tests.truncate(1);
+            self.tests.extend(hardest);
+            if rows.last().is_none_or(|(rank, _)| rank.short > 0) {
+                break;
+            }
+        }
+        Ok(())
+    }
+
     /// Puts the best design to runs with hazards; what it fails becomes a test, and the search goes on
-    /// from the best that holds and from those that nearly do, until it fails none or `until`.
+    /// from that design with a little more and from the best that holds, until it fails none or `until`.
     pub(super) fn close(&mut self, moves: &[Move], until: u64) -> Result<(), Error> {
         for _ in 0..ROUNDS {
             let Some(best) = self.kept.first().filter(|one| one.rank().short == 0).cloned() else {
@@ -78,12 +126,9 @@ impl Search<'_> {
                 break;
             }
             self.harden(failed)?;
-            let holding = self.kept.first().filter(|one| one.rank().short == 0);
-            let dear = holding.map_or(u128::MAX, |one| one.rank().spend);
-            let nearly =
-                self.kept.iter().find(|one| one.rank().short > 0 && one.rank().spend < dear);
-            if let Some(near) = nearly.cloned() {
-                self.repaired(near, moves)?;
+            let refused = self.kept.iter().find(|one| one.design == best.design);
+            if let Some(refused) = refused.filter(|one| one.rank().short > 0).cloned() {
+                self.repaired(refused, moves)?;
             }
             let Some(now) = self.kept.first().cloned() else { break };
             let part = self.until(ROUND_PART).min(until);
@@ -95,10 +140,10 @@ impl Search<'_> {
     /// A design that fails a little, with more for the workloads that miss: of all such changes the
     /// cheapest that holds, else the one that misses least, as often as that helps.
     fn repaired(&mut self, near: Ranked, moves: &[Move]) -> Result<(), Error> {
+        let mut now = self.rescued(near, &FINE)?;
         if self.broad() {
-            return self.rescued(near).map(|_| ());
+            return Ok(());
         }
-        let mut now = near;
         for _ in 0..REPAIRS {
             if now.rank().short == 0 || self.over(self.budget()) {
                 break;
@@ -120,23 +165,25 @@ impl Search<'_> {
         Ok(())
     }
 
-    /// Of as many runs as the last ones, and none of these, those that a design fails beyond what may be
-    /// missed: the worst.
+    /// Of runs like the last ones, and none of these, those that a design fails beyond what may be
+    /// missed: the worst. So many at a time, until there are such.
     fn failed(&mut self, design: &Design) -> Result<Vec<Test>, Error> {
-        let last = self.options.replications.max(1);
-        let all = (last..last.saturating_mul(2)).map(Test::Hazards);
-        let left: Vec<Test> = all.filter(|test| !self.tests.contains(test)).collect();
-        let runs: Vec<(&Design, Test)> = left.iter().map(|test| (design, *test)).collect();
-        let tallies = self.track.tallies(&self.layouts, &runs)?;
-        self.effort += self.track.seen.horizon_millis * runs.len() as u64;
-        let rows = left.into_iter().zip(tallies);
-        let mut failed: Vec<(u64, Test)> = rows
-            .filter_map(|(test, tally)| Some((tally?.rank.short, test)))
-            .filter(|(short, _)| *short > 0)
-            .collect();
+        let left: Vec<Test> = self.draws().filter(|test| !self.tests.contains(test)).collect();
+        let most = may_miss(self.options.replications as usize);
+        let mut failed: Vec<(u64, Test)> = Vec::new();
+        for some in left.chunks(AT_A_TIME) {
+            let runs: Vec<(&Design, Test)> = some.iter().map(|test| (design, *test)).collect();
+            let tallies = self.run_all(&runs)?;
+            let rows = some.iter().zip(tallies);
+            let rows = rows.filter_map(|(test, tally)| Some((tally?.rank.short, *test)));
+            failed.extend(rows.filter(|(short, _)| *short > 0));
+            if failed.len() > most {
+                break;
+            }
+        }
         failed.sort_by_key(|(short, _)| *short);
         // Those that are nearest may be missed.
-        let beyond = failed.len().saturating_sub(may_miss(self.options.replications as usize));
+        let beyond = failed.len().saturating_sub(most);
         failed.truncate(beyond);
         Ok(failed.into_iter().rev().take(ADDED).map(|(_, test)| test).collect())
     }
@@ -148,8 +195,7 @@ impl Search<'_> {
             .iter()
             .flat_map(|test| rungs.iter().map(move |one| (&one.design, *test)))
             .collect();
-        let tallies = self.track.tallies(&self.layouts, &runs)?;
-        self.effort += self.track.seen.horizon_millis * runs.len() as u64;
+        let tallies = self.run_all(&runs)?;
         let mut kept = Vec::new();
         for (at, one) in rungs.iter().enumerate() {
             let own = tallies.iter().skip(at).step_by(rungs.len());
@@ -180,7 +226,7 @@ impl Search<'_> {
         if tests == self.tests.len() {
             return Ok(Some(one));
         }
-        let Some((first, tally)) = self.all_seeds(&one.design)? else { return Ok(None) };
+        let Some((first, tally)) = self.in_all_tests(&one.design)? else { return Ok(None) };
         Ok(Some(Ranked::new(first.rank, tally, one.design)))
     }
 }

@@ -98,9 +98,9 @@ fn heat(
         (0..finalists.len()).flat_map(|at| (0..runs).map(move |run| (at, run))).collect();
     let one = |(at, run): &(usize, u32)| -> Result<Run, Error> {
         let design = &finalists[*at].design;
-        let scenario = options.hazards.of_run(halves, *run, &design.pools);
+        let (scenario, demands) = options.hazards.run_of(halves, demands, *run, design);
         let layout = &layouts[design.layout];
-        let run = |tables: &mut _| Trial::scored(layout, design, &scenario, demands, tables);
+        let run = |tables: &mut _| Trial::scored(layout, design, &scenario, &demands, tables);
         let done = shelf.lend(run)?;
         let score = done.run.scorecard;
         let shares = score.services.iter().map(|service| service.good).collect();

@@ -4,7 +4,9 @@
 //! day, so that what hours have to do with each other stays). All finalists meet the same days, growth
 //! and instants of failure: common random numbers, drawn by seed, run and pool alone.
 
+use super::design::Design;
 use super::split::{Halves, part};
+use super::trial::Demands;
 use nodeplan_model::scenario::{Event, Happening, MILLION, PoolBounds, Scenario, Source};
 use nodeplan_model::units::DAY_MILLIS;
 use nodeplan_sim::random::Stream;
@@ -89,9 +91,22 @@ impl Hazards {
         Ok(own)
     }
 
+    /// One run of a design with what it must meet.
+    pub(super) fn run_of(
+        self,
+        halves: &Halves,
+        demands: &Demands,
+        run: u32,
+        design: &Design,
+    ) -> (Scenario, Demands) {
+        let scenario = self.of_run(halves, run, &design.pools);
+        let demands = demands.in_spite_of(&scenario);
+        (scenario, demands)
+    }
+
     /// The scenario of one run with a design on such pools. The first run is that of the days as they
     /// were, with nothing gone wrong.
-    pub(super) fn of_run(self, halves: &Halves, run: u32, pools: &[PoolBounds]) -> Scenario {
+    fn of_run(self, halves: &Halves, run: u32, pools: &[PoolBounds]) -> Scenario {
         let seen = &halves.seen;
         let seed = seen.seed.wrapping_add(u64::from(run));
         if run == 0 {

@@ -191,7 +191,7 @@ pub(super) fn choose(
     let (layouts, work) = starts.free(&options.frozen);
     quarry.count(work);
     let strict = demands.with_margin();
-    let track = Track::new(halves, &strict, (options.hazards, demands), control, shelf);
+    let track = Track::new(halves, &strict, options.hazards, control, shelf);
     let mut search = Search::new(problem, (layouts, quarry), track, options, told);
     search.run()?;
     let runs = search.runs();

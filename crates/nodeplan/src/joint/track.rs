@@ -112,8 +112,8 @@ pub(super) struct Track<'a> {
     pub demands: &'a Demands,
     /// Both parts of the trace.
     pub halves: &'a Halves,
-    /// What goes wrong, and what must be met then: the margin of the other demands is for that.
-    hazards: (Hazards, &'a Demands),
+    /// What goes wrong.
+    hazards: Hazards,
     /// Who may end it.
     pub control: Control<'a>,
     shelf: &'a Shelf,
@@ -139,7 +139,7 @@ impl<'a> Track<'a> {
     pub fn new(
         halves: &'a Halves,
         demands: &'a Demands,
-        hazards: (Hazards, &'a Demands),
+        hazards: Hazards,
         control: Control<'a>,
         shelf: &'a Shelf,
     ) -> Self {
@@ -170,10 +170,10 @@ impl<'a> Track<'a> {
         layouts: &[Layout],
         designs: &[(&Design, Test)],
     ) -> Result<Vec<Option<Tally>>, Error> {
-        let (hazards, lenient) = self.hazards;
         self.each(designs, |(design, test), tables| {
             let layout = &layouts[design.layout];
             let own;
+            let lenient;
             let (scenario, demands) = match test {
                 Test::Seed(0) => (self.seen, self.demands),
                 Test::Seed(later) => {
@@ -182,8 +182,8 @@ impl<'a> Track<'a> {
                     (&own, self.demands)
                 }
                 Test::Hazards(run) => {
-                    own = hazards.of_run(self.halves, *run, &design.pools);
-                    (&own, lenient)
+                    (own, lenient) = self.hazards.run_of(self.halves, self.demands, *run, design);
+                    (&own, &lenient)
                 }
             };
             let trial = Trial::scored(layout, design, scenario, demands, tables)?;

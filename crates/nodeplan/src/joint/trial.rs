@@ -8,7 +8,7 @@ use crate::Error;
 use crate::simulate::{Simulated, simulate_objectives, simulate_with};
 use nodeplan_model::plan::PoolMode;
 use nodeplan_model::problem::Problem;
-use nodeplan_model::scenario::{MILLION, Scenario};
+use nodeplan_model::scenario::{Happening, MILLION, Scenario};
 use nodeplan_model::scorecard::ServiceScore;
 use nodeplan_model::timeline::PoolSample;
 use nodeplan_sim::queueing::table::Tables;
@@ -100,6 +100,33 @@ impl Demands {
             share.map(|share| if held { share } else { share + (MILLION - share) / MARGIN })
         };
         Self { shares: self.shares.iter().enumerate().map(strict).collect(), ..self.clone() }
+    }
+}
+
+/// Time that a lost node may keep its pods from serving, milliseconds: it is missed after 40 s, its pods
+/// are given up after 300 s (`node-monitor-grace-period`, `DefaultTolerationSeconds` of Kubernetes), and
+/// a new node with all that has waited takes the rest.
+const OUTAGE_MILLIS: u64 = 900_000;
+
+impl Demands {
+    /// What is left of them in a run that loses nodes: nobody can be asked for what is missed until the
+    /// pods run elsewhere, so objectives that leave less room than that are held to it.
+    #[must_use]
+    pub(super) fn in_spite_of(&self, scenario: &Scenario) -> Self {
+        let lost: u64 = scenario
+            .events
+            .iter()
+            .map(|event| match event.what {
+                Happening::NodeFails { .. } => 1,
+                Happening::SpotEviction { nodes, .. } => u64::from(nodes),
+                _ => 0,
+            })
+            .sum();
+        let missed = u128::from(lost.saturating_mul(OUTAGE_MILLIS)) * u128::from(MILLION);
+        let missed = missed / u128::from(scenario.horizon_millis.max(1));
+        let most = MILLION - u64::try_from(missed).unwrap_or(MILLION).min(MILLION);
+        let shares = self.shares.iter().map(|share| share.map(|share| share.min(most))).collect();
+        Self { shares, running: self.running.min(most), ..self.clone() }
     }
 }
 
@@ -249,4 +276,44 @@ fn running(run: &Simulated, workload: usize) -> u64 {
     let ran = totals.wanted_millis.saturating_sub(totals.missing_millis);
     let share = (ran * u128::from(MILLION)).checked_div(totals.wanted_millis);
     share.map_or(MILLION, |share| u64::try_from(share).unwrap_or(MILLION))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::joint::split::testing::empty;
+    use nodeplan_model::scenario::Event;
+    use nodeplan_model::units::DAY_MILLIS;
+
+    #[test]
+    fn nobody_is_asked_for_what_a_lost_node_takes() {
+        let demands = Demands {
+            shares: vec![Some(MILLION), Some(950_000), None],
+            out_of_reach: Vec::new(),
+            pending_millis: 900_000,
+            strengths: vec![None; 3],
+            running: RUNNING,
+        };
+        let fails = |at_millis| Event {
+            at_millis,
+            what: Happening::NodeFails { pool: 0, repair_millis: 600_000 },
+        };
+        let evicted = Event { at_millis: 0, what: Happening::SpotEviction { pool: 0, nodes: 2 } };
+        // A quarter of an hour of a day is 1/96: 10,416 parts per million.
+        let rows = [
+            (vec![], [MILLION, 950_000, 990_000]),
+            (vec![fails(5)], [989_584, 950_000, 989_584]),
+            (vec![fails(5), evicted], [968_750, 950_000, 968_750]),
+            (vec![fails(5); 9], [906_250, 906_250, 906_250]),
+            (vec![fails(5); 200], [0, 0, 0]),
+        ];
+        for (events, want) in rows {
+            let count = events.len();
+            let run = Scenario { horizon_millis: DAY_MILLIS, events, ..empty() };
+            let left = demands.in_spite_of(&run);
+            let own = [left.shares[0], left.shares[1], Some(left.running)];
+            assert_eq!(own, want.map(Some), "{count} events");
+            assert_eq!(left.shares[2], None);
+        }
+    }
 }
