@@ -27,7 +27,16 @@ fn tiny(seed: u64, workloads: usize) -> Option<(Loaded, Optimized)> {
 
 fn search(world: &Loaded, plain: &Optimized, frozen: Vec<Family>, runs: u32) -> Option<Joint> {
     // The enumeration knows of nothing that goes wrong.
-    let hazards = Hazards::NONE;
+    search_with(world, plain, frozen, runs, Hazards::NONE)
+}
+
+fn search_with(
+    world: &Loaded,
+    plain: &Optimized,
+    frozen: Vec<Family>,
+    runs: u32,
+    hazards: Hazards,
+) -> Option<Joint> {
     let options =
         JointOptions { frozen, runs, replications: SEEDS, hazards, ..JointOptions::default() };
     optimize_under_load(plain, &world.scenario, &options, Control::NONE, &|_| ()).expect("runs")
@@ -86,6 +95,23 @@ fn what_is_frozen_stays_as_it_is() {
     }
     // The test could not fail if the search never changed anything.
     assert!(moved.contains(&Family::Targets) && moved.contains(&Family::Requests), "{moved:?}");
+}
+
+#[test]
+fn a_search_meets_what_goes_wrong() {
+    let wild = Hazards { node_failures: 24_000, ..Hazards::default() };
+    let check = |seed: u64| -> Result<Option<(bool, bool)>, String> {
+        let Some((world, plain)) = tiny(seed, 2) else { return Ok(None) };
+        let calm = search_with(&world, &plain, Vec::new(), 144, Hazards::NONE);
+        let found = search_with(&world, &plain, Vec::new(), 144, wild);
+        let (Some(calm), Some(found)) = (calm, found) else { return Ok(None) };
+        let harder = found.steps.iter().any(|step| step.harder);
+        Ok(Some((harder, found.design != calm.design)))
+    };
+    let found = seeds::sweep("joint::a_search_meets_what_goes_wrong", 12, check);
+    let rows: Vec<(bool, bool)> = found.into_iter().flatten().collect();
+    assert!(rows.iter().any(|(harder, _)| *harder), "{rows:?}");
+    assert!(rows.iter().any(|(_, other)| *other), "{rows:?}");
 }
 
 /// Seeds under which a design must hold: those of the search.
