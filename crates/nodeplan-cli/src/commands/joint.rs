@@ -100,7 +100,7 @@ fn further(
             watch.say(&format!("{name} frozen: {}", report::number::money(month(one, joint))));
         };
         let found = watch.over(|control| -> Result<Vec<Ablated>, Failure> {
-            Ok(ablation(plain, joint, limits, control, &told)?)
+            Ok(ablation(&plain.problem, joint, limits, control, &told)?)
         })?;
         answer.frozen = frozen_answer(joint, &found);
     }
@@ -113,7 +113,7 @@ fn further(
             watch.say(&format!("misses x {}/1000: {month} a month", one.allowed_milli));
         };
         let points = watch.over(|control| -> Result<Vec<FrontierPoint>, Failure> {
-            Ok(frontier(plain, (&staged.scenario, joint), limits, control, &told)?)
+            Ok(frontier(&plain.problem, (&staged.scenario, joint), limits, control, &told)?)
         })?;
         answer.frontier = frontier_answer(&points);
         for (at, point) in points.iter().enumerate() {

@@ -4,7 +4,8 @@ use super::finale::{Judged, percentile};
 use super::moves::Family;
 use super::search::{Joint, JointOptions, choose};
 use super::track::Shelf;
-use crate::{Error, Optimized};
+use crate::Error;
+use nodeplan_model::problem::Problem;
 use nodeplan_model::units::Spend;
 use nodeplan_solve::Control;
 
@@ -25,7 +26,7 @@ pub struct Ablated {
 /// # Errors
 /// As [`super::optimize_under_load`].
 pub fn ablation(
-    plain: &Optimized,
+    problem: &Problem,
     joint: &Joint,
     options: &JointOptions,
     control: Control<'_>,
@@ -42,7 +43,7 @@ pub fn ablation(
         let mut own = options.clone();
         own.frozen.push(family);
         let parts = (&joint.starts, &joint.halves, &joint.demands, &shelf);
-        let Some(chosen) = choose(&plain.problem, parts, &own, control, &|_| ())? else { continue };
+        let Some(chosen) = choose(problem, parts, &own, control, &|_| ())? else { continue };
         let Judged { costs, met, .. } = chosen.judged;
         let one = Ablated { frozen: Some(family), high: percentile(&costs, 95), met };
         told(&one);

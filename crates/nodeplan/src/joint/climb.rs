@@ -166,8 +166,8 @@ impl<'a> Search<'a> {
         self.options.frozen.contains(&family)
     }
 
-    /// All of it: starts, first steps from the best of them, every move from the best, other pools,
-    /// then the starts that were left.
+    /// All of it: starts, first steps from the best of them and from the inputs' own targets, every move
+    /// from the best, the other maker of nodes, other pools, then the starts that were left.
     pub fn run(&mut self) -> Result<(), Error> {
         self.foresee()?;
         if self.broad() {

@@ -6,7 +6,8 @@ use super::layouts::Layout;
 use super::search::{Joint, JointOptions, choose};
 use super::track::Shelf;
 use super::trial::{Demands, Trial};
-use crate::{Error, Optimized};
+use crate::Error;
+use nodeplan_model::problem::Problem;
 use nodeplan_model::scenario::{MILLION, Scenario};
 use nodeplan_model::units::Spend;
 use nodeplan_solve::Control;
@@ -38,7 +39,7 @@ pub struct FrontierPoint {
 /// # Errors
 /// As [`super::optimize_under_load`].
 pub fn frontier(
-    plain: &Optimized,
+    problem: &Problem,
     (scenario, joint): (&Scenario, &Joint),
     options: &JointOptions,
     control: Control<'_>,
@@ -60,7 +61,7 @@ pub fn frontier(
         }
         let wanted = demands.allowing(times, over);
         let parts = (&joint.starts, &joint.halves, &wanted, &shelf);
-        let Some(chosen) = choose(&plain.problem, parts, options, control, &|_| ())? else {
+        let Some(chosen) = choose(problem, parts, options, control, &|_| ())? else {
             continue;
         };
         let design = chosen.judged.design;
