@@ -139,17 +139,16 @@ pub(super) struct Starts {
 }
 
 impl Starts {
-    /// All that a search may need that freezes so much.
+    /// All that a search may need that freezes so much, with the plan without traffic.
     ///
     /// # Errors
     /// Faults of the solver.
     pub fn of(
-        plain: &Optimized,
+        plain: Option<Layout>,
         quarry: &Quarry,
         frozen: &[Family],
         control: Control<'_>,
     ) -> Result<Self, Error> {
-        let plain = Layout::of("as without traffic".to_owned(), plain.clone());
         let mut all = Self { plain, ..Self::default() };
         if frozen.contains(&Family::Sizes) {
             return Ok(all);

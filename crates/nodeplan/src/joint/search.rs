@@ -132,8 +132,9 @@ pub fn optimize_under_load(
     let demands = Demands::of(problem, scenario, options.pending_millis);
     let halves = split(scenario, options.tail);
     let shelf = Shelf::default();
-    let demands = match Layout::of(String::new(), plain.clone()) {
-        Some(layout) => in_reach(problem, &halves.seen, &layout, demands, &options.frozen)?,
+    let plain = Layout::of("as without traffic".to_owned(), plain.clone());
+    let demands = match &plain {
+        Some(layout) => in_reach(problem, &halves.seen, layout, demands, &options.frozen)?,
         None => demands,
     };
     let quarry = Quarry::new(problem, &halves.seen, &demands);
