@@ -200,3 +200,42 @@ fn frozen_variables_stay_and_a_budget_is_a_gate() {
     assert_eq!(code(&wrong), 2);
     assert!(stderr(&wrong).contains("one of targets, sizes"), "{}", stderr(&wrong));
 }
+
+/// Eight days, from 8 to 20 o'clock 300 requests a second, else 3; pods need four minutes to be Ready, so
+/// that targets alone must keep them nearly empty.
+#[test]
+fn minimums_at_hours_known_earn_their_place() {
+    let folder = Folder::new("joint-hours");
+    folder.write(
+        "w.csv",
+        "name,min_replicas,max_replicas,cpu_request,memory_request,cpu_limit,memory_limit,hpa_cpu_target\n\
+         shop,1,40,1,1Gi,1,1Gi,60%\n",
+    );
+    folder.write(
+        "load.yaml",
+        "workloads:\n  shop:\n    arrivals: trace\n    cpu_per_request: 50ms\n    idle_cpu: 20m\n    \
+         memory: 300Mi\n    startup: 4m\n    slo: {within: 1s, share: 99.8%}\n",
+    );
+    let row = |step: u64| {
+        let count = if (8..20).contains(&(step / 12 % 24)) { 90_000 } else { 900 };
+        format!("{},{count}\n", step * 300)
+    };
+    let rows: String = (0..8 * 288).map(row).collect();
+    folder.write("t.csv", &format!("timestamp_s,requests\n{rows}"));
+    let cost = |frozen: &str, out: &str| {
+        let usual = ["optimize", "-w", "w.csv", "-t", "t.csv", "-l", "load.yaml"];
+        let few = ["--skus", "D4s_v3,D8s_v3", "--final-runs", "2", "--trials", "300"];
+        let own = ["--freeze", frozen, "--write", out];
+        let done = folder.run(&[&usual[..], &few, &own].concat());
+        assert_eq!(code(&done), 0, "{}{}", stdout(&done), stderr(&done));
+        let text = std::fs::read_to_string(folder.path().join(out).join("design.json"));
+        let design: serde_json::Value =
+            serde_json::from_str(&text.expect("written")).expect("JSON");
+        let score = &design["design"]["parts"][2]["score"];
+        (score["spend"].as_f64().expect("a number"), stdout(&done))
+    };
+    let (free, told) = cost("requests", "free");
+    assert!(told.contains("scheduled minimums"), "{told}");
+    let (frozen, _) = cost("requests,schedules", "frozen");
+    assert!(free * 1.2 < frozen, "{free} {frozen}");
+}
