@@ -56,6 +56,7 @@ pub fn workload(name: &str, cpu: u64, memory: u64, line: u32) -> Workload {
         node_selector: Vec::new(),
         pool: None,
         isolate: false,
+        spot_ok: false,
         qos: QosClass::Burstable,
         declared_qos: None,
         system: false,

@@ -95,6 +95,7 @@ fn any_cluster(tape: &mut Tape<'_>) -> Cluster {
         },
         headroom: PerMille(tape.pick(&[0, 0, 100, 155, 999])),
         sustained_cpu: tape.byte().is_multiple_of(2),
+        spot: false,
     }
 }
 
@@ -179,6 +180,7 @@ fn any_workload(tape: &mut Tape<'_>, at: u8) -> Workload {
         node_selector: selector(tape),
         pool: pool.map(str::to_owned),
         isolate,
+        spot_ok: false,
         qos: tape.pick(&[QosClass::Burstable, QosClass::Guaranteed, QosClass::BestEffort]),
         system,
         ..workload

@@ -32,6 +32,7 @@ pub fn rules() -> Cluster {
         overcommit: Overcommit::default(),
         headroom: PerMille(0),
         sustained_cpu: false,
+        spot: false,
     }
 }
 

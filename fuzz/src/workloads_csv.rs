@@ -14,6 +14,7 @@ pub fn run(data: &[u8]) {
     let lax = WorkloadOptions {
         default_arches: vec![Arch::Amd64, Arch::Arm64],
         ignore: RULES.iter().map(|(rule, _)| (*rule).to_owned()).collect(),
+        spot: true,
     };
     let with_rules = read(data, &strict);
     let without = read(data, &lax);

@@ -265,6 +265,9 @@ pub struct RuleArgs {
     /// System pool: shared, dedicated, none [default: shared]
     #[arg(long, env = "NODEPLAN_SYSTEM_POOL", value_name = "KIND")]
     pub system_pool: Option<String>,
+    /// Spot pools too, for the rows with spot_ok
+    #[arg(long, env = "NODEPLAN_SPOT")]
+    pub spot: bool,
     /// Share of each node's CPU and memory kept free, 15%
     #[arg(long, env = "NODEPLAN_HEADROOM", value_name = "P%")]
     pub headroom: Option<String>,

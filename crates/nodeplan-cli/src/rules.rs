@@ -171,7 +171,13 @@ pub fn cluster(
         overcommit: overcommit.or(config.max_overcommit).unwrap_or_default(),
         headroom: headroom.or(config.headroom).unwrap_or_default(),
         sustained_cpu: true,
+        spot: spot(rules, config),
     })
+}
+
+/// Whether plans may have spot pools.
+pub fn spot(rules: &RuleArgs, config: &Config) -> bool {
+    rules.spot || config.spot.unwrap_or(false)
 }
 
 fn max_pods(text: Option<&str>) -> Result<Vec<u32>, Failure> {

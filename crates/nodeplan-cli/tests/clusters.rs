@@ -71,6 +71,31 @@ fn the_pools_of_a_plan_run_as_the_plan_does() {
 }
 
 #[test]
+fn spot_pools_of_a_plan_run_as_the_plan_does() {
+    let folder = folder("spot-as-a-plan");
+    let rows = WORKLOADS.lines().zip(["spot_ok", "", "yes", "", "yes"]);
+    let rows: Vec<String> = rows.map(|(row, cell)| format!("{row},{cell}\n")).collect();
+    folder.write("w.csv", &rows.concat());
+    let plan = ["optimize", "-w", "w.csv", "--plan-only", "--spot", "-o", "plan.json"];
+    done(&folder, &plan);
+    done(&folder, &["verify", "plan.json", "-w", "w.csv"]);
+    done(&folder, &["export", "plan.json", "--to", "design", "-o", "cluster.yaml"]);
+    let pools = std::fs::read_to_string(folder.path().join("cluster.yaml")).expect("written");
+    assert!(
+        pools.contains("    spot: true\n    priority: 1\n    pool: data\n    isolate: yes\n"),
+        "{pools}"
+    );
+    let run = |subject: &[&str]| {
+        let done = done(&folder, &[&["simulate"], subject, &LOAD, &["-f", "json"]].concat());
+        without_inputs(&done)
+    };
+    let cluster = ["cluster.yaml", "-w", "w.csv", "--region", "koreacentral"];
+    let planned = run(&["plan.json"]);
+    assert!(planned.contains("\"spot\":true"), "no spot pool in the run");
+    assert!(planned == run(&cluster), "the cluster runs otherwise than the plan");
+}
+
+#[test]
 fn hand_made_designs_run_on_the_fewest_nodes_that_hold_their_pods() {
     let folder = folder("hand-made");
     let data = root().join("data/workloads");

@@ -87,6 +87,17 @@ fn answers_are_as_recorded() {
 }
 
 #[test]
+fn spot_pools_are_planned_where_they_are_asked_for() {
+    let plan = ["optimize", "-w", "spot.csv", "--region", "koreacentral", "--skus", SIZES];
+    let with = |more: &[&'static str]| -> Vec<&str> { [&plan[..], more].concat() };
+    assert_recorded(&[
+        ("optimize_spot", with(&["--spot", "--compare", "spot-design.yaml"])),
+        ("optimize_spot_csv", with(&["--spot", "--plan-only", "-f", "csv"])),
+        ("optimize_spot_not_asked", with(&["--plan-only"])),
+    ]);
+}
+
+#[test]
 fn outputs_without_a_search_are_as_recorded() {
     assert_recorded(&[
         ("faulty", vec!["optimize", "-w", "faulty.csv"]),

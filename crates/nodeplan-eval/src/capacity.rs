@@ -194,6 +194,16 @@ fn allocatable(cluster: &Cluster, sku: &Sku, max_pods: u32, extended: usize) -> 
     row
 }
 
+/// What a node of `kind` costs an hour; none of a size or group that is not there. Nodes of a spot
+/// group are paid for at the quote for spot, all others, and sizes without a quote, at the list rate.
+pub(crate) fn rate(problem: &Problem, kind: PoolKind) -> Option<u64> {
+    let rates = &problem.skus().get(kind.sku.index())?.rates;
+    match (problem.groups().get(kind.group.index())?.spot, rates.spot) {
+        (true, Some(quote)) => Some(quote.rate.0),
+        _ => Some(rates.on_demand.0),
+    }
+}
+
 /// What a node of `kind` offers.
 pub(crate) fn room(problem: &Problem, kind: PoolKind) -> Room {
     let cluster = problem.cluster();

@@ -58,10 +58,14 @@ pub fn without_cores(problem: &Problem, core_worth: u64) -> Option<Problem> {
         return Some(problem.clone());
     }
     let cores = cores_milli(problem);
+    let spot = problem.groups().iter().any(|group| group.spot);
     let mut parts = problem.parts().clone();
     for (sku, cpu) in parts.skus.iter_mut().zip(cores) {
         let paid = core_worth.checked_mul(cpu)?;
         sku.rates.on_demand = UsdPerHour(sku.rates.on_demand.0.checked_sub(paid)?);
+        if let Some(quote) = sku.rates.spot.as_mut().filter(|_| spot) {
+            quote.rate = UsdPerHour(quote.rate.0.checked_sub(paid)?);
+        }
     }
     Problem::new(parts).ok()
 }
@@ -69,9 +73,13 @@ pub fn without_cores(problem: &Problem, core_worth: u64) -> Option<Problem> {
 /// The most that a thousandth of a core may be worth.
 #[must_use]
 pub fn dearest_core(problem: &Problem) -> u64 {
+    let spot = problem.groups().iter().any(|group| group.spot);
     let each = problem.skus().iter().zip(cores_milli(problem));
     each.filter(|(_, cpu)| *cpu > 0)
-        .map(|(sku, cpu)| sku.rates.on_demand.0 / cpu)
+        .flat_map(|(sku, cpu)| {
+            let quote = sku.rates.spot.filter(|_| spot).map(|quote| quote.rate);
+            [Some(sku.rates.on_demand), quote].into_iter().flatten().map(move |rate| rate.0 / cpu)
+        })
         .min()
         .unwrap_or(0)
 }

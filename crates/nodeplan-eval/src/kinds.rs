@@ -13,7 +13,7 @@
 //! enter [`Kinds::covers`].
 
 use crate::attain::Attainable;
-use crate::capacity::{Needs, Room, needs, room};
+use crate::capacity::{Needs, Room, needs, rate, room};
 use nodeplan_model::placement;
 use nodeplan_model::problem::{PoolKind, Problem};
 use nodeplan_model::workload::Workload;
@@ -22,7 +22,7 @@ use std::collections::BTreeMap;
 
 /// What the judge knows about one pool kind.
 pub(crate) struct Kind {
-    /// Rate on demand.
+    /// Rate of a node.
     pub rate: u64,
     /// Capacity.
     pub room: Room,
@@ -98,7 +98,7 @@ fn placement_classes(workloads: &[Workload]) -> (Vec<u32>, Vec<usize>) {
         .iter()
         .enumerate()
         .map(|(index, w)| {
-            let key = (&w.arches, &w.pool, &w.node_selector, w.system, w.isolate);
+            let key = (&w.arches, &w.pool, &w.node_selector, w.system, w.isolate, w.spot_ok);
             *seen.entry(key).or_insert_with(|| {
                 examples.push(index);
                 examples.len() as u32 - 1
@@ -259,7 +259,7 @@ fn facts(problem: &Problem, pool: PoolKind, examples: &[usize], totals: &[u64]) 
     reach.extend(rules.cpu.map(|_| room.allocatable_cpu));
     reach.extend(rules.memory.map(|_| room.allocatable_memory));
     Kind {
-        rate: problem.sku(pool.sku).rates.on_demand.0,
+        rate: rate(problem, pool).unwrap_or_default(),
         // Where no system pool is asked for, being able to carry one is worth nothing.
         serves_system: problem.needs_system_node() && placement::serves_system(problem, pool),
         room,

@@ -66,6 +66,7 @@ pub(crate) fn workload(name: &str, cpu: u64, memory: u64) -> Workload {
         node_selector: Vec::new(),
         pool: None,
         isolate: false,
+        spot_ok: false,
         qos: QosClass::Burstable,
         declared_qos: None,
         system: false,
@@ -87,6 +88,7 @@ pub(crate) fn cluster() -> Cluster {
         overcommit: Overcommit::default(),
         headroom: Default::default(),
         sustained_cpu: true,
+        spot: false,
     }
 }
 
@@ -250,7 +252,7 @@ fn legal(problem: &Problem, kinds: &[PoolKind], nodes: &[Vec<u64>]) -> bool {
 }
 
 fn cost(problem: &Problem, kinds: &[PoolKind], nodes: &[Vec<u64>]) -> u128 {
-    let rate = |kind: PoolKind| u128::from(problem.sku(kind.sku).rates.on_demand.0);
+    let rate = |kind: PoolKind| u128::from(problem.rate(kind).0);
     nodes
         .iter()
         .zip(problem.points())

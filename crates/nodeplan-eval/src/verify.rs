@@ -1,6 +1,6 @@
 //! Is a plan legal, and what does it cost? Every rule is checked on every node.
 
-use crate::capacity::{Needs, Room, needs, room};
+use crate::capacity::{Needs, Room, needs, rate as rate_of_node, room};
 use crate::codes;
 use nodeplan_model::placement;
 use nodeplan_model::plan::{Checked, Finding, NodePool, Packing, Plan, PoolMode};
@@ -255,7 +255,7 @@ fn spend(
     for (point, load) in problem.points().iter().enumerate() {
         let mut rate = Some(0_u128);
         for (kind, nodes) in counts {
-            let each = problem.skus().get(kind.sku.index()).map_or(0, |s| s.rates.on_demand.0);
+            let each = rate_of_node(problem, *kind).unwrap_or_default();
             let here = nodes[point].checked_mul(u128::from(each));
             rate = rate.zip(here).and_then(|(sum, here)| sum.checked_add(here));
         }

@@ -166,6 +166,7 @@ pub fn system_workloads(arches: &[Arch]) -> Vec<(Workload, u32)> {
             node_selector: Vec::new(),
             pool: None,
             isolate: false,
+            spot_ok: false,
             qos: QosClass::Burstable,
             declared_qos: None,
             system: true,

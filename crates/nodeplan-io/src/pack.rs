@@ -234,6 +234,7 @@ fn cluster(reservation: ReservationModel, max_pods: u32) -> Cluster {
         overcommit: Overcommit::default(),
         headroom: PerMille(0),
         sustained_cpu: false,
+        spot: false,
     }
 }
 
@@ -261,6 +262,7 @@ fn workload(item: Item) -> Workload {
         node_selector: Vec::new(),
         pool: None,
         isolate: false,
+        spot_ok: false,
         qos: if asks { QosClass::Burstable } else { QosClass::BestEffort },
         declared_qos: None,
         system: false,

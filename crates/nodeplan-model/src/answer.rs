@@ -169,6 +169,12 @@ pub struct PoolAnswer {
     pub labels: Vec<String>,
     /// Only workloads that ask for this pool get in.
     pub exclusive: bool,
+    /// Its nodes are spot nodes, and the rate is a quote.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub spot: bool,
+    /// That quote is estimated from others of the family.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub rate_estimated: bool,
     /// Its capacity rests on an extrapolated formula.
     pub estimated: bool,
     /// Fewest nodes over the load points.

@@ -44,14 +44,17 @@ pub fn matches(problem: &Problem, kind: PoolKind, selector: &[(String, String)])
     })
 }
 
+/// The taint of spot nodes, which AKS sets; their label says the same.
+pub const SPOT_TAINT: &str = "kubernetes.azure.com/scalesetpriority=spot:NoSchedule";
+
 /// Whether a pod of `workload` may run in `group`: its own group, or any group that keeps
-/// nobody out where it has none.
+/// nobody out where it has none; on spot nodes only if it tolerates their taint.
 #[must_use]
 pub fn group_admits(group: &Group, workload: &Workload, dedicated_system: bool) -> bool {
     if workload.system && dedicated_system {
         return group.system;
     }
-    if group.system {
+    if group.system || group.spot && !workload.spot_ok {
         return false;
     }
     if group.pool != workload.pool && (workload.pool.is_some() || group.exclusive) {
@@ -75,7 +78,8 @@ pub fn admits(problem: &Problem, kind: PoolKind, workload: &Workload) -> bool {
 /// The add-on DaemonSets that run on nodes of `kind`: selector met, taints tolerated.
 #[must_use]
 pub fn addons_on(problem: &Problem, kind: PoolKind) -> Vec<&AddOn> {
-    let tainted = problem.group(kind.group).exclusive;
+    let group = problem.group(kind.group);
+    let tainted = group.exclusive || group.spot;
     problem
         .cluster()
         .addons
@@ -89,6 +93,7 @@ pub fn addons_on(problem: &Problem, kind: PoolKind) -> Vec<&AddOn> {
 #[must_use]
 pub fn serves_system(problem: &Problem, kind: PoolKind) -> bool {
     let group = problem.group(kind.group);
-    let open = if problem.dedicated_system() { group.system } else { !group.exclusive };
+    let open =
+        if problem.dedicated_system() { group.system } else { !group.exclusive && !group.spot };
     open && problem.sku(kind.sku).system_pool_ok()
 }

@@ -7,7 +7,7 @@ use crate::catalog::{Exclusion, Sku};
 use crate::ids::{GroupId, SkuId, WorkloadId};
 use crate::placement;
 use crate::resources::Resources;
-use crate::units::{Date, MilliCpu, PerMille};
+use crate::units::{Date, MilliCpu, PerMille, UsdPerHour};
 use crate::workload::{QosClass, Workload};
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};
@@ -127,6 +127,9 @@ pub struct Cluster {
     pub headroom: PerMille,
     /// Whether burstable nodes must sustain the mean CPU use of their pods.
     pub sustained_cpu: bool,
+    /// Whether a plan may have spot pools, for the workloads that tolerate them.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub spot: bool,
 }
 
 /// One load point: a demand vector and how much of a day it holds.
@@ -151,6 +154,9 @@ pub struct Group {
     pub exclusive: bool,
     /// The dedicated system pool.
     pub system: bool,
+    /// Spot nodes, whose taint keeps all out that do not tolerate it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub spot: bool,
 }
 
 /// A kind of pool a plan may hold: size, group, max pods per node.
@@ -427,15 +433,28 @@ impl Problem {
         self.parts.cluster.system_pool != SystemPool::None
     }
 
-    /// Every kind of pool a plan may hold, in order of group, size, max pods.
+    /// Rate of a node: the quote for spot nodes in a group of these, else on demand. Where a size has
+    /// no quote, spot nodes cost what others do.
+    #[must_use]
+    pub fn rate(&self, kind: PoolKind) -> UsdPerHour {
+        let rates = &self.sku(kind.sku).rates;
+        let quote = rates.spot.filter(|_| self.group(kind.group).spot);
+        quote.map_or(rates.on_demand, |quote| quote.rate)
+    }
+
+    /// Every kind of pool a plan may hold, in order of group, size, max pods. A size without a quote
+    /// for spot nodes makes no spot pool.
     #[must_use]
     pub fn pool_kinds(&self) -> Vec<PoolKind> {
         let mut kinds = Vec::new();
         for group in 0..self.groups.len() as u32 {
             for sku in 0..self.parts.skus.len() as u32 {
+                let Group { system, spot, .. } = self.groups[group as usize];
+                if spot && self.parts.skus[sku as usize].rates.spot.is_none() {
+                    continue;
+                }
                 for &max_pods in &self.parts.cluster.max_pods {
                     let kind = PoolKind { group: GroupId(group), sku: SkuId(sku), max_pods };
-                    let system = self.groups[group as usize].system;
                     if !system || placement::serves_system(self, kind) {
                         kinds.push(kind);
                     }
@@ -484,34 +503,39 @@ impl From<Problem> for ProblemParts {
 }
 
 fn groups_of(parts: &ProblemParts) -> Vec<Group> {
-    let common = Group { pool: None, labels: Vec::new(), exclusive: false, system: false };
-    let mut groups = vec![common];
-    if parts.cluster.system_pool == SystemPool::Dedicated {
-        groups.push(Group { pool: None, labels: Vec::new(), exclusive: true, system: true });
-    }
+    let dedicated = parts.cluster.system_pool == SystemPool::Dedicated;
     let isolated: BTreeSet<&str> = parts
         .workloads
         .iter()
         .filter(|workload| workload.isolate)
         .filter_map(|workload| workload.pool.as_deref())
         .collect();
-    let own: BTreeSet<Group> = parts
-        .workloads
-        .iter()
-        .filter(|workload| !(workload.system && parts.cluster.system_pool == SystemPool::Dedicated))
-        .map(|workload| Group {
-            pool: workload.pool.clone(),
-            labels: workload
-                .node_selector
-                .iter()
-                .filter(|(key, _)| !placement::is_well_known(key))
-                .cloned()
-                .collect(),
-            exclusive: workload.pool.as_deref().is_some_and(|pool| isolated.contains(pool)),
-            system: false,
-        })
-        .collect();
-    groups.extend(own.into_iter().filter(|group| group.pool.is_some() || !group.labels.is_empty()));
+    let asked_by = |workload: &Workload, spot: bool| Group {
+        pool: workload.pool.clone(),
+        labels: workload
+            .node_selector
+            .iter()
+            .filter(|(key, _)| !placement::is_well_known(key))
+            .cloned()
+            .collect(),
+        exclusive: workload.pool.as_deref().is_some_and(|pool| isolated.contains(pool)),
+        system: false,
+        spot,
+    };
+    let common =
+        Group { pool: None, labels: Vec::new(), exclusive: false, system: false, spot: false };
+    let mut groups = vec![common.clone()];
+    if dedicated {
+        groups.push(Group { exclusive: true, system: true, ..common.clone() });
+    }
+    let placed = || parts.workloads.iter().filter(|workload| !(workload.system && dedicated));
+    let own: BTreeSet<Group> = placed().map(|workload| asked_by(workload, false)).collect();
+    groups.extend(own.into_iter().filter(|group| *group != common));
+    if parts.cluster.spot {
+        let tolerant = placed().filter(|workload| workload.spot_ok);
+        let spot: BTreeSet<Group> = tolerant.map(|workload| asked_by(workload, true)).collect();
+        groups.extend(spot);
+    }
     for standing in &parts.groups {
         if !groups.contains(standing) {
             groups.push(standing.clone());
@@ -611,6 +635,8 @@ fn faults_of_amounts(parts: &ProblemParts, faults: &mut Vec<ProblemError>) {
     }
     for sku in &parts.skus {
         check("the rate", &sku.name, sku.rates.on_demand.0, Problem::MAX_RATE);
+        let spot = sku.rates.spot.map_or(0, |quote| quote.rate.0);
+        check("the spot rate", &sku.name, spot, Problem::MAX_RATE);
         check("the memory", &sku.name, sku.memory.0, Problem::MAX_AMOUNT);
         if let Some(measured) = &sku.measured {
             let largest = measured.row(extended).into_iter().max().unwrap_or(0);

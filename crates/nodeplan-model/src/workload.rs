@@ -106,6 +106,9 @@ pub struct Workload {
     /// Keeps workloads of other pools off its pools.
     #[serde(default)]
     pub isolate: bool,
+    /// Tolerates the taint of spot nodes.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub spot_ok: bool,
     /// Class that Kubernetes computes from requests and limits.
     pub qos: QosClass,
     /// Class the design document claims.

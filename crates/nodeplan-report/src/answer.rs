@@ -165,7 +165,7 @@ fn pools_table(answer: &Answer) -> Table {
         let mark = if pool.estimated { " *" } else { "" };
         table.rows.push(vec![
             pool.name.as_str().into(),
-            mode(pool.mode).into(),
+            format!("{}{}", mode(pool.mode), if pool.spot { ", spot" } else { "" }).into(),
             format!("{}{mark}", pool.sku).into(),
             number::range(pool.least, pool.most).into(),
             usage_cell(point, "cpu"),
@@ -379,6 +379,12 @@ fn pool_notes(answer: &Answer) -> Vec<String> {
         }
         if pool.exclusive {
             parts.push("a taint keeps all other workloads out".to_owned());
+        }
+        if pool.spot {
+            parts.push("spot nodes, which Azure may take back at any time".to_owned());
+        }
+        if pool.rate_estimated {
+            parts.push("its rate is estimated from the ratio of the family".to_owned());
         }
         (!parts.is_empty()).then(|| format!("{}: {}", pool.name, parts.join("; ")))
     };

@@ -5,7 +5,7 @@ use nodeplan_model::answer::Answer;
 use nodeplan_model::plan::PoolMode;
 use nodeplan_model::units::UsdPerHour;
 
-/// One line per pool and load point.
+/// One line per pool and load point. Whether nodes are spot nodes is told where some are.
 #[must_use]
 pub fn pools_csv(answer: &Answer) -> String {
     let mut text = String::from(
@@ -13,6 +13,10 @@ pub fn pools_csv(answer: &Answer) -> String {
          cpu_request_m,cpu_allocatable_m,memory_request_bytes,memory_allocatable_bytes,\
          currency,node_rate_per_hour,pool_cost_per_month\n",
     );
+    let priorities = answer.pools.iter().any(|pool| pool.spot);
+    if priorities {
+        text.insert_str(text.len() - 1, ",priority");
+    }
     for pool in &answer.pools {
         for (state, point) in pool.points.iter().zip(&answer.points) {
             let mode = match pool.mode {
@@ -44,6 +48,9 @@ pub fn pools_csv(answer: &Answer) -> String {
                 month(pool.month.0),
             ];
             text.push_str(&cells.join(","));
+            if priorities {
+                text.push_str(if pool.spot { ",Spot" } else { ",Regular" });
+            }
             text.push('\n');
         }
     }

@@ -10,7 +10,7 @@ use nodeplan_model::plan::PoolMode;
 pub fn pool(pool: &PoolAnswer, points: &[&str], currency: &str) -> Document {
     let mode = if pool.mode == PoolMode::System { "System" } else { "User" };
     let mut facts = vec![
-        Fact::plain("Mode", mode),
+        Fact::plain("Mode", format!("{mode}{}", if pool.spot { ", spot nodes" } else { "" })),
         Fact::plain(
             "Nodes",
             format!(

@@ -47,6 +47,8 @@ pub struct Kind {
     allocatable: [i64; 2],
     /// Can carry the system pool.
     pub serves_system: bool,
+    /// Its nodes are spot nodes.
+    pub spot: bool,
     /// Admitted placement signatures, one bit each.
     admits: Vec<u64>,
     /// The kind that takes its place: costs no more, holds no less, admits no fewer; itself
@@ -141,6 +143,7 @@ fn capacity_of(problem: &Problem, node: &NodeAnatomy) -> Vec<u64> {
 
 /// Distinct placement signatures and the one of each workload.
 fn signatures(problem: &Problem) -> (Vec<&Workload>, Vec<usize>) {
+    let spot = problem.groups().iter().any(|group| group.spot);
     let mut seen = BTreeMap::new();
     let mut first = Vec::new();
     let of = problem
@@ -152,6 +155,7 @@ fn signatures(problem: &Problem) -> (Vec<&Workload>, Vec<usize>) {
                 &workload.node_selector,
                 &workload.pool,
                 workload.system && problem.dedicated_system(),
+                workload.spot_ok && spot,
             );
             *seen.entry(key).or_insert_with(|| {
                 first.push(workload);
@@ -233,11 +237,12 @@ impl Compiled {
             let clamp = |amount: u64| amount.min(UNBOUNDED) as i64;
             kinds.push(Kind {
                 pool,
-                rate: sku.rates.on_demand.0,
+                rate: problem.rate(pool).0,
                 capacity: Vec::new(),
                 allocatable: [clamp(node.allocatable.cpu.0), clamp(node.allocatable.memory.0)],
                 serves_system: problem.needs_system_node()
                     && placement::serves_system(problem, pool),
+                spot: problem.group(pool.group).spot,
                 admits,
                 stand_in: kinds.len(),
             });

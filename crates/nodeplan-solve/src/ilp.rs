@@ -184,7 +184,7 @@ fn kind_of(problem: &Problem, kind: PoolKind) -> Kind {
         })
         .collect();
     let serves = placement::serves_system(problem, kind);
-    Kind { kind, rate: sku.rates.on_demand.0, serves, rows, most }
+    Kind { kind, rate: problem.rate(kind).0, serves, rows, most }
 }
 
 /// What one pod takes: a slot, its request, and the burst share of the way to its limits.

@@ -176,7 +176,8 @@ fn mode_of(problem: &Problem, kind: PoolKind) -> PoolMode {
     }
 }
 
-/// AKS pool names: the size in short (`d4sv3`), with a letter where two pools share it.
+/// AKS pool names: the size in short (`d4sv3`), `spot` before it where its nodes are, with a letter
+/// where two pools share it.
 pub fn name_pools(problem: &Problem, plan: &mut Plan) {
     let mut used: BTreeMap<String, u32> = BTreeMap::new();
     for pool in &mut plan.pools {
@@ -189,6 +190,9 @@ pub fn name_pools(problem: &Problem, plan: &mut Plan) {
             .collect();
         if !short.starts_with(|c: char| c.is_ascii_lowercase()) {
             short.insert(0, 'n');
+        }
+        if problem.group(pool.kind.group).spot {
+            short.insert_str(0, "spot");
         }
         short.truncate(9);
         let seen = used.entry(short.clone()).or_insert(0);

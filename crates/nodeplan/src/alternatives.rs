@@ -37,18 +37,24 @@ pub fn user_workloads(problem: &Problem) -> usize {
 /// The pools of a plan in one phrase: sizes with their counts.
 #[must_use]
 pub fn phrase(problem: &Problem, plan: &Plan) -> String {
-    let mut sizes: BTreeMap<&str, (u64, u64)> = BTreeMap::new();
+    let mut sizes: BTreeMap<(&str, bool), (u64, u64)> = BTreeMap::new();
     for pool in &plan.pools {
         let counts = (0..problem.points().len()).map(|point| pool.nodes(point));
         let (least, most) = counts.fold((u64::MAX, 0), |(a, b), n| (a.min(n), b.max(n)));
-        let entry = sizes.entry(&problem.sku(pool.kind.sku).name).or_default();
+        let spot = problem.group(pool.kind.group).spot;
+        let entry = sizes.entry((&problem.sku(pool.kind.sku).name, spot)).or_default();
         *entry = (entry.0.saturating_add(least), entry.1.saturating_add(most));
     }
     let parts: Vec<String> = sizes
         .into_iter()
-        .map(|(name, (least, most))| {
+        .map(|((name, spot), (least, most))| {
             let name = name.trim_start_matches("Standard_");
-            if least == most { format!("{most} {name}") } else { format!("{least}..{most} {name}") }
+            let spot = if spot { " spot" } else { "" };
+            if least == most {
+                format!("{most} {name}{spot}")
+            } else {
+                format!("{least}..{most} {name}{spot}")
+            }
         })
         .collect();
     parts.join(", ")

@@ -8,7 +8,8 @@ use nodeplan_model::answer::{
     Alternative, Answer, DesignAnswer, InputFile, Money, Notice, PointCost, PoolCount, Proof,
     mean_rate,
 };
-use nodeplan_model::plan::Unplaceable;
+use nodeplan_model::placement::SPOT_TAINT;
+use nodeplan_model::plan::{Plan, Unplaceable};
 use nodeplan_model::problem::{Problem, ReservationModel};
 use nodeplan_model::workload::Workload;
 
@@ -122,6 +123,13 @@ fn assumptions(found: &Optimized) -> Vec<String> {
     let mut all: Vec<String> =
         problem.parts().assumptions.iter().map(|one| one.text.clone()).collect();
     all.push("a month has 730 hours; on-demand list prices, no discounts".to_owned());
+    let spot = |plan: &Plan| plan.pools.iter().any(|pool| problem.group(pool.kind.group).spot);
+    if found.plan.as_ref().is_some_and(spot) {
+        all.push(format!(
+            "rates of spot pools are quotes of the catalog's day, not a promise; Azure may take their \
+             nodes back 30 s after a notice, and pods there need the toleration {SPOT_TAINT}"
+        ));
+    }
     let cluster = problem.cluster();
     if cluster.os_overhead && cluster.reservation == ReservationModel::NodeAutoProvisioning {
         all.push(

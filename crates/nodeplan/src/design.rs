@@ -118,7 +118,7 @@ fn price(
         let sku = laid.problem.sku(pool.kind.sku);
         let mut spend = 0_u128;
         for (point, nodes) in row.iter().enumerate() {
-            let rate = sku.rates.on_demand.0.saturating_mul(*nodes);
+            let rate = laid.problem.rate(pool.kind).0.saturating_mul(*nodes);
             rates[point] = rates[point].saturating_add(rate);
             let cost = UsdPerHour(rate).over_millis(points[point].weight_millis).0;
             spend = spend.saturating_add(cost);

@@ -56,7 +56,7 @@ fn of_workload(problem: &Problem, pools: &[PoolAnswer], id: WorkloadId) -> Workl
         })
         .map(|kind| {
             let sku = problem.sku(kind.sku);
-            (sku.rates.on_demand, sku.name.as_str())
+            (problem.rate(kind), sku.name.as_str())
         })
         .collect();
     fitting.sort_unstable();

@@ -36,7 +36,7 @@ fn describe_one(problem: &Problem, pool: &NodePool) -> PoolAnswer {
     let group = problem.group(pool.kind.group);
     let room = Room::new(problem, pool.kind);
     let nodes: Vec<u64> = (0..problem.points().len()).map(|point| pool.nodes(point)).collect();
-    let spend = pool_spend(problem, pool, sku.rates.on_demand);
+    let spend = pool_spend(problem, pool, problem.rate(pool.kind));
     let (binds, open_nodes) = binding(problem, pool, &room);
     PoolAnswer {
         name: pool.name.clone(),
@@ -45,9 +45,11 @@ fn describe_one(problem: &Problem, pool: &NodePool) -> PoolAnswer {
         vcpus: sku.vcpus,
         memory: sku.memory,
         max_pods: pool.kind.max_pods,
-        rate: sku.rates.on_demand,
+        rate: problem.rate(pool.kind),
         labels: group.labels.iter().map(|(key, value)| format!("{key}={value}")).collect(),
         exclusive: group.exclusive,
+        spot: group.spot,
+        rate_estimated: group.spot && sku.rates.spot.is_some_and(|quote| quote.estimated),
         estimated: room.node.os_extrapolated,
         least: nodes.iter().min().copied().unwrap_or(0),
         most: nodes.iter().max().copied().unwrap_or(0),
@@ -254,13 +256,13 @@ fn runner_up(problem: &Problem, pool: &NodePool) -> Option<RunnerUp> {
         pool.packings.iter().flatten().map(|packing| packing.content.as_slice()).collect();
     let members: BTreeSet<WorkloadId> =
         contents.iter().flat_map(|content| content.iter().map(|(id, _)| *id)).collect();
-    let own = problem.sku(pool.kind.sku).rates.on_demand;
+    let own = problem.rate(pool.kind);
     let mut kinds: Vec<PoolKind> = problem
         .pool_kinds()
         .into_iter()
         .filter(|kind| kind.group == pool.kind.group && kind.sku != pool.kind.sku)
         .collect();
-    kinds.sort_by_key(|kind| (problem.sku(kind.sku).rates.on_demand, kind.sku, kind.max_pods));
+    kinds.sort_by_key(|kind| (problem.rate(*kind), kind.sku, kind.max_pods));
     let fits = |kind: PoolKind| {
         let room = Room::new(problem, kind);
         (pool.mode == PoolMode::User || placement::serves_system(problem, kind))
@@ -271,7 +273,7 @@ fn runner_up(problem: &Problem, pool: &NodePool) -> Option<RunnerUp> {
     let sku = problem.sku(kind.sku);
     let millis = total_millis(problem);
     let month = |rate| Money::month_of(pool_spend(problem, pool, rate), millis);
-    Some(RunnerUp { sku: sku.name.clone(), extra: month(sku.rates.on_demand).minus(month(own)) })
+    Some(RunnerUp { sku: sku.name.clone(), extra: month(problem.rate(kind)).minus(month(own)) })
 }
 
 #[cfg(test)]

@@ -16,9 +16,13 @@ pub fn rules(problem: &Problem) -> Vec<String> {
     if let Some(most) = cluster.max_pools {
         rules.push(format!("at most {most} pool{}", if most == 1 { "" } else { "s" }));
     }
-    let own = problem.groups().iter().filter(|group| !group.system).count().saturating_sub(1);
+    let ordinary = problem.groups().iter().filter(|group| !group.system && !group.spot);
+    let own = ordinary.count().saturating_sub(1);
     if own > 0 {
         rules.push(format!("{own} kind{} of labelled or isolated pool", plural(own)));
+    }
+    if cluster.spot {
+        rules.push("spot pools for the workloads that tolerate them".to_owned());
     }
     if problem.workloads().iter().any(|one| one.max_per_node.is_some()) {
         rules.push("pods per node of some workloads bounded".to_owned());

@@ -78,6 +78,7 @@ pub fn standard_cluster() -> Cluster {
         overcommit: Overcommit::default(),
         headroom: PerMille::default(),
         sustained_cpu: true,
+        spot: false,
     }
 }
 

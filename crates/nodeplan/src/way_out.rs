@@ -19,7 +19,7 @@ pub fn way_out(found: &Optimized, catalog: &Catalog) -> Vec<Notice> {
     parts.skus = catalog.skus.iter().filter(|sku| sku.user_pool_ok()).cloned().collect();
     let Ok(wide) = Problem::new(parts) else { return Vec::new() };
     let mut kinds = wide.pool_kinds();
-    kinds.sort_by_key(|kind| (wide.sku(kind.sku).rates.on_demand, *kind));
+    kinds.sort_by_key(|kind| (wide.rate(*kind), *kind));
     let workloads = found.unplaceable.iter().filter_map(|one| one.workload);
     workloads.map(|id| notice(&wide, &kinds, wide.workload(id))).collect()
 }
@@ -36,7 +36,10 @@ fn notice(wide: &Problem, kinds: &[PoolKind], workload: &Workload) -> Notice {
             format!(
                 "a pod would fit {} at {} {}/h, the cheapest such size in {}; it is not among \
                  those considered",
-                sku.name, sku.rates.on_demand, parts.currency, parts.region
+                sku.name,
+                wide.rate(*kind),
+                parts.currency,
+                parts.region
             )
         }
         None => format!("no size in {} would hold a pod", wide.parts().region),

@@ -19,7 +19,11 @@ huge,1,100,128Mi,,,
 ";
 
 fn cluster(pools: &str) -> Standing {
-    let file = workloads_csv("w.csv", WORKLOADS.as_bytes(), &Default::default()).expect("sound");
+    cluster_of(WORKLOADS, pools)
+}
+
+fn cluster_of(workloads: &str, pools: &str) -> Standing {
+    let file = workloads_csv("w.csv", workloads.as_bytes(), &Default::default()).expect("sound");
     let catalog = catalog("koreacentral").expect("a region");
     let filter = Filter::new(catalog.date);
     let design = design("c.yaml", pools.as_bytes()).expect("sound");
@@ -80,4 +84,26 @@ fn the_platform_keeps_to_the_pool_for_critical_addons() {
     assert_eq!((spot.min, spot.max, spot.initial, spot.spot), (1, 4, 1, true));
     assert_eq!(spot.zones, [2]);
     assert!(found.notes.iter().any(|note| note == "every pod tolerates spot nodes"));
+}
+
+#[test]
+fn where_rows_say_who_tolerates_spot_nodes_only_those_get_in() {
+    let rows =
+        "name,replicas,cpu_request,memory_request,spot_ok\nfirm,1,1,1Gi,\nloose,1,1,1Gi,yes\n";
+    let pools = "pools:\n\
+                 - {name: plain, sku: D4s_v3, count: 1}\n\
+                 - {name: cheap, sku: D4s_v3, count: 1, spot: yes}\n";
+    for (rows, firm) in [(rows, false), (&rows.replace("yes", ""), true)] {
+        let found = cluster_of(rows, pools);
+        let on = |name: &str, pool: usize| {
+            let mut all = found.problem.workloads().iter();
+            let one = all.find(|one| one.name == name).expect("a row");
+            admits(&found.problem, found.plan.pools[pool].kind, one)
+        };
+        assert!(on("firm", 0) && on("loose", 0) && on("loose", 1));
+        assert_eq!((on("firm", 1), on("coredns", 1)), (firm, firm));
+        assert!(found.bounds[1].spot && !found.bounds[0].spot);
+        let all = found.notes.iter().any(|note| note == "every pod tolerates spot nodes");
+        assert_eq!(all, firm);
+    }
 }

@@ -130,6 +130,9 @@ fn scaled_rates_scale_the_optimum() {
         let dearer = changed(&problem, |parts| {
             for sku in &mut parts.skus {
                 sku.rates.on_demand = UsdPerHour(sku.rates.on_demand.0 * factor);
+                if let Some(quote) = &mut sku.rates.spot {
+                    quote.rate = UsdPerHour(quote.rate.0 * factor);
+                }
             }
         });
         let want = cost(&problem)?.map(|cost| Spend(cost.0 * u128::from(factor)));

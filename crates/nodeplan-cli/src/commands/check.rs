@@ -13,11 +13,13 @@ pub fn workloads(
     file: &Path,
     ignore: &[String],
     arches: Vec<Arch>,
+    spot: bool,
 ) -> Result<(WorkloadFile, Vec<u8>), Failure> {
     let bytes = output::read(file)?;
     let options = WorkloadOptions {
         default_arches: arches,
         ignore: ignore.iter().map(|rule| rule.trim().to_owned()).collect(),
+        spot,
     };
     let name = file.display().to_string();
     let read = workloads_csv(&name, &bytes, &options).map_err(Failure::input)?;
@@ -28,7 +30,8 @@ pub fn workloads(
 pub fn run(global: &Global, args: &CheckArgs) -> Done {
     let (config, _) = crate::config::find(global)?;
     let ignore: Vec<String> = args.ignore.iter().chain(&config.ignore).cloned().collect();
-    let (file, _) = workloads(&args.workloads, &ignore, vec![Arch::Amd64])?;
+    let (file, _) =
+        workloads(&args.workloads, &ignore, vec![Arch::Amd64], config.spot == Some(true))?;
     let color = output::stderr_color(global);
     for one in file.warnings.iter().take(SHOWN) {
         eprint!("{}", warning(one, color));

@@ -97,7 +97,8 @@ fn read(global: &Global, args: &OptimizeArgs) -> Result<Read, Failure> {
     let (config, settings) = config::find(global)?;
     let (catalog, region_assumed) = rules::market(&args.market, &config)?;
     let arches = rules::arches(&args.market, &config)?;
-    let (file, bytes) = workloads(&args.workloads, &ignored(args, &config), arches)?;
+    let spot = rules::spot(&args.rules, &config);
+    let (file, bytes) = workloads(&args.workloads, &ignored(args, &config), arches, spot)?;
     let mut filter = rules::filter(&args.market, &config, &catalog)?;
     // A row that names another architecture brings its sizes in.
     filter.arches.extend(&file.used_arches);

@@ -111,7 +111,7 @@ fn clustered(
     let (catalog, region_assumed) = rules::market(&market, &config)?;
     let ignored: Vec<String> = args.ignore.iter().chain(&config.ignore).cloned().collect();
     let arches = rules::arches(&market, &config)?;
-    let (file, bytes) = check::workloads(path, &ignored, arches.clone())?;
+    let (file, bytes) = check::workloads(path, &ignored, arches.clone(), true)?;
     files.push(input(&path.display().to_string(), &bytes));
     files.extend(settings);
     let shown = visible(&path.display().to_string());

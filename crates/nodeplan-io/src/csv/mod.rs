@@ -36,11 +36,13 @@ pub struct WorkloadOptions {
     pub default_arches: Vec<Arch>,
     /// Rules of [`RULES`] to plan without.
     pub ignore: BTreeSet<String>,
+    /// Whether there may be spot pools, so that who tolerates them matters.
+    pub spot: bool,
 }
 
 impl Default for WorkloadOptions {
     fn default() -> Self {
-        Self { default_arches: vec![Arch::Amd64], ignore: BTreeSet::new() }
+        Self { default_arches: vec![Arch::Amd64], ignore: BTreeSet::new(), spot: false }
     }
 }
 

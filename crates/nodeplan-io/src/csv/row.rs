@@ -7,6 +7,7 @@ use super::rules::{Tally, is_platform_label};
 use super::{WorkloadOptions, selector};
 use crate::quantity::clip;
 use nodeplan_model::catalog::Arch;
+use nodeplan_model::placement::SPOT_TAINT;
 use nodeplan_model::problem::{AddOn, Problem};
 use nodeplan_model::resources::Resources;
 use nodeplan_model::units::MilliCpu;
@@ -98,13 +99,7 @@ pub(super) fn entry(
         row.cpu(column, faults);
     }
     row.memory(Column::MemMax, faults);
-    row.flag(Column::SpotOk, faults);
-    for column in Tally::columns().filter(|column| row.text(*column).is_some()) {
-        let read_otherwise = matches!(column, Column::Tolerations | Column::Pdb);
-        if kind.is_some() || !read_otherwise {
-            tally.unused(column);
-        }
-    }
+    let spot_ok = spot_ok(row, kind.is_none(), options, tally, faults);
     let Some(kind) = kind else {
         return Entry::DaemonSet(daemonset(row, &namespace, &name, request, mean, labels, faults));
     };
@@ -128,6 +123,7 @@ pub(super) fn entry(
         node_selector: labels,
         pool: row.label(Column::Pool, faults),
         isolate,
+        spot_ok,
         qos: qos::class(&amounts),
         declared_qos,
         system: false,
@@ -288,6 +284,40 @@ fn arches(
         faults.errors.push(row.fault("NP1023", &text, message).help("make both agree"));
     }
     arches
+}
+
+/// Whether pods tolerate spot nodes. Counts cells of this and of all other columns that shape no plan.
+fn spot_ok(
+    row: &Row<'_, '_>,
+    daemonset: bool,
+    options: &WorkloadOptions,
+    tally: &mut Tally,
+    faults: &mut Faults,
+) -> bool {
+    let tolerated = tolerations(row);
+    let tolerates = tolerated.iter().any(|taint| taint == SPOT_TAINT);
+    let spot_ok = row.flag(Column::SpotOk, faults).unwrap_or(tolerates);
+    for column in Tally::columns().filter(|column| row.text(*column).is_some()) {
+        let unused = match column {
+            Column::SpotOk => spot_ok && !options.spot,
+            Column::Tolerations if options.spot => {
+                !daemonset && tolerated.iter().any(|taint| taint != SPOT_TAINT)
+            }
+            Column::Tolerations | Column::Pdb => !daemonset,
+            _ => true,
+        };
+        if unused {
+            tally.unused(column);
+        }
+    }
+    spot_ok
+}
+
+/// The taints of the `tolerations` cell.
+fn tolerations(row: &Row<'_, '_>) -> Vec<String> {
+    let text = row.text(Column::Tolerations);
+    let all = text.iter().flat_map(|text| text.value.split([';', ',']));
+    all.map(|taint| taint.trim().to_owned()).collect()
 }
 
 /// The `arch` cell, where there is one.
@@ -456,11 +486,9 @@ fn daemonset(
         }
         node_selector.sort_unstable();
     }
-    let tolerations = row.text(Column::Tolerations);
-    let tolerates_all = tolerations.as_ref().is_some_and(|text| {
-        text.value.split([';', ',']).any(|one| matches!(one.trim(), "*" | "Exists"))
-    });
-    if let (Some(text), false) = (tolerations, tolerates_all) {
+    let mut tolerated = tolerations(row).into_iter();
+    let tolerates_all = tolerated.any(|taint| matches!(taint.as_str(), "*" | "Exists"));
+    if let (Some(text), false) = (row.text(Column::Tolerations), tolerates_all) {
         let message =
             format!("`{name}` tolerates some taints only: it is not counted on tainted pools");
         let fault = row.fault("NP1034", &text, message);

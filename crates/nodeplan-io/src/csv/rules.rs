@@ -39,7 +39,7 @@ pub(super) fn is_platform_label(key: &str) -> bool {
 /// Columns without effect on a plan, and what they are for.
 const NOT_USED: &[(Column, &str)] = &[
     (Column::Tolerations, "only widens where a pod may run; the plan does without"),
-    (Column::SpotOk, "only allows Spot nodes; the plan has none"),
+    (Column::SpotOk, "allows spot nodes, which only plans with --spot may have"),
     (Column::Pdb, "shapes drains, not placement"),
     (Column::Priority, "decides who goes first when room is short; the plan has room for all"),
     (Column::StartupSeconds, "matters to simulation"),

@@ -474,6 +474,35 @@ fn unknown_columns_warn_with_the_nearest_name() {
 }
 
 #[test]
+fn spot_nodes_are_tolerated_by_column_or_taint() {
+    let spot = "kubernetes.azure.com/scalesetpriority=spot:NoSchedule";
+    let in_vain = "`tolerations` (1 row) only widens where a pod may run; the plan does without: not \
+                     used here";
+    let not_asked =
+        "`spot_ok` (1 row) allows spot nodes, which only plans with --spot may have: not used here";
+    for (flag, tolerations, tolerates, asked, unasked) in [
+        ("", "", false, vec![], vec![]),
+        ("yes", "", true, vec![], vec![not_asked]),
+        ("no", "", false, vec![], vec![]),
+        ("", spot, true, vec![], vec![in_vain]),
+        ("no", spot, false, vec![], vec![in_vain]),
+        ("", "gpu=true:NoSchedule", false, vec![in_vain], vec![in_vain]),
+        ("yes", "*", true, vec![in_vain], vec![in_vain, not_asked]),
+    ] {
+        let text = format!(
+            "name,replicas,cpu_request,memory_request,spot_ok,tolerations\na,1,1,1Gi,{flag},{tolerations}\n"
+        );
+        for (spot, want) in [(true, asked), (false, unasked)] {
+            let options = WorkloadOptions { spot, ..WorkloadOptions::default() };
+            let file = workloads_csv("w.csv", text.as_bytes(), &options).expect("sound");
+            let told: Vec<&str> = file.assumptions.iter().map(|one| one.text.as_str()).collect();
+            let row = format!("{flag:?} {tolerations:?} {spot}");
+            assert_eq!((file.workloads[0].spot_ok, told), (tolerates, want), "{row}");
+        }
+    }
+}
+
+#[test]
 fn ignored_rules_and_unused_columns_are_assumptions() {
     let text = "name,replicas,cpu_request,memory_request,spread,anti_affinity,pdb,node_selector\n\
                 a,1,1,1Gi,zone:1,\"zone,host\",max_unavailable=1,agentpool=x;disk=ssd\n\

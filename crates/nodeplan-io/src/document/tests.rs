@@ -153,6 +153,8 @@ fn pool_answer(usage: Usage) -> PoolAnswer {
         rate: UsdPerHour(246_000_000),
         labels: vec!["disk=ssd".to_owned()],
         exclusive: false,
+        spot: false,
+        rate_estimated: false,
         estimated: false,
         least: 2,
         most: 2,

@@ -34,6 +34,10 @@ fn one(problem: &Problem, pool: &NodePool) -> String {
     field("min", least.to_string());
     field("max", most.to_string());
     field("max_pods", pool.kind.max_pods.to_string());
+    if group.spot {
+        field("spot", "true".to_owned());
+        field("priority", "1".to_owned());
+    }
     if !group.labels.is_empty() {
         let pairs: Vec<String> = group
             .labels

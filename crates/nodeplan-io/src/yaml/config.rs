@@ -82,6 +82,8 @@ pub struct Config {
     pub max_pools: Option<u32>,
     /// Where the platform's own workloads run.
     pub system_pool: Option<SystemPool>,
+    /// Whether plans may have spot pools.
+    pub spot: Option<bool>,
     /// Share of each node kept free, below one.
     pub headroom: Option<PerMille>,
     /// Share of the way from request to limit that is packed, at most one.
@@ -112,6 +114,7 @@ const FIELDS: &[&str] = &[
     "max_pods",
     "max_pools",
     "system_pool",
+    "spot",
     "headroom",
     "burst",
     "max_overcommit",
@@ -169,6 +172,7 @@ pub(super) fn read(reader: &mut Reader, root: &Node) -> Config {
         size_for.and_then(|(node, text)| reader.choice(node, text, "size_for", SIZES_FOR));
     config.overhead =
         overhead.and_then(|(node, text)| reader.choice(node, text, "overhead", OVERHEADS));
+    config.spot = reader.flag_of(&fields, "spot");
     config.headroom = fields.get("headroom").and_then(|node| share(reader, node, "headroom", 999));
     config.burst = fields.get("burst").and_then(|node| burst(reader, node));
     config.max_overcommit = fields.get("max_overcommit").and_then(|node| overcommit(reader, node));

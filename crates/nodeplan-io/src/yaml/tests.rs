@@ -121,7 +121,7 @@ addons: base, monitor
     assert_eq!(
         faults(text),
         [
-            "NP1051: c:1:1: `regoin` is no field of nodeplan.yaml [expected: region, skus, sku_deny, arch, max_pods, max_pools, system_pool, headroom, burst, max_overcommit, peak_hours, size_for, overhead, addons, daemonsets, measured, ignore] [help: write region]",
+            "NP1051: c:1:1: `regoin` is no field of nodeplan.yaml [expected: region, skus, sku_deny, arch, max_pods, max_pools, system_pool, spot, headroom, burst, max_overcommit, peak_hours, size_for, overhead, addons, daemonsets, measured, ignore] [help: write region]",
             "NP1055: c:2:11: headroom is 15 [expected: less than 100%] [help: write 15% if percent are meant]",
             "NP1055: c:3:16: max_pods is 300 [expected: a whole number from 10 to 250]",
             "NP1006: c:4:12: max_pools `2.5` is not a whole number: it is not a whole number [expected: a whole number from 1 to 100]",

@@ -102,14 +102,17 @@ impl Claims<'_> {
         left
     }
 
-    /// Opens claims of the first group that takes the class, each filled before the next.
+    /// Opens claims of the first group that takes the class, spot before others, each filled before the next.
     fn open(&mut self, kinds: &[usize], class: usize, pods: u32) -> Option<()> {
         if pods == 0 {
             return Some(());
         }
         let compiled = self.compiled;
         let fitting = || kinds.iter().copied().filter(|&kind| compiled.fits(kind, class));
-        let group = fitting().map(|kind| compiled.kinds[kind].pool.group).min()?;
+        let group = fitting()
+            .map(|kind| (!compiled.kinds[kind].spot, compiled.kinds[kind].pool.group))
+            .min()?
+            .1;
         let kinds: Vec<usize> =
             fitting().filter(|&kind| compiled.kinds[kind].pool.group == group).collect();
         let each = kinds.iter().map(|&kind| most(compiled, kind, class)).max()?;

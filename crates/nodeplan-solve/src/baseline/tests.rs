@@ -64,6 +64,7 @@ fn workload(name: &str, cpu: u64, memory: u64) -> Workload {
         node_selector: Vec::new(),
         pool: None,
         isolate: false,
+        spot_ok: false,
         qos: QosClass::Burstable,
         declared_qos: None,
         system: false,
@@ -84,6 +85,7 @@ fn cluster() -> Cluster {
         overcommit: Overcommit::default(),
         headroom: PerMille(0),
         sustained_cpu: true,
+        spot: false,
     }
 }
 

@@ -111,6 +111,7 @@ fn alone(problem: &Problem, kind: PoolKind, members: &[usize]) -> ProblemParts {
     parts.cluster.max_pools = None;
     parts.cluster.system_pool = SystemPool::None;
     parts.cluster.sustained_cpu = false;
+    parts.cluster.spot = false;
     parts.workloads = members.iter().map(|&index| problem.workloads()[index].clone()).collect();
     // Alone, add-ons and system workloads count as anyone's pods.
     for one in &mut parts.workloads {

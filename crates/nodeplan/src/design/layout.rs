@@ -10,7 +10,7 @@ use nodeplan_model::eligibility::Pattern;
 use nodeplan_model::ids::{GroupId, SkuId, WorkloadId};
 use nodeplan_model::placement;
 use nodeplan_model::plan::{NodePool, PoolMode};
-use nodeplan_model::problem::{PoolKind, Problem};
+use nodeplan_model::problem::{Group, PoolKind, Problem};
 use std::collections::BTreeMap;
 
 fn size<'a>(
@@ -81,9 +81,17 @@ pub(super) fn lay_out(
         // The design's pools carry whatever labels their workloads select.
         one.node_selector.retain(|(key, _)| placement::is_well_known(key));
     }
+    for (at, _) in design.pools.iter().enumerate().filter(|(_, pool)| pool.spot) {
+        let own = group_name(at);
+        let members = || parts.workloads.iter().filter(|one| one.pool.as_ref() == Some(&own));
+        let exclusive = members().any(|one| one.isolate);
+        let pool = members().next().map(|_| own.clone());
+        let group = Group { pool, labels: Vec::new(), exclusive, system: false, spot: true };
+        parts.groups.push(group);
+    }
     let problem = Problem::new(parts).map_err(Error::Problem)?;
     let pools = design.pools.iter().zip(&names).enumerate();
-    let pools = pools.map(|(at, (pool, sku))| empty(&problem, at, &pool.name, sku)).collect();
+    let pools = pools.map(|(at, (pool, sku))| empty(&problem, at, pool, sku)).collect();
     Ok(Laid { problem, pools, breaches })
 }
 
@@ -109,10 +117,15 @@ fn owners(
     Ok(owner)
 }
 
-/// Pool `at` of the design, without nodes. A pool without workloads is of the common group.
-fn empty(problem: &Problem, at: usize, name: &str, sku: &str) -> NodePool {
+/// Pool `at` of the design, without nodes. A pool without workloads is of the common group, or its
+/// spot version.
+fn empty(problem: &Problem, at: usize, designed: &DesignPool, sku: &str) -> NodePool {
     let own = group_name(at);
-    let group = problem.groups().iter().position(|one| one.pool.as_ref() == Some(&own));
+    let group = |own: Option<&str>| {
+        let mut groups = problem.groups().iter();
+        groups.position(|one| one.pool.as_deref() == own && one.spot == designed.spot)
+    };
+    let group = group(Some(&own)).or_else(|| group(None));
     let sku = problem.skus().iter().position(|one| one.name == sku);
     let kind = PoolKind {
         group: GroupId(group.unwrap_or(0) as u32),
@@ -120,7 +133,7 @@ fn empty(problem: &Problem, at: usize, name: &str, sku: &str) -> NodePool {
         max_pods: problem.cluster().max_pods.iter().max().copied().unwrap_or(1),
     };
     let packings = vec![Vec::new(); problem.points().len()];
-    NodePool { name: name.to_owned(), kind, mode: PoolMode::User, packings }
+    NodePool { name: designed.name.clone(), kind, mode: PoolMode::User, packings }
 }
 
 /// Pool name that workloads of design pool `at` ask for.

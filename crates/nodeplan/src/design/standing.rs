@@ -188,7 +188,13 @@ fn find(workloads: &[Workload], name: &str) -> Option<usize> {
 fn group(workloads: &[Workload], design: &Design, at: usize, system: bool) -> Group {
     let pool = &design.pools[at];
     if pool.system_only && system {
-        return Group { pool: None, labels: Vec::new(), exclusive: true, system: true };
+        return Group {
+            pool: None,
+            labels: Vec::new(),
+            exclusive: true,
+            system: true,
+            spot: false,
+        };
     }
     let own = group_name(at);
     let named = |name: &str| workloads.iter().any(|one| one.pool.as_deref() == Some(name));
@@ -201,7 +207,18 @@ fn group(workloads: &[Workload], design: &Design, at: usize, system: bool) -> Gr
     };
     let isolated = |one: &Workload| one.isolate && one.pool.is_some() && one.pool == name;
     let exclusive = pool.tainted || pool.system_only || workloads.iter().any(isolated);
-    Group { pool: name, labels, exclusive, system: false }
+    Group {
+        pool: name,
+        labels,
+        exclusive,
+        system: false,
+        spot: pool.spot && some_tolerate(workloads),
+    }
+}
+
+/// Whether any row says that it tolerates spot nodes; where none does, nothing is known and all do.
+fn some_tolerate(workloads: &[Workload]) -> bool {
+    workloads.iter().any(|one| one.spot_ok)
 }
 
 /// Workloads that no pool admits.
@@ -328,7 +345,8 @@ fn finish(laid: Laid, design: &Design) -> Standing {
             names.join(", ")
         ));
     }
-    if design.pools.iter().any(|pool| pool.spot) {
+    let known = some_tolerate(problem.workloads());
+    if !known && design.pools.iter().any(|pool| pool.spot) {
         notes.push("every pod tolerates spot nodes".to_owned());
     }
     notes.extend(breaches.iter().map(|one| format!("pool {}: {}", one.place, one.text)));

@@ -55,7 +55,7 @@ fn pool(problem: &Problem, pool: &NodePool) -> Side {
     let sku = problem.sku(pool.kind.sku);
     let group = problem.group(pool.kind.group);
     let counts = || (0..problem.points().len()).map(|point| pool.nodes(point));
-    let spend = pool_spend(problem, pool, sku.rates.on_demand);
+    let spend = pool_spend(problem, pool, problem.rate(pool.kind));
     let labels: Vec<String> =
         group.labels.iter().map(|(key, value)| format!("{key}={value}")).collect();
     let mode = match pool.mode {
@@ -71,6 +71,7 @@ fn pool(problem: &Problem, pool: &NodePool) -> Side {
         (Measure::Mode, text(mode)),
         (Measure::Labels, text(labels.join(", ")).filter(|_| !labels.is_empty())),
         (Measure::Isolated, yes(group.exclusive)),
+        (Measure::Spot, yes(group.spot).filter(|_| group.spot)),
     ];
     Side { name: pool.name.clone(), system: false, values }
 }

@@ -238,6 +238,7 @@ fn keeper(cpu: MilliCpu, memory: Bytes) -> Workload {
         node_selector: Vec::new(),
         pool: None,
         isolate: false,
+        spot_ok: false,
         qos: QosClass::Burstable,
         declared_qos: None,
         system: false,

@@ -55,7 +55,7 @@ pub fn run_answer(
 /// What the plan costs a month at its own load points.
 fn planned(problem: &Problem, plan: &Plan) -> Money {
     let spend = plan.pools.iter().fold(0_u128, |sum, pool| {
-        let rate = problem.sku(pool.kind.sku).rates.on_demand;
+        let rate = problem.rate(pool.kind);
         sum.saturating_add(pool_spend(problem, pool, rate).0)
     });
     Money::month_of(Spend(spend), total_millis(problem))

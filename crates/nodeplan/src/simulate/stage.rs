@@ -148,7 +148,7 @@ fn bounds(
     pools
 }
 
-/// Bounds from the plan's fewest to its most nodes.
+/// Bounds from the plan's fewest to its most nodes; spot pools go first for an expander that asks.
 pub(crate) fn planned(problem: &Problem, plan: &Plan) -> Vec<PoolBounds> {
     let points = problem.points().len();
     let low = scaling::lowest_point(problem);
@@ -161,13 +161,14 @@ pub(crate) fn planned(problem: &Problem, plan: &Plan) -> Vec<PoolBounds> {
         let most = (0..points).map(|point| pool.nodes(point)).max().unwrap_or(0).max(1);
         let kept = first.is_some_and(|first| first.name == pool.name);
         let least = pool.nodes(low).max(u64::from(kept)).min(most);
+        let spot = problem.group(pool.kind.group).spot;
         PoolBounds {
             min: small(least),
             max: small(most),
             initial: small(least),
-            spot: false,
+            spot,
             zones: Vec::new(),
-            priority: Some(0),
+            priority: Some(i64::from(spot)),
             schedules: Vec::new(),
         }
     };

@@ -259,7 +259,11 @@ impl Search<'_> {
     }
 
     fn cost(&self, at: usize, counts: &Counts) -> u128 {
-        let rate = |kind: &PoolKind| u128::from(self.problem.sku(kind.sku).rates.on_demand.0);
+        let rate = |kind: &PoolKind| {
+            let own = self.problem.sku(kind.sku).rates;
+            let spot = own.spot.filter(|_| self.problem.group(kind.group).spot);
+            u128::from(spot.map_or(own.on_demand.0, |quote| quote.rate.0))
+        };
         let rates: u128 =
             self.kinds.iter().zip(counts).map(|(kind, &n)| rate(kind) * u128::from(n)).sum();
         rates * u128::from(self.problem.points()[self.points[at]].weight_millis)

@@ -193,6 +193,7 @@ fn cluster(draw: &mut Draw) -> Cluster {
         overcommit: Overcommit::default(),
         headroom: PerMille(draw.pick(&[0, 0, 100])),
         sustained_cpu: false,
+        spot: false,
     }
 }
 

@@ -21,13 +21,13 @@ pub mod yardsticks;
 pub use draw::Draw;
 
 use ndarray::Array2;
-use nodeplan_model::catalog::{Arch, Sku};
+use nodeplan_model::catalog::{Arch, QuotedRate, Sku};
 use nodeplan_model::problem::{
     AddOn, Burst, Cluster, LoadPoint, Overcommit, Problem, ProblemParts, ReservationModel,
     SystemPool,
 };
 use nodeplan_model::resources::Resources;
-use nodeplan_model::units::{Bytes, DAY_MILLIS, GIB, MIB, MilliCpu, PerMille};
+use nodeplan_model::units::{Bytes, DAY_MILLIS, GIB, MIB, MilliCpu, PerMille, UsdPerHour};
 use nodeplan_model::workload::{QosClass, Workload};
 
 /// Most pods at one load point, the platform's own included.
@@ -42,9 +42,31 @@ pub fn small_problem(seed: u64) -> Problem {
         let parts = small_parts(&mut draw);
         let problem = Problem::new(parts).expect("the generator keeps to the rules of `Problem`");
         if problem.pool_kinds().len() <= MOST_KINDS {
-            return problem;
+            return some_spot(seed, problem);
         }
     }
+}
+
+/// Sometimes spot nodes too, by a stream of their own: quotes for most sizes, now and then above the
+/// rate on demand, and workloads that tolerate them or not.
+fn some_spot(seed: u64, problem: Problem) -> Problem {
+    let mut draw = Draw::new(seed ^ 0x5b07);
+    if !draw.chance(35) {
+        return problem;
+    }
+    let mut parts = problem.parts().clone();
+    parts.cluster.spot = true;
+    for sku in &mut parts.skus {
+        // Billed in hundredths of a cent, too.
+        let cents = sku.rates.on_demand.0 / 10_000_000;
+        let rate = UsdPerHour(cents * draw.within(15, 105) * 100_000);
+        sku.rates.spot = draw.chance(80).then_some(QuotedRate { rate, estimated: false });
+    }
+    for workload in parts.workloads.iter_mut().filter(|one| !one.system) {
+        workload.spot_ok = draw.chance(60);
+    }
+    let with = Problem::new(parts).expect("the generator keeps to the rules of `Problem`");
+    if with.pool_kinds().len() <= MOST_KINDS { with } else { problem }
 }
 
 fn small_parts(draw: &mut Draw) -> ProblemParts {
@@ -169,6 +191,7 @@ fn cluster(draw: &mut Draw) -> Cluster {
         },
         headroom: PerMille(draw.pick(&[0, 0, 0, 50, 100, 155])),
         sustained_cpu: draw.chance(80),
+        spot: false,
     }
 }
 

@@ -9,7 +9,7 @@ use nodeplan_model::workload::Workload;
 pub type Has = fn(&Problem) -> bool;
 
 /// Every rule by name. Each is one that a plan can break, or that changes what fits.
-pub const RULES: [(&str, Has); 33] = [
+pub const RULES: [(&str, Has); 35] = [
     ("burst", |p| any(p, |w| limited(w) && p.cluster().burst.of(w.qos).0 > 0)),
     ("overcommit of CPU", |p| p.cluster().overcommit.cpu.is_some()),
     ("overcommit of memory", |p| p.cluster().overcommit.memory.is_some()),
@@ -54,6 +54,10 @@ pub const RULES: [(&str, Has); 33] = [
     ("a choice of max pods", |p| p.cluster().max_pods.len() > 1),
     ("older reservations", |p| p.cluster().reservation == ReservationModel::AksLegacy),
     ("auto-provisioning", |p| p.cluster().reservation == ReservationModel::NodeAutoProvisioning),
+    ("spot pools", |p| p.groups().iter().any(|group| group.spot)),
+    ("workloads that tolerate spot and others", |p| {
+        p.cluster().spot && any(p, |w| w.spot_ok) && any(p, |w| !w.spot_ok)
+    }),
     ("measured sizes", |p| p.skus().iter().any(|sku| sku.measured.is_some())),
 ];
 

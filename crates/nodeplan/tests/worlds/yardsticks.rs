@@ -90,14 +90,14 @@ fn weight(problem: &Problem, point: usize) -> f64 {
 }
 
 fn rate(problem: &Problem, kind: PoolKind) -> f64 {
-    problem.sku(kind.sku).rates.on_demand.0 as f64 / 1e9
+    problem.rate(kind).0 as f64 / 1e9
 }
 
 /// The better of first-fit decreasing that opens the node of the lowest rate, or of the lowest
 /// rate per core; `None` where both break a rule.
 pub fn greedy(problem: &Problem) -> Option<Spend> {
     let kinds = problem.pool_kinds();
-    let rate = |j: usize| problem.sku(kinds[j].sku).rates.on_demand.0;
+    let rate = |j: usize| problem.rate(kinds[j]).0;
     let cores = |j: usize| u64::from(problem.sku(kinds[j].sku).vcpus);
     let mut by_rate: Vec<usize> = (0..kinds.len()).collect();
     by_rate.sort_by_key(|&j| (rate(j), j));
@@ -137,7 +137,7 @@ fn greedy_in(problem: &Problem, kinds: &[PoolKind], order: &[usize]) -> Option<u
     let mut cost = 0;
     for (point, counts) in problem.points().iter().zip(&counts) {
         for (kind, &nodes) in kinds.iter().zip(counts) {
-            let rate = problem.sku(kind.sku).rates.on_demand;
+            let rate = problem.rate(*kind);
             cost += rate.over_millis(point.weight_millis).0 * u128::from(nodes);
         }
     }
