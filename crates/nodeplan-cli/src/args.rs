@@ -155,7 +155,7 @@ pub struct OptimizeArgs {
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "Search under load (with --traffic or --scenario)")]
 pub struct JointArgs {
-    /// Leave these as they are: sizes, targets, min, max, behavior, nodes, profile, provisioning, schedules, requests, overprovisioning
+    /// Leave these as they are: sizes, targets, min, max, behavior, nodes, profile, provisioning, schedules, requests, overprovisioning, spot
     #[arg(long, env = "NODEPLAN_FREEZE", value_name = "LIST", value_delimiter = ',')]
     pub freeze: Vec<String>,
     /// Search again with each family frozen by itself, and tell by how much the cost changes

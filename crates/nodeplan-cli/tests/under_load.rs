@@ -190,7 +190,7 @@ fn many_workloads_choose_together_and_an_objective_out_of_reach_is_named() {
 fn frozen_variables_stay_and_a_budget_is_a_gate() {
     let folder = folder("joint-frozen");
     let all = "sizes,targets,min,max,behavior,nodes,profile,provisioning,schedules,requests,\
-               overprovisioning";
+               overprovisioning,spot";
     let done = folder.run(&optimize(&["--freeze", all, "--budget", "1"]));
     assert_eq!(code(&done), 4, "{}", stderr(&done));
     assert!(!stdout(&done).contains("What to change"), "{}", stdout(&done));
@@ -238,4 +238,47 @@ fn minimums_at_hours_known_earn_their_place() {
     assert!(told.contains("scheduled minimums"), "{told}");
     let (frozen, _) = cost("requests,schedules", "frozen");
     assert!(free * 1.2 < frozen, "{free} {frozen}");
+}
+
+/// A web that must not move and workers that may, most of the pods.
+#[test]
+fn spot_nodes_take_what_tolerates_them_and_the_floor_knows_their_rates() {
+    let folder = folder("joint-spot");
+    folder.write(
+        "w.csv",
+        "name,min_replicas,max_replicas,cpu_request,memory_request,cpu_limit,memory_limit,hpa_cpu_target,spot_ok\n\
+         web,2,20,500m,1Gi,1,2Gi,40,\nqueue,2,40,1,1Gi,1,1Gi,60,yes\n",
+    );
+    let load = LOAD.replace("cpu_per_message: 5ms", "cpu_per_message: 200ms");
+    folder.write("load.yaml", &load.replace("oldest: 60s", "oldest: 10m"));
+    let row = |minute: u64| format!("{},{}\n", minute * 60, 1500 + 50 * minute.min(240 - minute));
+    let rows: String = (0..240).map(row).collect();
+    folder.write("t.csv", &format!("timestamp_s,requests\n{rows}"));
+    let found = |more: &[&str], out: &str| {
+        let usual = ["--system-pool", "none", "--spot", "--write", out];
+        let done = folder.run(&optimize(&[&usual[..], more].concat()));
+        assert_eq!(code(&done), 0, "{}{}", stdout(&done), stderr(&done));
+        let verified = folder.run(&["verify", &format!("{out}/floor.json")]);
+        assert_eq!(code(&verified), 0, "{}", stderr(&verified));
+        assert_eq!(code(&folder.run(&["verify", &format!("{out}/plan.json")])), 0);
+        let text = std::fs::read_to_string(folder.path().join(out).join("design.json"));
+        let design: serde_json::Value =
+            serde_json::from_str(&text.expect("written")).expect("JSON");
+        let whole = &design["design"]["parts"][2];
+        assert_eq!(whole["met"], true, "{}", stdout(&done));
+        let floor = design["design"]["floor"]["cost"].as_i64().expect("a floor");
+        (whole["cost"].as_i64().expect("a cost"), floor, stdout(&done))
+    };
+    let (free, floor, told) = found(&["--trials", "600"], "free");
+    assert!(told.contains(", spot ") && told.contains("evicted spot"), "{told}");
+    let (frozen, dear, told) = found(&["--trials", "600", "--freeze", "spot"], "frozen");
+    assert!(!told.contains(", spot "), "{told}");
+    assert!(free * 12 < frozen * 10, "{free} {frozen}");
+    assert!(0 < floor && floor < free && floor < dear && dear <= frozen, "{floor} {dear}");
+    let others =
+        "targets,min,max,behavior,nodes,profile,provisioning,schedules,requests,overprovisioning";
+    let (.., told) = found(&["--trials", "100", "--freeze", others, "--ablation"], "others");
+    let rows: Vec<&str> = told.lines().skip_while(|line| !line.starts_with(" FROZEN")).collect();
+    let names = rows.iter().skip(1).map_while(|row| row.split_whitespace().next());
+    assert_eq!(names.collect::<Vec<_>>(), ["nothing", "sizes", "spot"], "{told}");
 }

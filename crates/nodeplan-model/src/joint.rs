@@ -40,6 +40,9 @@ pub struct JointPool {
     pub name: String,
     /// Size.
     pub size: String,
+    /// Its nodes are spot nodes.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub spot: bool,
     /// Fewest nodes.
     pub min: u32,
     /// Most nodes.

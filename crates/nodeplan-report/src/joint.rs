@@ -150,7 +150,7 @@ fn pools(answer: &JointAnswer) -> Table {
         let mean = format!("{}.{:02}", pool.mean_milli / 1000, pool.mean_milli % 1000 / 10);
         let cells = [
             pool.name.clone(),
-            pool.size.clone(),
+            format!("{}{}", pool.size, if pool.spot { ", spot" } else { "" }),
             pool.min.to_string(),
             pool.max.to_string(),
             mean,

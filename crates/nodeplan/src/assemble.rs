@@ -117,6 +117,14 @@ fn proof(found: &Optimized) -> Proof {
     }
 }
 
+/// What to know of spot pools.
+pub(crate) fn spot_quotes() -> String {
+    format!(
+        "rates of spot pools are quotes of the catalog's day, not a promise; Azure may take their \
+         nodes back 30 s after a notice, and pods there need the toleration {SPOT_TAINT}"
+    )
+}
+
 /// The problem's own, then what the plan adds.
 fn assumptions(found: &Optimized) -> Vec<String> {
     let problem = &found.problem;
@@ -125,10 +133,7 @@ fn assumptions(found: &Optimized) -> Vec<String> {
     all.push("a month has 730 hours; on-demand list prices, no discounts".to_owned());
     let spot = |plan: &Plan| plan.pools.iter().any(|pool| problem.group(pool.kind.group).spot);
     if found.plan.as_ref().is_some_and(spot) {
-        all.push(format!(
-            "rates of spot pools are quotes of the catalog's day, not a promise; Azure may take their \
-             nodes back 30 s after a notice, and pods there need the toleration {SPOT_TAINT}"
-        ));
+        all.push(spot_quotes());
     }
     let cluster = problem.cluster();
     if cluster.os_overhead && cluster.reservation == ReservationModel::NodeAutoProvisioning {

@@ -5,7 +5,7 @@ mod loaded;
 #[path = "worlds/mod.rs"]
 mod worlds;
 
-use loaded::{Care, Loaded, design, layout, loaded, sometimes_odd};
+use loaded::{Care, Loaded, design, layout, loaded, sometimes_odd, with_spot};
 use nodeplan::joint::{Demands, Design, Trial, floor_of};
 use nodeplan::solve::Control;
 use worlds::{Draw, seeds};
@@ -18,6 +18,7 @@ const TRIES: usize = 10;
 /// A run that met its demands, and its floor.
 struct Met {
     care: Care,
+    spot: bool,
     spend: u128,
     floor: u128,
 }
@@ -52,9 +53,14 @@ fn chosen(
 fn check(seed: u64) -> Result<Option<Met>, String> {
     let mut draw = Draw::new(seed);
     let world = sometimes_odd(loaded(&mut draw));
+    judged(&mut draw, &world)
+}
+
+/// What becomes of a world under a design drawn for it.
+fn judged(draw: &mut Draw, world: &Loaded) -> Result<Option<Met>, String> {
     let demands = Demands::of(&world.problem, &world.scenario, u64::MAX);
-    let care = Care::draw(&mut draw);
-    let Some((design, trial)) = chosen(&mut draw, (&world, &demands), care)? else {
+    let care = Care::draw(draw);
+    let Some((design, trial)) = chosen(draw, (world, &demands), care)? else {
         return Ok(None);
     };
     // A rollout may double pods.
@@ -64,14 +70,17 @@ fn check(seed: u64) -> Result<Option<Met>, String> {
         .zip(&design.replicas)
         .map(|(one, replicas)| one.as_ref().map_or(*replicas, |one| one.max) * 2)
         .collect();
-    let scenario = design.on(&world.scenario);
+    let mut scenario = design.on(&world.scenario);
+    // Spot nodes are a matter of groups here, no wish of the scenario.
+    scenario.pools.iter_mut().for_each(|pool| pool.spot = false);
     let floored = floor_of(&world.problem, &scenario, &demands, &rooms, Control::NONE)
         .map_err(|fault| fault.to_string())?;
     let Some(floored) = floored else { return Ok(None) };
     if !floored.check.findings.is_empty() {
         return Err(format!("{:?}", floored.check.findings[0]));
     }
-    let met = Met { care, spend: trial.run.scorecard.spend.0, floor: floored.check.spend.0 };
+    let spot = design.pools.iter().any(|pool| pool.spot);
+    let met = Met { care, spot, spend: trial.run.scorecard.spend.0, floor: floored.check.spend.0 };
     if met.floor > met.spend {
         return Err(format!("the floor {} is above a run of {}", met.floor, met.spend));
     }
@@ -112,5 +121,22 @@ fn no_run_that_meets_its_demands_is_below_the_floor() {
     if seeds::count(200) >= 100 {
         assert!(met.len() >= 20, "{} runs", met.len());
         assert!(near * 100 >= met.len() * NEAR_PERCENT, "{near} of {}", met.len());
+    }
+}
+
+#[test]
+fn no_run_on_spot_nodes_is_below_the_floor_either() {
+    let check = |seed: u64| {
+        let mut draw = Draw::new(seed);
+        let world = with_spot(sometimes_odd(loaded(&mut draw)));
+        judged(&mut draw, &world)
+    };
+    let test = "floor::no_run_on_spot_nodes_is_below_the_floor_either";
+    let met: Vec<Met> = seeds::sweep(test, 80, check).into_iter().flatten().collect();
+    tell("without", &met.iter().filter(|one| !one.spot).collect::<Vec<&Met>>());
+    let spot: Vec<&Met> = met.iter().filter(|one| one.spot).collect();
+    let near = tell("on spot nodes", &spot);
+    if seeds::count(80) >= 80 {
+        assert!(spot.len() >= 10 && near >= 1, "{near} of {}", spot.len());
     }
 }

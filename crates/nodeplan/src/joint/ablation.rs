@@ -1,8 +1,9 @@
 //! Which variables earn their place: the same search with one family frozen after the other.
 
 use super::finale::{Judged, percentile};
+use super::layouts::{Layout, Quarry, Starts};
 use super::moves::Family;
-use super::search::{Joint, JointOptions, choose};
+use super::search::{Joint, JointOptions, PLAIN, choose, without_spot};
 use super::track::Shelf;
 use crate::Error;
 use nodeplan_model::problem::Problem;
@@ -36,13 +37,21 @@ pub fn ablation(
     let (costs, met) = &joint.replications;
     let mut all = vec![Ablated { frozen: None, high: percentile(costs, 95), met: *met }];
     told(&all[0]);
-    for family in Family::ALL.into_iter().filter(|family| !options.frozen.contains(family)) {
+    let spot = joint.layouts.first().is_some_and(|plain| plain.problem.cluster().spot);
+    let choice =
+        |family: &Family| !options.frozen.contains(family) && (*family != Family::Spot || spot);
+    for family in Family::ALL.into_iter().filter(choice) {
         if (control.interrupt)() {
             break;
         }
         let mut own = options.clone();
         own.frozen.push(family);
-        let parts = (&joint.starts, &joint.halves, &joint.demands, &shelf);
+        let bare = match family {
+            Family::Spot => Some(firm_starts(problem, joint, &own.frozen, control)?),
+            _ => None,
+        };
+        let starts = bare.as_ref().unwrap_or(&joint.starts);
+        let parts = (starts, &joint.halves, &joint.demands, &shelf);
         let Some(chosen) = choose(problem, parts, &own, control, &|_| ())? else { continue };
         let Judged { costs, met, .. } = chosen.judged;
         let one = Ablated { frozen: Some(family), high: percentile(&costs, 95), met };
@@ -50,4 +59,16 @@ pub fn ablation(
         all.push(one);
     }
     Ok(all)
+}
+
+/// What a search without spot nodes starts from.
+fn firm_starts(
+    problem: &Problem,
+    joint: &Joint,
+    frozen: &[Family],
+    control: Control<'_>,
+) -> Result<Starts, Error> {
+    let plain = without_spot(problem, control)?;
+    let quarry = Quarry::new(&plain.problem, &joint.halves.seen, &joint.demands, frozen);
+    Starts::of(Layout::of(PLAIN.to_owned(), plain), &quarry, frozen, control)
 }

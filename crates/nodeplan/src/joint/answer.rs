@@ -4,6 +4,7 @@ use super::ablation::Ablated;
 use super::finale::percentile;
 use super::frontier::FrontierPoint;
 use super::search::Joint;
+use crate::assemble::spot_quotes;
 use crate::simulate::Staged;
 use nodeplan_model::answer::{InputFile, Money};
 use nodeplan_model::joint::{
@@ -40,6 +41,8 @@ pub fn joint_answer(
         head_room: month(shares.head_room),
         packing: month(shares.packing),
     });
+    let spot = joint.design.pools.iter().any(|pool| pool.spot);
+    let quotes = spot.then(spot_quotes);
     let (costs, met) = &joint.replications;
     let at = |percent: usize| Money::month_of(percentile(costs, percent), seen);
     JointAnswer {
@@ -60,7 +63,7 @@ pub fn joint_answer(
             met: *met,
             median: at(50),
             high: at(95),
-            hazards: joint.hazards.words(joint.design.pools.iter().any(|pool| pool.spot)),
+            hazards: joint.hazards.words(spot),
             reached: joint.reached.clone(),
         },
         steps: joint
@@ -88,7 +91,7 @@ pub fn joint_answer(
                 beyond(&problem.workloads()[*at].full_name(), *best, asked)
             })
             .collect(),
-        assumptions: staged.assumptions.clone(),
+        assumptions: staged.assumptions.iter().cloned().chain(quotes).collect(),
         again: Vec::new(),
     }
 }
@@ -165,6 +168,7 @@ fn pools(joint: &Joint) -> Vec<JointPool> {
     rows.map(|((pool, bounds), time)| JointPool {
         name: pool.name.clone(),
         size: joint.layout.problem.sku(pool.kind.sku).name.clone(),
+        spot: bounds.spot,
         min: bounds.min,
         max: bounds.max,
         mean_milli: u64::try_from(time.saturating_mul(1000) / millis).unwrap_or(u64::MAX),

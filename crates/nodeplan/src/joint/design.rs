@@ -106,7 +106,7 @@ impl Design {
         for family in frozen {
             match family {
                 // These choose among layouts.
-                Family::Sizes | Family::Requests | Family::Keepers => {}
+                Family::Sizes | Family::Spot | Family::Requests | Family::Keepers => {}
                 Family::Nodes => self.pools.clone_from(&own.pools),
                 Family::Profile => self.autoscaler = own.autoscaler,
                 Family::Provisioning => self.provisioning.clone_from(&own.provisioning),
@@ -166,6 +166,7 @@ pub(super) fn copy(family: Family, to: &mut Autoscaling, from: &Autoscaling) {
             to.min = to.min.min(to.max);
         }
         Family::Sizes
+        | Family::Spot
         | Family::Nodes
         | Family::Profile
         | Family::Provisioning

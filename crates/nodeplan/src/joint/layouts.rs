@@ -54,6 +54,8 @@ const LIMITS: [(u32, Option<u32>); 7] = [
 /// More of them for clusters of more workloads than so many.
 const MORE_LIMITS: [(u32, Option<u32>); 3] = [(32, None), (16, Some(1)), (32, Some(1))];
 const MANY: usize = 12;
+/// What the name of a layout without spot nodes ends with, where there may be such.
+const NO_SPOT: &str = ", no spot";
 /// Work of one layout: a good plan is enough, its proof is not what counts here.
 const WORK: u64 = 3_000_000;
 /// And a plan so near to its bound is good enough.
@@ -190,9 +192,15 @@ pub(super) struct Quarry {
 }
 
 impl Quarry {
-    /// Of a problem at the levels of a trace.
-    pub fn new(problem: &Problem, scenario: &Scenario, demands: &Demands) -> Self {
+    /// Of a problem at the levels of a trace; spot nodes may be frozen out.
+    pub fn new(
+        problem: &Problem,
+        scenario: &Scenario,
+        demands: &Demands,
+        frozen: &[Family],
+    ) -> Self {
         let mut parts: ProblemParts = problem.parts().clone();
+        parts.cluster.spot &= !frozen.contains(&Family::Spot);
         parts.points = POINTS
             .iter()
             .zip(NAMES)
@@ -228,10 +236,10 @@ impl Quarry {
         u64::try_from(labels * u128::from(DAY_MILLIS) / u128::from(day)).unwrap_or(u64::MAX)
     }
 
-    /// The cheapest pools of some sizes.
+    /// The cheapest pools of some sizes, with spot nodes or without.
     fn layout(
         &self,
-        name: String,
+        (name, spot): (String, bool),
         wanted: impl Fn(&Sku) -> bool,
         most_pools: Option<u32>,
         pods: &Pods,
@@ -240,6 +248,8 @@ impl Quarry {
         let mut parts = self.parts.clone();
         self.room.apply(pods, &mut parts);
         parts.skus.retain(wanted);
+        let name = if parts.cluster.spot && !spot { format!("{name}{NO_SPOT}") } else { name };
+        parts.cluster.spot &= spot;
         if most_pools.is_some() {
             parts.cluster.max_pools = most_pools;
         }
@@ -252,6 +262,11 @@ impl Quarry {
         Ok(found.map(|found| Layout { pods: pods.clone(), ..found }))
     }
 
+    /// Whether layouts have spot nodes: both ways, where they may.
+    fn spots(&self) -> &'static [bool] {
+        if self.parts.cluster.spot { &[true, false] } else { &[false] }
+    }
+
     /// Layouts under different limits on the size of a node for some pods, none twice nor among those
     /// known.
     pub fn limited(
@@ -260,7 +275,7 @@ impl Quarry {
         pods: &Pods,
         control: Control<'_>,
     ) -> Result<Vec<Layout>, Error> {
-        let solve = |(vcpus, most): &(u32, Option<u32>)| {
+        let solve = |(spot, (vcpus, most)): &(bool, (u32, Option<u32>))| {
             if (control.interrupt)() && !known.is_empty() {
                 return Ok(None);
             }
@@ -270,11 +285,12 @@ impl Quarry {
                 (vcpus, None) => format!("nodes of at most {vcpus} vCPUs"),
                 (vcpus, Some(_)) => format!("one pool, nodes of at most {vcpus} vCPUs"),
             };
-            self.layout(name, |sku| sku.vcpus <= *vcpus, *most, pods, control)
+            self.layout((name, *spot), |sku| sku.vcpus <= *vcpus, *most, pods, control)
         };
         let many = self.parts.workloads.len() > MANY;
+        let limits = || LIMITS.into_iter().chain(MORE_LIMITS.into_iter().filter(move |_| many));
         let limits: Vec<_> =
-            LIMITS.into_iter().chain(MORE_LIMITS.into_iter().filter(|_| many)).collect();
+            self.spots().iter().flat_map(|spot| limits().map(|limit| (*spot, limit))).collect();
         fresh(known, limits.par_iter().map(solve).collect())
     }
 
@@ -288,7 +304,8 @@ impl Quarry {
     ) -> Result<Vec<Layout>, Error> {
         let mut own: Vec<&str> = sizes(&known[from]).into_iter().map(|(name, ..)| name).collect();
         own.dedup();
-        let worthy = worthy(&self.parts.skus);
+        let spot = known[from].problem.cluster().spot;
+        let worthy = worthy(&self.parts.skus, spot);
         let less = || std::iter::once("").chain(own.iter().copied());
         let pairs = worthy.into_iter().flat_map(|more| less().map(move |less| (more, less)));
         let pairs = part_of(pairs.collect(), MOST_GROWN, turn);
@@ -303,9 +320,15 @@ impl Quarry {
                 "" => format!("{more} beside {}", own.join(", ")),
                 _ => format!("{more} instead of {less}"),
             };
-            self.layout(name, wanted, None, &known[from].pods, control)
+            self.layout((name, spot), wanted, None, &known[from].pods, control)
         };
-        fresh(known, pairs.par_iter().map(solve).collect())
+        let mut solved: Result<Vec<_>, Error> = pairs.par_iter().map(solve).collect();
+        if let (Ok(solved), true) = (&mut solved, self.parts.cluster.spot) {
+            let same = |sku: &Sku| own.contains(&sku.name.as_str());
+            let name = known[from].name.trim_end_matches(NO_SPOT).to_owned();
+            solved.push(self.layout((name, !spot), same, None, &known[from].pods, control)?);
+        }
+        fresh(known, solved)
     }
 
     /// Layouts of the same sizes as one of those known, for other pods: the `turn`-th part of them,
@@ -318,10 +341,11 @@ impl Quarry {
     ) -> Result<Vec<usize>, Error> {
         let wanted = part_of(wanted, MOST_PODS, turn);
         let own: Vec<&str> = sizes(&known[from]).into_iter().map(|(name, ..)| name).collect();
-        let base = known[from].name.clone();
+        let spot = known[from].problem.cluster().spot;
+        let base = known[from].name.trim_end_matches(NO_SPOT).to_owned();
         let solve = |pods: &Pods| {
             let wanted = |sku: &Sku| own.contains(&sku.name.as_str());
-            self.layout(base.clone(), wanted, None, pods, control)
+            self.layout((base.clone(), spot), wanted, None, pods, control)
         };
         let found: Result<Vec<Option<Layout>>, Error> = wanted.par_iter().map(solve).collect();
         let mut places = Vec::new();
@@ -363,12 +387,21 @@ fn fresh(
     Ok(found.split_off(known.len()))
 }
 
-/// Sizes that no other beats in price, cores and memory at once, by name.
-fn worthy(skus: &[Sku]) -> Vec<&str> {
+/// Sizes that no other beats in price, cores and memory at once, by name; where there may be spot
+/// nodes in both prices.
+fn worthy(skus: &[Sku], spot: bool) -> Vec<&str> {
+    let quote = |one: &Sku| one.rates.spot.filter(|_| spot).map_or(u64::MAX, |quote| quote.rate.0);
     let beats = |one: &Sku, other: &Sku| {
         let (own, its) = (one.rates.on_demand, other.rates.on_demand);
-        let good = own <= its && one.vcpus >= other.vcpus && one.memory >= other.memory;
-        let same = own == its && one.vcpus == other.vcpus && one.memory == other.memory;
+        let (own_spot, its_spot) = (quote(one), quote(other));
+        let good = own <= its
+            && own_spot <= its_spot
+            && one.vcpus >= other.vcpus
+            && one.memory >= other.memory;
+        let same = own == its
+            && own_spot == its_spot
+            && one.vcpus == other.vcpus
+            && one.memory == other.memory;
         good && (!same || one.name < other.name)
     };
     let best = skus.iter().filter(|one| !skus.iter().any(|other| beats(other, one)));

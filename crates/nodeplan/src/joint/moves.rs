@@ -13,6 +13,8 @@ use nodeplan_model::scenario::{
 pub enum Family {
     /// Which sizes of nodes.
     Sizes,
+    /// Whether some of them are spot nodes, where the rules allow such.
+    Spot,
     /// Targets of the autoscalers.
     Targets,
     /// Fewest replicas.
@@ -37,7 +39,7 @@ pub enum Family {
 
 impl Family {
     /// All of them, in the order they are tried.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Targets,
         Self::Sizes,
         Self::Minimum,
@@ -49,6 +51,7 @@ impl Family {
         Self::Provisioning,
         Self::Maximum,
         Self::Keepers,
+        Self::Spot,
     ];
 
     /// Its name in options and tables.
@@ -56,6 +59,7 @@ impl Family {
     pub fn name(self) -> &'static str {
         match self {
             Self::Sizes => "sizes",
+            Self::Spot => "spot",
             Self::Targets => "targets",
             Self::Minimum => "min",
             Self::Maximum => "max",
@@ -119,8 +123,8 @@ pub(super) fn neighbours(family: Family, from: &Design, ground: &Ground<'_>) -> 
         Family::Profile => profiles(from),
         Family::Provisioning => provisionings(from),
         Family::Schedules => schedules(from, ground),
-        // Other pods need other plans: the search makes them.
-        Family::Requests | Family::Keepers => Vec::new(),
+        // Other pods need other plans: the search makes them. Spot nodes come with other sizes.
+        Family::Requests | Family::Keepers | Family::Spot => Vec::new(),
     };
     distinct(&mut all, from);
     all

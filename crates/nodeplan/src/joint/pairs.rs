@@ -51,7 +51,9 @@ const MOST: usize = 120;
 impl Move {
     /// All moves that change no frozen family: singles first.
     pub(super) fn all(frozen: &[Family]) -> Vec<Self> {
-        let ones = Family::ALL.into_iter().map(Self::One);
+        // Layouts with spot nodes and without are beside each other: to go from one to the other is to
+        // change sizes.
+        let ones = Family::ALL.into_iter().filter(|one| *one != Family::Spot).map(Self::One);
         let twos = PAIRS.into_iter().map(|(first, second)| Self::Two(first, second));
         let free = |one: &Self| one.families().iter().all(|family| !frozen.contains(family));
         ones.chain(twos).filter(free).collect()

@@ -14,7 +14,7 @@ use super::reach::in_reach;
 use super::split::{Halves, split};
 use super::track::{Shelf, Track};
 use super::trial::{Demands, Trial};
-use crate::{Error, Optimized};
+use crate::{Error, Optimized, Options, optimize_with};
 use nodeplan_model::problem::Problem;
 use nodeplan_model::run::Estimate;
 use nodeplan_model::scenario::Scenario;
@@ -115,6 +115,17 @@ pub(super) struct Chosen {
     pub runs: u32,
 }
 
+/// How the layout of the plan without traffic came to be.
+pub(super) const PLAIN: &str = "as without traffic";
+
+/// The plan without traffic under the same rules, but without spot pools.
+pub(super) fn without_spot(problem: &Problem, control: Control<'_>) -> Result<Optimized, Error> {
+    let mut parts = problem.parts().clone();
+    parts.cluster.spot = false;
+    let problem = Problem::new(parts).map_err(Error::Problem)?;
+    optimize_with(&problem, &Options::default(), control)
+}
+
 /// The cheapest design that the search finds for a scenario. `plain` is the plan without traffic,
 /// which is one of the pools to choose from, and the only one where sizes are frozen. `told` hears
 /// of every improvement.
@@ -128,16 +139,21 @@ pub fn optimize_under_load(
     control: Control<'_>,
     told: &(dyn Fn(&Step) + Sync),
 ) -> Result<Option<Joint>, Error> {
+    let bare = match plain.problem.cluster().spot && options.frozen.contains(&Family::Spot) {
+        true => Some(without_spot(&plain.problem, control)?),
+        false => None,
+    };
+    let plain = bare.as_ref().unwrap_or(plain);
     let problem = &plain.problem;
     let demands = Demands::of(problem, scenario, options.pending_millis);
     let halves = split(scenario, options.tail);
     let shelf = Shelf::default();
-    let plain = Layout::of("as without traffic".to_owned(), plain.clone());
+    let plain = Layout::of(PLAIN.to_owned(), plain.clone());
     let demands = match &plain {
         Some(layout) => in_reach(problem, &halves.seen, layout, demands, &options.frozen)?,
         None => demands,
     };
-    let quarry = Quarry::new(problem, &halves.seen, &demands);
+    let quarry = Quarry::new(problem, &halves.seen, &demands, &options.frozen);
     let starts = Starts::of(plain, &quarry, &options.frozen, control)?;
     let parts = (&starts, &halves, &demands, &shelf);
     let Some(chosen) = choose(problem, parts, options, control, told)? else { return Ok(None) };
@@ -188,7 +204,7 @@ pub(super) fn choose(
     control: Control<'_>,
     told: &(dyn Fn(&Step) + Sync),
 ) -> Result<Option<Chosen>, Error> {
-    let quarry = Quarry::new(problem, &halves.seen, demands);
+    let quarry = Quarry::new(problem, &halves.seen, demands, &options.frozen);
     let (layouts, work) = starts.free(&options.frozen);
     quarry.count(work);
     let strict = demands.with_margin();

@@ -10,6 +10,7 @@
 use crate::worlds::{Draw, plain};
 use ndarray::Array2;
 use nodeplan::joint::{Demands, Design, Layout};
+use nodeplan::model::catalog::QuotedRate;
 use nodeplan::model::ids::WorkloadId;
 use nodeplan::model::plan::PoolMode;
 use nodeplan::model::problem::{
@@ -20,7 +21,7 @@ use nodeplan::model::scenario::{
     Happening, Load, MILLION, Metric, NodeTimes, Objective, PodRules, PoolBounds, Provisioning,
     Retries, Scenario, Series, Service, Source,
 };
-use nodeplan::model::units::{Bytes, DAY_MILLIS, MIB, MilliCpu, PerMille};
+use nodeplan::model::units::{Bytes, DAY_MILLIS, MIB, MilliCpu, PerMille, UsdPerHour};
 use nodeplan::model::workload::Workload;
 use nodeplan::{Options, optimize};
 
@@ -115,6 +116,22 @@ pub fn sometimes_odd(world: Loaded) -> Loaded {
     // A stream of its own leaves the other worlds as they are.
     let draw = &mut Draw::new(world.scenario.seed);
     if draw.below(ODD) > 0 { world } else { odd(draw, world) }
+}
+
+/// The same world with spot nodes: quotes for most sizes, and workloads that tolerate them or not.
+pub fn with_spot(mut world: Loaded) -> Loaded {
+    let draw = &mut Draw::new(!world.scenario.seed);
+    let mut parts = world.problem.parts().clone();
+    parts.cluster.spot = true;
+    for sku in &mut parts.skus {
+        let rate = UsdPerHour(sku.rates.on_demand.0 / 100 * draw.within(15, 105));
+        sku.rates.spot = draw.chance(80).then_some(QuotedRate { rate, estimated: false });
+    }
+    for workload in &mut parts.workloads {
+        workload.spot_ok = draw.chance(60);
+    }
+    world.problem = Problem::new(parts).expect("rates are small");
+    world
 }
 
 fn odd(draw: &mut Draw, mut world: Loaded) -> Loaded {
@@ -373,7 +390,7 @@ pub fn layout(draw: &mut Draw, world: &Loaded, demands: &Demands, care: Care) ->
             min: min as u32,
             max: most * 2 + 2,
             initial: draw.within(min.max(u64::from(most / 2)), most.into()) as u32,
-            spot: false,
+            spot: solved.problem.group(plan.pools[pool].kind.group).spot,
             priority: None,
             zones: Vec::new(),
             schedules: Vec::new(),
