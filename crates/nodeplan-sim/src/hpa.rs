@@ -16,7 +16,7 @@ pub mod proposal;
 pub mod recommendations;
 pub mod schedule;
 
-pub use normalize::{Behavior, Event, Limit, LimitKind, Rules, Select, normalize};
+pub use normalize::{Behavior, Event, Limit, LimitKind, Normalized, Rules, Select, normalize};
 pub use pods::{Condition, Phase, Pod, PodReadings, Pods, Ready, Requests, Sample, Tally};
 pub use proposal::{Fault, Metric, Proposal, Reading, Resource, propose};
 pub use recommendations::{Recommendation, Recommendations};
@@ -230,28 +230,41 @@ pub struct AllReady {
     pub request_milli: i64,
 }
 
+/// What such a pass comes to.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Short {
+    /// It takes more than that, and nothing is done.
+    Beyond,
+    /// Replicas stay.
+    Stays,
+    /// They change.
+    Changes(Decision),
+}
+
 /// The pass that most passes are, where one utilisation decides: as [`reconcile`] has it of a
-/// [`Tally::all_ready`]. Nothing, and nothing done, where it takes more than that.
+/// [`Tally::all_ready`].
 pub fn reconcile_all_ready(
     policy: &Policy,
     settings: &Settings,
     state: &mut State,
     seen: &AllReady,
-) -> Option<Decision> {
+) -> Short {
     let AllReady { now_millis, spec_replicas: current, pods, used_milli, request_milli } = *seen;
-    let [Metric::Utilization { percent, .. }] = policy.metrics[..] else { return None };
+    let [Metric::Utilization { percent, .. }] = policy.metrics[..] else { return Short::Beyond };
     let within = current != 0 && (policy.min..=policy.max).contains(&current);
     if !within || pods == 0 || state.recommendations.is_empty() {
-        return None;
+        return Short::Beyond;
     }
     let request = pods.wrapping_mul(request_milli);
     let replicas = proposal::of_all_ready((used_milli, request), pods, current, percent, policy);
-    let best = Best { proposal: Some((replicas?, 0)), failed: 0 };
-    let decision = decide(policy, settings, state, best, (current, now_millis));
-    if decision.desired != current {
-        record_rescale(policy, settings, state, now_millis, (current, decision.desired));
+    let Some(replicas) = replicas else { return Short::Beyond };
+    let normal = normalize(policy, settings, state, (current, replicas.max(0)), now_millis);
+    if normal.desired == current {
+        return Short::Stays;
     }
-    Some(decision)
+    let decision = decided(normal, (replicas, 0), 0);
+    record_rescale(policy, settings, state, now_millis, (current, decision.desired));
+    Short::Changes(decision)
 }
 
 /// Whether metrics are looked at although there is no replica
@@ -265,7 +278,6 @@ fn wakes(policy: &Policy, settings: &Settings, state: &State) -> bool {
 }
 
 /// The metrics' proposal, stabilised and limited.
-#[inline]
 fn decide(
     policy: &Policy,
     settings: &Settings,
@@ -279,17 +291,22 @@ fn decide(
     // `desiredReplicas` starts at zero there, so that negative usage proposes nothing below it.
     let wanted = replicas.max(0);
     let normal = normalize(policy, settings, state, (current, wanted), now_millis);
-    let mut desired = normal.desired;
+    let mut decision = decided(normal, (replicas, metric), best.failed);
     if current == 0 && policy.min != 0 && state.scaled_to_zero {
-        desired = desired.max(policy.min);
+        decision.desired = decision.desired.max(policy.min);
     }
+    decision
+}
+
+/// A decision by the proposal of a metric.
+fn decided(normal: Normalized, (replicas, metric): (i32, usize), failed: u32) -> Decision {
     Decision {
-        desired,
+        desired: normal.desired,
         reason: normal.reason,
         proposal: Some(replicas),
         stabilized: Some(normal.stabilized),
         metric: Some(metric),
-        failed: best.failed,
+        failed,
     }
 }
 

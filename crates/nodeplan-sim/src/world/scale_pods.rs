@@ -9,7 +9,7 @@ use crate::hpa::keda::{KedaState, ScaledObject, Step, poll, signal};
 use crate::hpa::schedule::{WEEK_SECONDS, minimum};
 use crate::hpa::{
     self, AllReady, Behavior, Decision, Limit, LimitKind, Metric, Observation, Policy, Reading,
-    Resource, Rules, Select, Settings, State, Tally, Tolerance,
+    Resource, Rules, Select, Settings, Short, State, Tally, Tolerance,
 };
 
 use super::pods::Phase;
@@ -25,6 +25,8 @@ pub struct Scaler {
     /// Lengths of the queue at the last looks, oldest first, as long as its metric lags; none where
     /// nobody asks for them.
     lengths: Option<VecDeque<u64>>,
+    /// It looks at the CPU of pods alone, and its minimum is always the same.
+    plain: bool,
 }
 
 impl Scaler {
@@ -38,7 +40,7 @@ impl Scaler {
         let behavior = declared.behavior.as_ref();
         Self {
             policy: Policy {
-                min: clamp(declared.min),
+                min: clamp(declared.min.min(declared.max)),
                 max: clamp(declared.max),
                 metrics: declared.metrics.iter().map(metric).collect(),
                 tolerance: Tolerance {
@@ -60,6 +62,9 @@ impl Scaler {
             lengths: asks_for_length(declared).then(|| {
                 vec![0; declared.queue_lag_millis.div_ceil(INTERVAL_MILLIS) as usize].into()
             }),
+            plain: matches!(declared.metrics[..], [scenario::Metric::CpuUtilization(_)])
+                && declared.cooldown_seconds.is_none()
+                && declared.schedules.is_empty(),
         }
     }
 }
@@ -69,6 +74,11 @@ fn asks_for_length(declared: &Autoscaling) -> bool {
     let length = |metric: &scenario::Metric| matches!(metric, scenario::Metric::QueueLength(_));
     declared.cooldown_seconds.is_some() || declared.metrics.iter().any(length)
 }
+
+/// From being bound until autoscalers no longer distrust the CPU of a pod, its sample included,
+/// milliseconds.
+const GROWN_MILLIS: u64 =
+    Settings::DEFAULT.cpu_initialization_millis.cast_unsigned() + INTERVAL_MILLIS;
 
 /// A count as upstream's 32-bit integer.
 fn clamp(count: u32) -> i32 {
@@ -148,9 +158,43 @@ impl World<'_> {
     /// One look of every HorizontalPodAutoscaler.
     pub(super) fn scale_pods(&mut self) {
         for app in 0..self.apps.len() {
+            if self.look_at_ready(app) {
+                continue;
+            }
             if let Some(mut scaler) = self.apps[app].scaler.take() {
                 self.look(app, &mut scaler);
                 self.apps[app].scaler = Some(scaler);
+            }
+        }
+    }
+
+    /// The look where CPU alone decides and no pod is young: the same as [`Self::look`]. Whether it was
+    /// one.
+    #[inline]
+    fn look_at_ready(&mut self, app: usize) -> bool {
+        let now = self.clock.now();
+        let row = &mut self.apps[app];
+        let Some(scaler) = &mut row.scaler else { return true };
+        let settled = row.ready as usize == row.live.len() && row.young.is_empty();
+        if !scaler.plain || !settled || now < row.last_bound + GROWN_MILLIS {
+            return false;
+        }
+        let (cpu, _) = self.load.shown(app);
+        let ready = i64::from(row.ready);
+        let seen = AllReady {
+            now_millis: now as i64,
+            spec_replicas: clamp(row.wanted),
+            pods: ready,
+            used_milli: i64::try_from(cpu).unwrap_or(i64::MAX).saturating_mul(ready),
+            request_milli: i64::try_from(row.ask.cpu).unwrap_or(i64::MAX),
+        };
+        let Scaler { policy, state, .. } = &mut **scaler;
+        match hpa::reconcile_all_ready(policy, &Settings::DEFAULT, state, &seen) {
+            Short::Beyond => false,
+            Short::Stays => true,
+            Short::Changes(decision) => {
+                self.scale(app, &decision, (0, now));
+                true
             }
         }
     }
@@ -186,39 +230,20 @@ impl World<'_> {
             scaler.policy.min = object.hpa_bounds().0;
         }
         self.grow_up(app, now);
-        let decision = match self.look_at_ready(app, declared, scaler, now) {
-            Some(decision) => Some(decision),
-            None => self.look_at_all(app, declared, scaler, (length, now)),
-        };
+        let decision = self.look_at_all(app, declared, scaler, (length, now));
         if let Some(decision) = decision
             && decision.desired.cast_unsigned() != current
         {
-            self.read(app, declared, (length, now));
-            let reason = self.why(app, &decision, declared);
-            self.set_replicas(app as u32, decision.desired.cast_unsigned(), Actor::Hpa, &reason);
+            self.scale(app, &decision, (length, now));
         }
     }
 
-    /// Where CPU alone decides and every sample counts: the same as a look at all metrics.
-    fn look_at_ready(
-        &self,
-        app: usize,
-        declared: &Autoscaling,
-        scaler: &mut Scaler,
-        now: u64,
-    ) -> Option<Decision> {
-        let [scenario::Metric::CpuUtilization(_)] = declared.metrics[..] else { return None };
-        let (ready, 0, 0) = self.classes(app, now, true) else { return None };
-        let (cpu, _) = self.load.shown(app);
-        let row = &self.apps[app];
-        let seen = AllReady {
-            now_millis: now as i64,
-            spec_replicas: clamp(row.wanted),
-            pods: ready,
-            used_milli: i64::try_from(cpu).unwrap_or(i64::MAX).saturating_mul(ready),
-            request_milli: i64::try_from(row.ask.cpu).unwrap_or(i64::MAX),
-        };
-        hpa::reconcile_all_ready(&scaler.policy, &Settings::DEFAULT, &mut scaler.state, &seen)
+    /// Does what an autoscaler decided, and says why.
+    fn scale(&mut self, app: usize, decision: &Decision, (length, now): (u64, u64)) {
+        let declared = self.scenario.scaling[app].as_ref().expect("only declared scalers exist");
+        self.read(app, declared, (length, now));
+        let reason = self.why(app, decision, declared);
+        self.set_replicas(app as u32, decision.desired.cast_unsigned(), Actor::Hpa, &reason);
     }
 
     /// A look at all metrics, if there are any.
@@ -261,12 +286,11 @@ impl World<'_> {
 
     /// Leaves out of a workload's young pods those that no longer are, and those that ended.
     fn grow_up(&mut self, app: usize, now: u64) {
-        let grown = Settings::DEFAULT.cpu_initialization_millis.cast_unsigned() + INTERVAL_MILLIS;
         let pods = &self.pods;
         self.apps[app].young.retain(|&id| match pods[id].phase {
             Phase::Pending => true,
             Phase::Ending | Phase::Gone => false,
-            _ => now < pods[id].bound + grown,
+            _ => now < pods[id].bound + GROWN_MILLIS,
         });
     }
 
