@@ -18,6 +18,7 @@ mod kinds;
 mod life;
 mod load;
 mod nodes;
+mod places;
 mod pods;
 mod preempt;
 mod provision_nodes;

@@ -26,6 +26,21 @@ impl World<'_> {
         }
     }
 
+    /// Every Ready pod on a node that answers may use CPU, and is counted once.
+    pub(super) fn audit_places(&self) {
+        let up = |id: u32| {
+            matches!(self.nodes.all[id as usize].phase, NodePhase::Ready | NodePhase::Draining)
+        };
+        for (index, app) in self.apps.iter().enumerate() {
+            let serves =
+                |id: &&u32| self.pods[**id].phase == Phase::Ready && up(self.pods[**id].node);
+            let (placed, short) = self.load.contention.serving(index);
+            let counted = placed as usize + short as usize;
+            let wanted = app.live.iter().filter(serves).count();
+            assert_eq!(counted, wanted, "pods of workload {index} that serve");
+        }
+    }
+
     /// What is free on a node is what its pods leave.
     fn audit_nodes(&self) {
         for pool in &self.nodes.pools {

@@ -1,10 +1,8 @@
 //! Who may use how much of a node in an interval.
 //!
 //! Where the pods of a node want more than it has, shares by request, capped by limits, decide
-//! ([`crate::kubelet`]). Else each may use what its limit and the node leave it. Most nodes leave
-//! every pod all that can matter to it: there nothing is told pod by pod.
-
-use std::cmp::Reverse;
+//! ([`crate::kubelet`]). Else each may use what its limit and the node leave it, which is told by
+//! node and not pod by pod, and stays the same until it changes by about an eighth.
 
 use nodeplan_model::problem::Problem;
 use nodeplan_model::scenario::{Load, Scenario};
@@ -15,6 +13,7 @@ use crate::kubelet::{CpuClaim, share_cpu};
 
 use super::kinds::Kinds;
 use super::nodes::{Node, NodePhase};
+use super::places::{Places, Rest};
 use super::pods::{NOWHERE, Phase, Pods};
 use super::{INTERVAL_MILLIS, World};
 
@@ -22,8 +21,6 @@ use super::{INTERVAL_MILLIS, World};
 #[derive(Clone, Copy, Debug)]
 #[repr(align(64))]
 struct Need {
-    /// CPU it wants when Ready, milli-cores.
-    wants: u64,
     /// The most that it may use and that can matter to it, milli-cores.
     most: u64,
     /// Memory it used in the interval before, bytes.
@@ -36,34 +33,21 @@ struct Need {
     limit: u64,
     /// CPU without requests, milli-cores.
     idle: u64,
-    /// Pods that are Ready.
-    ready: u32,
-    /// Those of them that may not use the most.
-    apart: u32,
+    /// Whether it wants more than its limit.
+    capped: bool,
 }
 
 impl Need {
     /// Of a workload that has had no load yet.
     fn new(workload: &Workload, load: &Load) -> Self {
         Self {
-            wants: 0,
             most: 0,
             memory: load.memory.0.min(MOST),
             ample: load.memory.0.min(MOST),
             starting: load.startup_cpu.0.min(MOST),
             limit: workload.cpu_limit.map_or(u64::MAX, |limit| limit.0),
             idle: load.idle.0,
-            ready: 0,
-            apart: 0,
-        }
-    }
-
-    /// CPU wanted in a phase.
-    fn cpu(&self, phase: Phase) -> u64 {
-        match phase {
-            Phase::Ready => self.wants,
-            Phase::Starting => self.starting,
-            _ => 0,
+            capped: false,
         }
     }
 
@@ -71,16 +55,22 @@ impl Need {
     fn memory(&self, phase: Phase) -> u64 {
         if matches!(phase, Phase::Ready | Phase::Starting) { self.memory } else { 0 }
     }
+
+    /// What of so many milli-cores it may use for requests.
+    fn of(&self, milli: u64) -> u64 {
+        milli.min(self.most).saturating_sub(self.idle)
+    }
 }
 
 /// The workloads of the pods of a node that use CPU and memory.
 #[derive(Debug, Default)]
 struct Tenants {
-    /// Those with the greatest limits first.
     ready: Vec<u32>,
     starting: Vec<u32>,
     /// The sum of what is ample for each, bytes.
     ample: u64,
+    /// What the node leaves its pods, if they are counted by it.
+    rest: Option<Rest>,
 }
 
 impl Tenants {
@@ -96,8 +86,15 @@ impl Tenants {
 pub struct Contention {
     /// By workload.
     needs: Vec<Need>,
-    /// Pods that serve, by the cores that each may use beside what it uses idle: by workload.
-    pub(super) cores: Vec<Kinds>,
+    /// CPU that a Ready pod wants, milli-cores: by workload.
+    wants: Vec<u64>,
+    /// By workload.
+    places: Vec<Places>,
+    /// Pods of nodes that have less than their pods want, by the cores that each may use beside what
+    /// it uses idle: by workload.
+    short: Vec<Kinds>,
+    /// Workloads that have such.
+    crowded: Vec<u32>,
     /// By node.
     tenants: Vec<Tenants>,
     claims: Vec<CpuClaim>,
@@ -115,7 +112,9 @@ impl Contention {
     pub fn new(problem: &Problem, scenario: &Scenario) -> Self {
         let workloads = problem.workloads().iter().zip(&scenario.loads);
         let needs: Vec<Need> = workloads.map(|(own, load)| Need::new(own, load)).collect();
-        Self { cores: vec![Kinds::default(); needs.len()], needs, ..Self::default() }
+        let (places, short) =
+            (vec![Places::default(); needs.len()], vec![Kinds::default(); needs.len()]);
+        Self { wants: vec![0; needs.len()], needs, places, short, ..Self::default() }
     }
 
     /// So much memory each pod of a workload used, bytes.
@@ -133,13 +132,36 @@ impl Contention {
         self.needs[app].memory
     }
 
-    /// What each of so many pods of a workload wants in this interval, its limit apart.
-    pub fn want(&mut self, app: usize, ready: u32, wants: u64) {
+    /// What each pod of a workload wants in this interval, its limit apart.
+    pub fn want(&mut self, app: usize, wants: u64) {
         let need = &mut self.needs[app];
-        need.wants = wants.min(need.limit).min(MOST);
-        need.most = need.limit.min(enough(need.wants));
-        (need.ready, need.apart) = (ready, 0);
-        self.cores[app].clear();
+        let own = wants.min(need.limit).min(MOST);
+        need.capped = wants > own;
+        need.most = need.limit.min(enough(own));
+        self.wants[app] = own;
+    }
+
+    /// How many Ready pods of a workload nodes with enough for all of theirs have, and how many others.
+    #[cfg(test)]
+    pub fn serving(&self, app: usize) -> (u32, u64) {
+        (self.places[app].count(), self.short[app].pods())
+    }
+
+    /// Whether so many Ready pods all have what they want.
+    pub fn suffices(&self, app: usize, ready: u32) -> bool {
+        !self.needs[app].capped && self.places[app].count() == ready
+    }
+
+    /// Pods that serve, by the cores that each may use beside what it uses idle.
+    pub fn cores(&self, app: usize, into: &mut Kinds) {
+        into.copy(&self.short[app]);
+        let (need, wants, places) = (&self.needs[app], self.wants[app], &self.places[app]);
+        let mut left = places.count();
+        for (free, pods) in places.iter().take_while(|(free, _)| free + wants < need.most) {
+            into.add(need.of(free + wants), pods, false);
+            left -= pods;
+        }
+        into.add(need.of(need.most), left, true);
     }
 
     /// Pods that are to be evicted.
@@ -155,9 +177,10 @@ impl Contention {
         stale.retain(|&node| node != NOWHERE);
         stale.sort_unstable();
         stale.dedup();
-        let Self { needs, tenants, resized, .. } = self;
+        let Self { needs, places, tenants, resized, .. } = self;
         for node in stale {
             let tenants = &mut tenants[node as usize];
+            count(tenants, places, None);
             tenants.ready.clear();
             tenants.starting.clear();
             for &pod in &nodes[node as usize].pods {
@@ -168,7 +191,6 @@ impl Contention {
                     _ => {}
                 }
             }
-            tenants.ready.sort_by_key(|&app| Reverse(needs[app as usize].limit));
             tenants.ample = tenants.sum(needs, |need| need.ample);
         }
         if std::mem::take(resized) {
@@ -179,14 +201,31 @@ impl Contention {
     }
 }
 
+/// Counts the Ready pods of a node by what it leaves them, or not at all.
+fn count(tenants: &mut Tenants, places: &mut [Places], rest: Option<Rest>) {
+    if tenants.rest == rest {
+        return;
+    }
+    for &app in &tenants.ready {
+        let own = &mut places[app as usize];
+        if let Some(old) = tenants.rest {
+            own.leave(old);
+        }
+        if let Some(new) = rest {
+            own.enter(new);
+        }
+    }
+    tenants.rest = rest;
+}
+
 /// More milli-cores than a node has, and more bytes: a pod's part is held to it, so that sums over the
 /// pods of a node fit 64 bits.
 const MOST: u64 = 1 << 50;
 
-/// No more cores than can matter: four, or eight times what a pod wants. At an eighth of its load a
+/// No more cores than can matter: two, or eight times what a pod wants. At an eighth of its load a
 /// pod's queue is as good as empty, and its cores stay the same while its neighbours' use moves.
 fn enough(wants: u64) -> u64 {
-    wants.saturating_mul(8).clamp(4096, 1 << 40).next_power_of_two()
+    wants.saturating_mul(8).clamp(2048, 1 << 40).next_power_of_two()
 }
 
 impl World<'_> {
@@ -195,6 +234,9 @@ impl World<'_> {
         self.record.used.fill(0);
         let contention = &mut self.load.contention;
         contention.follow(&mut self.pods, &self.nodes.all);
+        for app in contention.crowded.drain(..) {
+            contention.short[app as usize].clear();
+        }
         for pool in 0..self.nodes.pools.len() {
             for place in 0..self.nodes.pools[pool].live.len() {
                 let id = self.nodes.pools[pool].live[place];
@@ -202,48 +244,33 @@ impl World<'_> {
                 if matches!(phase, NodePhase::Ready | NodePhase::Draining) {
                     self.contend_on(pool, id);
                 } else {
-                    let Contention { needs, tenants, .. } = &mut self.load.contention;
-                    for &app in &tenants[id as usize].ready {
-                        needs[app as usize].apart += 1;
-                    }
+                    let Contention { places, tenants, .. } = &mut self.load.contention;
+                    count(&mut tenants[id as usize], places, None);
                 }
             }
         }
-        let Contention { needs, cores, .. } = &mut self.load.contention;
-        for (need, cores) in needs.iter().zip(cores) {
-            cores.add(need.most.saturating_sub(need.idle), need.ready.saturating_sub(need.apart));
-        }
+        #[cfg(test)]
+        self.audit_places();
     }
 
     /// Settles one node.
     fn contend_on(&mut self, pool: usize, id: u32) {
         let room = self.room(pool, id);
-        let Contention { needs, cores, tenants, .. } = &mut self.load.contention;
-        let tenants = &tenants[id as usize];
-        let mut sum = 0;
-        for &app in &tenants.ready {
-            sum += needs[app as usize].wants;
-        }
-        for &app in &tenants.starting {
-            sum += needs[app as usize].starting;
-        }
+        let Contention { needs, wants, places, tenants, .. } = &mut self.load.contention;
+        let own = &mut tenants[id as usize];
+        // What each wants is at most [`MOST`]: the sum fits.
+        let mut sum =
+            own.ready.iter().fold(0, |sum: u64, &app| sum.wrapping_add(wants[app as usize]));
+        sum += own.starting.iter().map(|&app| needs[app as usize].starting).sum::<u64>();
         // Add-ons use a fifth of their request, where nothing better is known.
         let used = sum.min(room) + self.nodes.pools[pool].addon_cpu / 5;
         self.record.used[pool] += used;
-        let free = room.saturating_sub(sum);
-        if sum > room {
-            self.divide(id, room);
-        } else {
-            for &app in &tenants.ready {
-                let need = &mut needs[app as usize];
-                if need.limit <= free {
-                    break;
-                }
-                let may = free + need.wants;
-                if may < need.most {
-                    need.apart += 1;
-                    cores[app as usize].add_for_now(may.saturating_sub(need.idle));
-                }
+        match room.checked_sub(sum) {
+            Some(free) if own.rest.is_some_and(|rest| rest.holds(free)) => {}
+            Some(free) => count(own, places, Some(Rest::around(free))),
+            None => {
+                count(own, places, None);
+                self.divide(id, room);
             }
         }
         let memory = self.nodes.pools[pool].memory;
@@ -257,23 +284,27 @@ impl World<'_> {
 
     /// Divides a node whose pods want more than it has.
     fn divide(&mut self, id: u32, room: u64) {
-        let Contention { needs, cores, claims, granted, .. } = &mut self.load.contention;
+        let Contention { needs, wants, short, crowded, claims, granted, .. } =
+            &mut self.load.contention;
         let node = &self.nodes.all[id as usize];
         claims.clear();
         claims.extend(node.pods.iter().map(|&pod| {
             let row = &self.pods[pod];
             let need = &needs[row.app as usize];
             let request = self.apps[row.app as usize].ask.cpu;
-            CpuClaim { wants: need.cpu(row.phase), request, limit: need.limit }
+            let wants = match row.phase {
+                Phase::Ready => wants[row.app as usize],
+                Phase::Starting => need.starting,
+                _ => 0,
+            };
+            CpuClaim { wants, request, limit: need.limit }
         }));
         share_cpu(claims, room, granted);
         for (&granted, &pod) in granted.iter().zip(&node.pods) {
             let row = &self.pods[pod];
             if row.phase == Phase::Ready {
-                let need = &mut needs[row.app as usize];
-                let may = granted.min(need.most);
-                need.apart += 1;
-                cores[row.app as usize].add_for_now(may.saturating_sub(need.idle));
+                short[row.app as usize].add(needs[row.app as usize].of(granted), 1, false);
+                crowded.push(row.app);
             }
         }
     }

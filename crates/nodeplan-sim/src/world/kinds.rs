@@ -9,7 +9,7 @@
 struct Kind {
     /// Binary order and quarter of it.
     class: u8,
-    /// How many pods, of several intervals one after the other.
+    /// How many pods.
     pods: u32,
     /// What all of them may use, milli-cores.
     milli: u64,
@@ -61,29 +61,27 @@ impl Kinds {
         self.0.clear();
     }
 
-    /// Adds pods that may always use so many milli-cores each.
-    pub fn add(&mut self, milli: u64, pods: u32) {
+    /// Takes the pods of others instead of its own.
+    pub fn copy(&mut self, others: &Self) {
+        self.0.clone_from(&others.0);
+    }
+
+    /// Adds pods that may use so many milli-cores each, always or for now.
+    pub fn add(&mut self, milli: u64, pods: u32, always: bool) {
         let all = milli.saturating_mul(u64::from(pods));
-        self.join(Kind { class: class(milli), pods, milli: all, each: milli });
-    }
-
-    /// Adds a pod that may use so many milli-cores for now.
-    pub fn add_for_now(&mut self, milli: u64) {
-        self.join(Kind { class: class(milli), pods: 1, milli, each: MIXED });
-    }
-
-    /// Adds the pods of others.
-    pub fn extend(&mut self, others: &Self) {
-        match (&mut self.0[..], &others.0[..]) {
-            ([], _) => self.0.extend_from_slice(&others.0),
-            ([one], [other]) if one.class == other.class => one.absorb(*other),
-            _ => others.0.iter().for_each(|kind| self.join(*kind)),
-        }
+        let each = if always { milli } else { MIXED };
+        self.join(Kind { class: class(milli), pods, milli: all, each });
     }
 
     fn join(&mut self, kind: Kind) {
         if kind.pods == 0 {
             return;
+        }
+        // Most come in order.
+        match self.0.last_mut() {
+            Some(last) if last.class == kind.class => return last.absorb(kind),
+            Some(last) if last.class > kind.class => {}
+            _ => return self.0.push(kind),
         }
         let mut at = 0;
         for old in &mut self.0 {
@@ -133,12 +131,12 @@ mod tests {
     #[test]
     fn limits_are_told_exactly_and_the_rest_by_its_mean() {
         let mut kinds = Kinds::default();
-        kinds.add(1100, 2);
+        kinds.add(1100, 2, true);
         assert_eq!(kinds.iter().collect::<Vec<_>>(), [(1100, 2)]);
-        kinds.add(1200, 2);
+        kinds.add(1200, 2, true);
         // The mean, 1150, lies between the eighths 1024 and 1152.
         assert_eq!(kinds.iter().collect::<Vec<_>>(), [(1024, 4)]);
-        kinds.add_for_now(500);
+        kinds.add(500, 1, false);
         assert_eq!(kinds.iter().collect::<Vec<_>>(), [(480, 1), (1024, 4)]);
         assert_eq!(kinds.milli(), 5100);
     }
@@ -150,7 +148,7 @@ mod tests {
         ) {
             let mut kinds = Kinds::default();
             for &(milli, count) in &pods {
-                kinds.add(milli, count);
+                kinds.add(milli, count, true);
             }
             prop_assert_eq!(kinds.pods(), pods.iter().map(|(_, count)| u64::from(*count)).sum::<u64>());
             let all: u64 = pods.iter().map(|&(milli, count)| milli * u64::from(count)).sum();

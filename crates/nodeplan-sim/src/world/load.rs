@@ -47,6 +47,10 @@ pub struct Flow {
     held: Option<Box<(u64, Stream)>>,
     /// CPU of one arrival, core-seconds, where there is work.
     cost: Option<f64>,
+    /// The same spread over an interval, milli-cores.
+    milli: f64,
+    /// CPU that each Ready pod needs for what is there in this interval, milli-cores.
+    busy: f64,
     /// CPU each serving pod used, milli-cores.
     used: u64,
     /// CPU and memory that metrics show: those of the interval before.
@@ -115,11 +119,12 @@ fn tries(retries: Option<&Again>, micro_requests: u64) -> Vec<(u64, f64)> {
         .map_or_else(|| vec![(micro_requests, 0.0)], |again| again.parts(micro_requests).collect())
 }
 
-/// Intervals in a row in which as many pods served what arrived and nothing waited. Their arrivals
-/// make one rate: the noise of single intervals is in the law of response times already.
+/// Intervals in a row in which as many pods served what arrived, with all that they want, and nothing
+/// waited. Their arrivals make one rate: the noise of single intervals is in the law of response times
+/// already.
 #[derive(Debug, Default)]
 struct Stretch {
-    /// The pods of each interval.
+    /// The pods, as of its first interval.
     cores: Kinds,
     micro_requests: u64,
     /// Pods in each interval.
@@ -141,6 +146,8 @@ pub struct Settling {
     pub tables: Tables,
     /// Nodes and who is on them.
     pub(super) contention: Contention,
+    /// Work space: pods of a workload.
+    cores: Kinds,
     /// Mean arrivals of each series in this interval, where they were asked for.
     means: Vec<Option<f64>>,
 }
@@ -157,6 +164,7 @@ impl Settling {
                 flow.held = Some(Box::new((0, chance)));
             }
             flow.cost = cost(load.service);
+            flow.milli = flow.cost.unwrap_or(0.0) * 1000.0 / SECONDS;
             flow.used = load.idle.0;
             if let (Some(retries), Service::Requests { timeout_millis, .. }) =
                 (load.retries, load.service)
@@ -165,7 +173,7 @@ impl Settling {
             }
         }
         let contention = Contention::new(problem, scenario);
-        Self { flows, tables, contention, means: Vec::new() }
+        Self { flows, tables, contention, cores: Kinds::default(), means: Vec::new() }
     }
 
     /// What waits for a workload, and the age of the oldest, milliseconds.
@@ -309,8 +317,8 @@ fn find_like(load: &Load, arrivals: (u32, u32), tables: &mut Tables) -> Option<L
     })
 }
 
-/// Tells the response times of `told` millionths of requests, each after a delay, of which the
-/// pods, those of several intervals one after the other, served `served` millionths.
+/// Tells the response times of `told` millionths of requests, each after a delay, while pods serve
+/// `served` millionths in an interval.
 fn respond(
     like: &mut Like,
     cores: &Kinds,
@@ -360,18 +368,36 @@ fn share_of(requests: u64, count: u64, pods: u64) -> u64 {
     u64::try_from(part).unwrap_or(requests)
 }
 
-/// Tells the response times of a stretch and begins a new one.
-fn end_stretch(load: &Load, flow: &mut Flow, tables: &mut Tables, tally: &mut Tally) {
+/// Tells the response times of a stretch, and the memory that its requests took, and begins a new one.
+fn end_stretch(
+    (app, load): (usize, &Load),
+    flow: &mut Flow,
+    (tables, contention): (&mut Tables, &mut Contention),
+    tally: &mut Tally,
+) {
     let Flow { stretch, like: kept, .. } = flow;
-    if stretch.micro_requests > 0
-        && let Some(like) = like(load, stretch.ready, tables, kept)
-    {
-        let told = (stretch.micro_requests, stretch.micro_requests);
-        respond(like, &stretch.cores, told, 0.0, tables, tally);
+    let Stretch { ref cores, micro_requests, ready, intervals } = *stretch;
+    if intervals == 0 {
+        return;
     }
-    stretch.cores.clear();
+    let mut inside = 0.0;
+    if micro_requests > 0
+        && let Some(like) = like(load, ready, tables, kept)
+    {
+        let served = micro_requests / u64::from(intervals);
+        respond(like, cores, (micro_requests, served), 0.0, tables, tally);
+        if load.memory_each.0 > 0 {
+            inside = inside_of(like, cores, served, tables);
+        }
+    }
+    contention.used(app, memory_of(load, inside / f64::from(ready.max(1))));
     stretch.intervals = 0;
     stretch.micro_requests = 0;
+}
+
+/// Memory of a pod with so many requests inside, bytes.
+fn memory_of(load: &Load, inside: f64) -> u64 {
+    load.memory.0.saturating_add((inside * load.memory_each.0 as f64) as u64)
 }
 
 /// Pods that serve, and the cores that they may use for requests.
@@ -380,9 +406,9 @@ fn serving(cores: &Kinds) -> (u32, f64) {
     (ready, cores.milli() as f64 / 1000.0)
 }
 
-/// Mean number of requests inside all pods of which so many millionths are served.
-fn inside(like: &mut Like, cores: &Kinds, (ready, served): (u32, u64), tables: &mut Tables) -> f64 {
-    let busy = served as f64 / MILLION as f64 / SECONDS / f64::from(ready.max(1)) * like.cost.0;
+/// Mean number of requests inside all pods that serve so many millionths in an interval.
+fn inside_of(like: &mut Like, cores: &Kinds, served: u64, tables: &mut Tables) -> f64 {
+    let busy = served as f64 / MILLION as f64 / SECONDS / cores.pods().max(1) as f64 * like.cost.0;
     let mut inside = 0.0;
     for (milli, count) in cores.iter() {
         let rung = tables.rung(like.family, milli, &mut like.hints[hint_of(milli)]);
@@ -405,9 +431,10 @@ fn held_millis(service: Service, cores: f64, ready: u32) -> u64 {
 impl World<'_> {
     /// Tells what is still to be told of a workload's response times.
     pub(super) fn tell_responses(&mut self, app: usize) {
-        let Settling { flows, tables, .. } = &mut self.load;
+        let Settling { flows, tables, contention, .. } = &mut self.load;
         let tally = &mut self.record.tallies[app];
-        end_stretch(&self.scenario.loads[app], &mut flows[app], tables, tally);
+        let load = &self.scenario.loads[app];
+        end_stretch((app, load), &mut flows[app], (tables, contention), tally);
     }
 
     /// Settles the interval that ends now.
@@ -449,10 +476,11 @@ impl World<'_> {
             0..=1000 => 1.0,
             milli => f64::from(milli) / 1000.0,
         };
-        let brought = std::mem::take(&mut self.apps[app].brought);
-        let offered = self.apps[app].arrivals.arrivals(mean, dispersion).saturating_add(brought);
-        let dark = if self.apps[app].dark.is_empty() { (0, 1) } else { self.misrouted(app) };
-        let ready = self.apps[app].ready;
+        let row = &mut self.apps[app];
+        let brought = std::mem::take(&mut row.brought);
+        let offered = row.arrivals.arrivals(mean, dispersion).saturating_add(brought);
+        let ready = row.ready;
+        let dark = if row.dark.is_empty() { (0, 1) } else { self.misrouted(app) };
         let Settling { flows, contention, .. } = &mut self.load;
         let flow = &mut flows[app];
         flow.shown = (flow.used, contention.memory(app));
@@ -460,13 +488,16 @@ impl World<'_> {
         flow.come(offered, dark, &mut self.record.tallies[app]);
         let waiting = flow.backlog.micro_requests.saturating_add(flow.line.micro_messages());
         let waiting = waiting.saturating_add(flow.again);
-        let present = offered as f64 + waiting as f64 / MILLION as f64;
-        let mut wants = load.idle.0;
-        if let (Some(cost), true) = (flow.cost, ready > 0) {
-            let busy = present * cost / SECONDS / f64::from(ready);
-            wants = wants.saturating_add(raised(busy * 1000.0));
+        let mut present = flow.offered as f64;
+        if waiting > 0 {
+            present += waiting as f64 / MILLION as f64;
         }
-        contention.want(app, ready, wants);
+        let mut wants = load.idle.0;
+        if ready > 0 {
+            flow.busy = present * flow.milli / f64::from(ready);
+            wants = wants.saturating_add(raised(flow.busy));
+        }
+        contention.want(app, wants);
     }
 
     /// Requests of this interval that a caller gets through, as far as it can be told before
@@ -488,12 +519,54 @@ impl World<'_> {
         match load.service {
             Service::None => {
                 self.load.flows[app].used = load.idle.0;
-                self.tell_use(app);
-                self.check_memory(app);
+                self.end_interval(app);
             }
-            Service::Requests { .. } => self.serve_requests(app),
+            Service::Requests { .. } => {
+                if !self.serve_all(app) {
+                    self.serve_requests(app);
+                }
+            }
             Service::Messages { .. } | Service::Jobs { .. } => self.serve_queue(app),
         }
+    }
+
+    /// Requests where nothing waits and every pod has the cores that it wants; whether that is so.
+    #[inline]
+    fn serve_all(&mut self, app: usize) -> bool {
+        let (load, row) = (&self.scenario.loads[app], &self.apps[app]);
+        let Settling { flows, tables, contention, .. } = &mut self.load;
+        let (flow, ready) = (&mut flows[app], row.ready);
+        let calm = flow.backlog.micro_requests == 0 && flow.again == 0 && ready > 0;
+        if !calm || !contention.suffices(app, ready) {
+            return false;
+        }
+        let tally = &mut self.record.tallies[app];
+        let served = flow.offered.saturating_mul(MILLION);
+        tally.served_micro = tally.served_micro.saturating_add(served);
+        #[cfg(test)]
+        {
+            flow.ledger[1] += served;
+        }
+        if flow.stretch.ready != ready || flow.stretch.intervals == LONGEST_STRETCH {
+            end_stretch((app, load), flow, (tables, contention), tally);
+        }
+        let stretch = &mut flow.stretch;
+        if stretch.intervals == 0 {
+            contention.cores(app, &mut stretch.cores);
+            stretch.ready = ready;
+        }
+        stretch.micro_requests = stretch.micro_requests.saturating_add(served);
+        stretch.intervals += 1;
+        if flow.retries.is_some() {
+            flow.lose(0, 0, tally);
+        }
+        flow.used = load.idle.0 + rounded(flow.busy);
+        let memory = contention.memory(app);
+        tally.end_interval((row.wanted, ready), (flow.used, memory));
+        if row.memory_limit.is_some_and(|limit| memory > limit) {
+            self.kill_all(app);
+        }
+        true
     }
 
     /// Requests: each Ready pod is a queue of its own; what is beyond their capacity waits, and
@@ -503,9 +576,11 @@ impl World<'_> {
         let Service::Requests { cv2_milli, timeout_millis, workers, .. } = load.service else {
             return;
         };
-        let Settling { flows, tables, contention, .. } = &mut self.load;
-        let (flow, kinds) = (&mut flows[app], &contention.cores[app]);
+        let Settling { flows, tables, contention, cores: kinds, .. } = &mut self.load;
+        let flow = &mut flows[app];
         let tally = &mut self.record.tallies[app];
+        end_stretch((app, load), flow, (tables, contention), tally);
+        contention.cores(app, kinds);
         let cost = flow.cost.expect("requests cost CPU");
         let (ready, cores) = serving(kinds);
         let capacity = cores * SECONDS / cost.max(1e-9) * MILLION as f64;
@@ -519,9 +594,8 @@ impl World<'_> {
             interval_millis: INTERVAL_MILLIS,
             timeout_millis,
         };
-        let calm = flow.backlog.micro_requests == 0
-            && flow.again == 0
-            && brought.arrivals_micro <= brought.capacity_micro;
+        let calm =
+            flow.backlog.micro_requests == 0 && brought.arrivals_micro <= brought.capacity_micro;
         let out = backlog::step(flow.backlog, &brought, giving_up);
         flow.backlog = out.backlog;
         tally.served_micro = tally.served_micro.saturating_add(out.served_micro);
@@ -529,26 +603,14 @@ impl World<'_> {
         {
             flow.ledger[1] += out.served_micro;
         }
-        let stretch = &flow.stretch;
-        if !calm || stretch.ready != ready || stretch.intervals == LONGEST_STRETCH {
-            end_stretch(load, flow, tables, tally);
-        }
-        if calm && ready > 0 {
-            let stretch = &mut flow.stretch;
-            stretch.cores.extend(kinds);
-            stretch.micro_requests = stretch.micro_requests.saturating_add(out.served_micro);
-            stretch.ready = ready;
-            stretch.intervals += 1;
-        } else {
-            for wait in out.waits.iter().filter(|wait| wait.micro_requests > 0) {
-                let delay = (wait.from_millis + wait.to_millis) / 2000.0;
-                // Those who wait before a pod are not in it: inside it is as full as at the edge.
-                let most = (capacity * BEHIND_BACKLOG) as u64;
-                let busy = out.served_micro.min(most);
-                for (count, before) in tries(flow.retries.as_deref(), wait.micro_requests) {
-                    if let Some(like) = like(load, ready, tables, &mut flow.like) {
-                        respond(like, kinds, (count, busy), before + delay, tables, tally);
-                    }
+        // Those who wait before a pod are not in it: inside it is as full as at the edge.
+        let most = if calm { u64::MAX } else { (capacity * BEHIND_BACKLOG) as u64 };
+        let busy = out.served_micro.min(most);
+        for wait in out.waits.iter().filter(|wait| wait.micro_requests > 0) {
+            let delay = (wait.from_millis + wait.to_millis) / 2000.0;
+            for (count, before) in tries(flow.retries.as_deref(), wait.micro_requests) {
+                if let Some(like) = like(load, ready, tables, &mut flow.like) {
+                    respond(like, kinds, (count, busy), before + delay, tables, tally);
                 }
             }
         }
@@ -557,27 +619,25 @@ impl World<'_> {
         if ready > 0 {
             flow.used = load.idle.0 + rounded(out.busy * cores / f64::from(ready) * 1000.0);
         }
-        let mut each = out.backlog.micro_requests as f64 / MILLION as f64;
+        let mut inside = out.backlog.micro_requests as f64 / MILLION as f64;
         if load.memory_each.0 > 0
             && let Some(like) = like(load, ready, tables, &mut flow.like)
         {
-            each += inside(like, kinds, (ready, out.served_micro), tables);
+            inside += inside_of(like, kinds, out.served_micro, tables);
         }
-        each /= f64::from(ready.max(1));
-        let memory = load.memory.0.saturating_add((each * load.memory_each.0 as f64) as u64);
-        contention.used(app, memory);
-        self.tell_use(app);
-        self.check_memory(app);
+        contention.used(app, memory_of(load, inside / f64::from(ready.max(1))));
+        self.end_interval(app);
     }
 
     /// Messages and jobs: one queue for all pods, first come first served.
     fn serve_queue(&mut self, app: usize) {
         let load = &self.scenario.loads[app];
-        let Settling { flows, contention, .. } = &mut self.load;
+        let Settling { flows, contention, cores: kinds, .. } = &mut self.load;
         let flow = &mut flows[app];
         let Some(cost) = flow.cost else { return };
         let tally = &mut self.record.tallies[app];
-        let (ready, cores) = serving(&contention.cores[app]);
+        contention.cores(app, kinds);
+        let (ready, cores) = serving(kinds);
         let capacity = cores * SECONDS / cost.max(1e-9) * MILLION as f64;
         let arrivals = flow.offered.saturating_mul(MILLION);
         let before = flow.oldest;
@@ -615,30 +675,17 @@ impl World<'_> {
             flow.used += libm::round(busy / f64::from(ready) * 1000.0) as u64;
         }
         contention.used(app, load.memory.0);
-        self.tell_use(app);
-        self.check_memory(app);
+        self.end_interval(app);
     }
 
-    /// Adds what a workload used to its sample.
-    #[inline]
-    fn tell_use(&mut self, app: usize) {
-        let flow = &self.load.flows[app];
-        let (wanted, ready) = (self.apps[app].wanted, self.apps[app].ready);
-        let totals = &mut self.record.totals[app];
-        let millis = |pods: u32| u128::from(u64::from(pods) * INTERVAL_MILLIS);
-        totals.wanted_millis += millis(wanted);
-        totals.missing_millis += millis(wanted.saturating_sub(ready));
-        let ready = u64::from(ready);
-        let tally = &mut self.record.tallies[app];
-        let cpu = flow.used.saturating_mul(ready).saturating_mul(INTERVAL_MILLIS);
-        tally.cpu = tally.cpu.saturating_add(cpu);
-        tally.memory += u128::from(self.load.contention.memory(app)) * u128::from(ready);
-    }
-
-    /// Kills the containers of a workload that are over their memory limit.
-    fn check_memory(&mut self, app: usize) {
+    /// Adds what a workload used to its sample, and kills its containers if that is more memory than
+    /// their limit.
+    fn end_interval(&mut self, app: usize) {
+        let row = &self.apps[app];
         let memory = self.load.contention.memory(app);
-        if self.apps[app].memory_limit.is_some_and(|limit| memory > limit) {
+        let used = (self.load.flows[app].used, memory);
+        self.record.tallies[app].end_interval((row.wanted, row.ready), used);
+        if row.memory_limit.is_some_and(|limit| memory > limit) {
             self.kill_all(app);
         }
     }

@@ -6,7 +6,7 @@ use nodeplan_model::timeline::{
 };
 use nodeplan_model::units::Spend;
 
-use crate::queueing::histogram::Histogram;
+use crate::queueing::histogram::{Histogram, rounded};
 use crate::queueing::table::{Merged, Percentile, Place, Tables};
 
 use super::World;
@@ -29,11 +29,29 @@ pub struct Tally {
     /// CPU use × time, milli-core-milliseconds.
     pub cpu: u64,
     /// Memory use × intervals, bytes.
-    pub memory: u128,
+    pub memory: u64,
+    /// Pods wanted × intervals.
+    pub wanted: u64,
+    /// Those of them that were not Ready.
+    pub missing: u64,
     /// Response times of requests, by the load that they met.
     pub parts: Vec<Part>,
     /// Messages and jobs that waited from so long to so long, milliseconds: millionths.
     pub waits: Vec<(u64, u64, u64)>,
+}
+
+impl Tally {
+    /// Adds an interval of so many pods, wanted and Ready, each of which used so many milli-cores and
+    /// bytes.
+    #[inline]
+    pub fn end_interval(&mut self, (wanted, ready): (u32, u32), (cpu, memory): (u64, u64)) {
+        self.wanted += u64::from(wanted);
+        self.missing += u64::from(wanted.saturating_sub(ready));
+        let ready = u64::from(ready);
+        let cpu = cpu.saturating_mul(ready).saturating_mul(super::INTERVAL_MILLIS);
+        self.cpu = self.cpu.saturating_add(cpu);
+        self.memory = self.memory.saturating_add(memory.saturating_mul(ready));
+    }
 }
 
 /// Requests that met one load.
@@ -229,6 +247,7 @@ impl Record {
     /// The timeline.
     pub fn finish(mut self, tables: &Tables) -> Timeline {
         for (app, totals) in self.totals.iter_mut().enumerate() {
+            tell_pods(&mut self.tallies[app], totals);
             let (cost, fixed) = self.costs[app];
             self.settled[app].expand(tables, cost, fixed, &mut self.latency[app]);
             totals.latency = counts(&self.latency[app]);
@@ -247,6 +266,14 @@ impl Record {
     }
 }
 
+/// Tells the time that pods were wanted and missing since the last sample.
+fn tell_pods(tally: &mut Tally, totals: &mut WorkloadTotals) {
+    let millis =
+        |pods: &mut u64| u128::from(std::mem::take(pods)) * u128::from(super::INTERVAL_MILLIS);
+    totals.wanted_millis += millis(&mut tally.wanted);
+    totals.missing_millis += millis(&mut tally.missing);
+}
+
 /// A histogram as the timeline keeps it.
 fn counts(histogram: &Histogram) -> LatencyCounts {
     let rows = histogram.counts().map(|(seconds, count)| (micros(Some(seconds)), count / 1000));
@@ -255,7 +282,7 @@ fn counts(histogram: &Histogram) -> LatencyCounts {
 
 /// Seconds as whole microseconds, zero of nothing.
 fn micros(seconds: Option<f64>) -> u64 {
-    libm::round(seconds.unwrap_or(0.0) * 1e6) as u64
+    rounded(seconds.unwrap_or(0.0) * 1e6)
 }
 
 impl World<'_> {
@@ -327,11 +354,12 @@ impl World<'_> {
             ready: row.ready,
             pending: pending as u32,
             cpu_milli: tally.cpu / self.record.sample_millis,
-            memory: (tally.memory / u128::from(intervals)) as u64,
+            memory: tally.memory / intervals,
             backlog,
             oldest_millis,
             latency_micros,
         };
+        tell_pods(tally, &mut self.record.totals[app]);
         let (parts, waits) = (std::mem::take(&mut tally.parts), std::mem::take(&mut tally.waits));
         *tally = Tally { parts, waits, ..Tally::default() };
         tally.parts.clear();
