@@ -27,12 +27,26 @@ pub fn layers(compiled: &Compiled, target: &Target) -> Vec<(Vec<bool>, Vec<usize
         let set: Vec<bool> = target.kinds.iter().map(|&kind| compiled.fits(kind, class)).collect();
         by_set.entry(set).or_default().push(class);
     }
-    let mut sets: Vec<(Vec<bool>, Vec<usize>)> = by_set.into_iter().collect();
+    // Who tolerates spot nodes is worth far less, so those are merged with none but their like.
+    let spot: Vec<bool> = target.kinds.iter().map(|&kind| compiled.kinds[kind].spot).collect();
+    let tolerant = |(set, _): &Set| set.iter().zip(&spot).any(|(fits, spot)| *fits && *spot);
+    let (loose, firm): (Vec<Set>, Vec<Set>) = by_set.into_iter().partition(tolerant);
+    let most = if loose.is_empty() || firm.is_empty() { LAYERS } else { LAYERS / 2 };
+    let mut layers = merged(firm, most);
+    layers.extend(merged(loose, most));
+    layers
+}
+
+/// Kinds that fit classes, and the classes.
+type Set = (Vec<bool>, Vec<usize>);
+
+/// At most so many unions of sets, those together that as many kinds fit.
+fn merged(mut sets: Vec<Set>, most: usize) -> Vec<Set> {
     sets.sort_by_key(|(set, _)| set.iter().filter(|fits| **fits).count());
-    let width = sets.len().div_ceil(LAYERS).max(1);
+    let width = sets.len().div_ceil(most).max(1);
     sets.chunks(width)
         .map(|chunk| {
-            let mut union = vec![false; target.kinds.len()];
+            let mut union = vec![false; chunk[0].0.len()];
             let mut classes = Vec::new();
             for (set, members) in chunk {
                 union.iter_mut().zip(set).for_each(|(u, s)| *u |= s);
