@@ -27,6 +27,7 @@ mod need;
 mod pairs;
 mod pods;
 mod reach;
+mod rescue;
 mod search;
 mod split;
 mod terms;

@@ -4,34 +4,15 @@
 
 use super::climb::{ASPECTS, KICKS, Ranked, Search, WORTH};
 use super::design::{Design, copy};
-use super::moves::{Family, behavior, retargeted};
+use super::moves::Family;
 use super::pairs::Move;
 use super::pods::Pods;
-use super::track::{Tally, Test};
+use super::rescue::COARSE;
+use super::track::Tally;
 use crate::Error;
-use nodeplan_model::scenario::Autoscaling;
 
 /// So many workloads with an autoscaler are still tried one by one.
 const FEW_WORKLOADS: usize = 6;
-/// Steps of the rescue of workloads that miss: how many pods more, percent of the target, and
-/// whether pods come fast and stay long.
-const LADDER: [Rung; 5] =
-    [(1, 85, false), (1, 70, true), (2, 55, true), (4, 40, true), (u32::MAX, 40, true)];
-/// Smaller steps, where little is missed.
-pub(super) const FINE: [Rung; 8] = [
-    (0, 97, false),
-    (0, 93, false),
-    (0, 88, false),
-    (0, 80, false),
-    (1, 80, false),
-    (1, 70, true),
-    (2, 55, true),
-    (u32::MAX, 40, true),
-];
-/// Most steps of it.
-const RESCUES: usize = 8;
-/// Time that pods stay then, seconds.
-const STAYS: u32 = 900;
 /// Times that workloads that miss choose again.
 const MENDS: usize = 6;
 /// Most layouts that are started from.
@@ -70,9 +51,6 @@ const SHAPING: [Move; 6] = [
     Move::One(Family::Behavior),
 ];
 const SHAPING_PART: u64 = 6;
-
-/// How many pods more, percent of the target, and whether pods come fast and stay long.
-type Rung = (u32, u64, bool);
 
 /// What each workload may choose, best first, as places in a list of runs, and where it is.
 struct Picks {
@@ -140,7 +118,7 @@ impl Search<'_> {
         let (settling, shaping) = (free(&SETTLING), free(&SHAPING));
         let mut settled = Vec::new();
         for start in self.broad_starts()? {
-            let start = self.rescued(start, &LADDER)?;
+            let start = self.rescued(start, &COARSE)?;
             settled.push(self.climb(start, &settling, self.until(SETTLING_PART))?);
         }
         let Some(mut now) = settled.into_iter().min_by_key(Ranked::rank) else { return Ok(()) };
@@ -194,7 +172,7 @@ impl Search<'_> {
             let Some(one) = self.confirm(first, design, Some(Move::One(Family::Sizes)))? else {
                 break;
             };
-            let one = self.rescued(one, &LADDER)?;
+            let one = self.rescued(one, &COARSE)?;
             let one = self.climb(one, by, self.until(SHAPED_PART))?;
             if one.rank() < best.rank() {
                 best = one;
@@ -248,36 +226,6 @@ impl Search<'_> {
             fills.iter().map(|(most, percent)| self.filled(&base, *percent, *most)).collect();
         all.push(base);
         Some(all)
-    }
-
-    /// A design whose workloads that miss have more and emptier pods, each until it misses no more.
-    pub(super) fn rescued(&mut self, from: Ranked, ladder: &[Rung]) -> Result<Ranked, Error> {
-        let mut now = from.clone();
-        let mut levels = vec![0_usize; from.tally.lacks.len()];
-        let mut lacks = from.tally.lacks.clone();
-        for _ in 0..RESCUES {
-            let rows = levels.iter_mut().zip(&lacks).filter(|(_, lack)| **lack > 0);
-            rows.for_each(|(level, _)| *level = (*level + 1).min(ladder.len()));
-            let mut design = from.design.clone();
-            for (at, level) in levels.iter().enumerate().filter(|(_, level)| **level > 0) {
-                let most = self.most[at];
-                let rung = ladder[*level - 1];
-                let scaled = design.scaling[at].as_ref().map(|one| roomier(one, rung, most));
-                design.scaling[at] = scaled;
-            }
-            if lacks.iter().all(|lack| *lack == 0) || self.over(self.budget()) {
-                break;
-            }
-            let Some(design) = self.fresh(vec![design]).pop() else { break };
-            let Some((first, tally)) = self.in_all_tests(&design)? else { break };
-            lacks.clone_from(&tally.lacks);
-            let one = Ranked::new(first.rank, tally, design);
-            if one.rank() < now.rank() {
-                self.keep(&one, None);
-                now = one;
-            }
-        }
-        Ok(now)
     }
 
     /// The best of a move that changes autoscalers, each workload choosing for itself.
@@ -344,7 +292,7 @@ impl Search<'_> {
             if lost {
                 break;
             }
-            let Some(one) = self.confirmed(first, design)? else { break };
+            let Some(one) = self.ranked(design, Some(first))? else { break };
             let lacks = one.tally.lacks.clone();
             if one.rank() < best.as_ref().map_or(now.rank(), Ranked::rank) {
                 best = Some(one);
@@ -357,20 +305,6 @@ impl Search<'_> {
             self.keep(one, Some(by));
         }
         Ok(best)
-    }
-
-    /// A design in the first test, and where it is worst of all.
-    pub(super) fn in_all_tests(
-        &mut self,
-        design: &Design,
-    ) -> Result<Option<(Tally, Tally)>, Error> {
-        let runs: Vec<(&Design, Test)> = self.tests.iter().map(|test| (design, *test)).collect();
-        let tallies = self.run_all(&runs)?;
-        let Some(all) = tallies.into_iter().collect::<Option<Vec<Tally>>>() else {
-            return Ok(None);
-        };
-        let Some(first) = all.first().cloned() else { return Ok(None) };
-        Ok(Some((first.clone(), all.into_iter().fold(first, Tally::worst))))
     }
 
     /// Takes changes back that save a workload next to nothing, one aspect of all of them at a time.
@@ -387,7 +321,7 @@ impl Search<'_> {
             if back == now.design {
                 continue;
             }
-            let Some((_, tally)) = self.in_all_tests(&back)? else { break };
+            let Some(Ranked { tally, design: back, .. }) = self.ranked(back, None)? else { break };
             let mut design = now.design.clone();
             for (at, own) in design.scaling.iter_mut().enumerate() {
                 let before = now.tally.pods[at];
@@ -398,30 +332,13 @@ impl Search<'_> {
             if design == now.design {
                 continue;
             }
-            let Some((first, tally)) = self.in_all_tests(&design)? else { break };
-            if tally.rank.short == 0 && tally.rank.spend <= most {
-                *now = Ranked::new(first.rank, tally, design);
+            let Some(one) = self.ranked(design, None)? else { break };
+            if one.rank().short == 0 && one.rank().spend <= most {
+                *now = one;
             }
         }
         Ok(())
     }
-}
-
-/// An autoscaler with more pods, and emptier ones; the last step is as many as there may be.
-fn roomier(
-    one: &Autoscaling,
-    (more, percent, patient): (u32, u64, bool),
-    most: u32,
-) -> Autoscaling {
-    let share = |own: u32| (u64::from(own) * percent / 100).max(5) as u32;
-    let amount = |own: u64| (u128::from(own) * u128::from(percent) / 100).max(1) as u64;
-    let mut next = retargeted(one, share, amount);
-    next.max = one.max.max(if more > 2 { most } else { one.max });
-    next.min = one.min.saturating_add(more).min(next.max);
-    if patient {
-        next.behavior = Some(behavior(true, STAYS));
-    }
-    next
 }
 
 /// The same on pools that may all be empty but the first that may not.

@@ -229,8 +229,7 @@ impl<'a> Search<'a> {
         }
         let plain = Design::of(self.track.seen, 0, &self.layouts[0]);
         let design = plain.moved_to(layout, &self.layouts);
-        let Some((first, tally)) = self.in_all_tests(&design)? else { return Ok(None) };
-        let start = Ranked::new(first.rank, tally, design);
+        let Some(start) = self.ranked(design, None)? else { return Ok(None) };
         let others: Vec<Move> =
             moves.iter().copied().filter(|one| !one.families().contains(&targets)).collect();
         self.climb(start, &others, self.until(OWN_PART)).map(Some)
@@ -350,7 +349,7 @@ impl<'a> Search<'a> {
         if let Some(one) = self.tried.get(&key).and_then(|known| known.all.clone()) {
             return Ok(Some(one));
         }
-        let one = self.confirmed(first.clone(), design)?;
+        let one = self.ranked(design, Some(first.clone()))?;
         if let Some(one) = &one {
             self.keep(one, by);
             self.tried.insert(key, Known { first: Some(first), all: Some(one.clone()) });
@@ -358,20 +357,21 @@ impl<'a> Search<'a> {
         Ok(one)
     }
 
-    /// A design with what it is in all tests.
-    pub(super) fn confirmed(
+    /// A design with what it is in all tests; what the first of them told may be known.
+    pub(super) fn ranked(
         &mut self,
-        first: Tally,
         design: Design,
+        first: Option<Tally>,
     ) -> Result<Option<Ranked>, Error> {
-        let runs: Vec<(&Design, Test)> =
-            self.tests[1..].iter().map(|test| (&design, *test)).collect();
-        let tallies = self.run_all(&runs)?;
-        let Some(others) = tallies.into_iter().collect::<Option<Vec<Tally>>>() else {
+        let left = self.tests.iter().skip(usize::from(first.is_some()));
+        let runs: Vec<(&Design, Test)> = left.map(|test| (&design, *test)).collect();
+        let told = self.run_all(&runs)?;
+        let Some(all) = first.map(Some).into_iter().chain(told).collect::<Option<Vec<_>>>() else {
             return Ok(None);
         };
-        let own = first.rank;
-        Ok(Some(Ranked::new(own, others.into_iter().fold(first, Tally::worst), design)))
+        let Some(first) = all.first().map(|first| first.rank) else { return Ok(None) };
+        let worst = all.into_iter().reduce(Tally::worst);
+        Ok(worst.map(|tally| Ranked::new(first, tally, design)))
     }
 
     pub(super) fn keep(&mut self, one: &Ranked, by: Option<Move>) {
@@ -602,9 +602,9 @@ impl<'a> Search<'a> {
             if design == now.design {
                 continue;
             }
-            let Some((first, tally)) = self.in_all_tests(&design)? else { break };
-            if tally.rank.short == 0 && tally.rank.spend <= most {
-                now = Ranked::new(first.rank, tally, design);
+            let Some(one) = self.ranked(design, None)? else { break };
+            if one.rank().short == 0 && one.rank().spend <= most {
+                now = one;
             }
         }
         if now.design != self.kept[0].design {

@@ -3,12 +3,12 @@
 //! designs that the last runs refuse, nor pays for more safety than they ask for; and those stay a test, as
 //! no design was ever tried on them.
 
-use super::broad::FINE;
 use super::climb::{Ranked, Search};
 use super::design::Design;
 use super::finale::may_miss;
 use super::moves::{Family, moved};
 use super::pairs::Move;
+use super::rescue::FINE;
 use super::search::Step;
 use super::track::{Rank, Test};
 use crate::Error;
@@ -182,7 +182,7 @@ impl Search<'_> {
             }
         }
         failed.sort_by_key(|(short, _)| *short);
-        // Those that are nearest may be missed.
+        // The worst may be missed, if no more than so many are.
         let beyond = failed.len().saturating_sub(most);
         failed.truncate(beyond);
         Ok(failed.into_iter().rev().take(ADDED).map(|(_, test)| test).collect())
@@ -226,8 +226,7 @@ impl Search<'_> {
         if tests == self.tests.len() {
             return Ok(Some(one));
         }
-        let Some((first, tally)) = self.in_all_tests(&one.design)? else { return Ok(None) };
-        Ok(Some(Ranked::new(first.rank, tally, one.design)))
+        self.ranked(one.design, None)
     }
 }
 

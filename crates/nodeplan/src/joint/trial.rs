@@ -36,6 +36,10 @@ pub struct Demands {
 /// missed anyway.
 const REACH: (u64, u64) = (995, 1000);
 const MORE_MISSES: u64 = 4;
+/// Time that a lost node may keep its pods from serving, milliseconds: it is missed after 40 s, its pods
+/// are given up after 300 s (`node-monitor-grace-period`, `DefaultTolerationSeconds` of Kubernetes), and
+/// a new node with all that has waited takes the rest.
+const OUTAGE_MILLIS: u64 = 900_000;
 /// In so large a share of the samples, parts per million, a workload whose autoscaler never goes to
 /// zero may have no pod that is Ready.
 pub const MOST_ABSENT: u64 = 10_000;
@@ -101,14 +105,7 @@ impl Demands {
         };
         Self { shares: self.shares.iter().enumerate().map(strict).collect(), ..self.clone() }
     }
-}
 
-/// Time that a lost node may keep its pods from serving, milliseconds: it is missed after 40 s, its pods
-/// are given up after 300 s (`node-monitor-grace-period`, `DefaultTolerationSeconds` of Kubernetes), and
-/// a new node with all that has waited takes the rest.
-const OUTAGE_MILLIS: u64 = 900_000;
-
-impl Demands {
     /// What is left of them in a run that loses nodes: nobody can be asked for what is missed until the
     /// pods run elsewhere, so objectives that leave less room than that are held to it.
     #[must_use]
