@@ -171,7 +171,8 @@ pub struct JointArgs {
     /// pool in 1,000 days), growth=PERCENT (up to); or none [default: days,failures=33,evictions=1000]
     #[arg(long, env = "NODEPLAN_HAZARDS", value_name = "LIST", value_delimiter = ',')]
     pub hazards: Vec<String>,
-    /// Search again with other numbers of misses allowed, and tell what service costs
+    /// Search again with other numbers of misses allowed, with room for more traffic and without spot
+    /// nodes, and tell what each costs
     #[arg(long, env = "NODEPLAN_FRONTIER")]
     pub frontier: bool,
     /// Most that the 95th percentile of a pod's wait for a node may be [default: 15m]

@@ -114,8 +114,9 @@ fn a_frontier_costs_more_the_fewer_are_missed_and_each_point_runs_again() {
     let told: serde_json::Value = serde_json::from_str(&stdout(&done)).expect("JSON");
     assert_eq!(told["design"]["finale"]["hazards"].as_array().map(Vec::len), Some(0));
     let points = told["design"]["frontier"].as_array().expect("points");
-    assert!(!points.is_empty());
-    for pair in points.windows(2) {
+    let traced: Vec<_> = points.iter().filter(|one| one["traffic_milli"] == 1000).collect();
+    assert!(!traced.is_empty());
+    for pair in traced.windows(2) {
         assert!(pair[0]["month"].as_i64() < pair[1]["month"].as_i64(), "{points:?}");
         assert!(pair[0]["missed"].as_i64() > pair[1]["missed"].as_i64(), "{points:?}");
     }
@@ -128,6 +129,16 @@ fn a_frontier_costs_more_the_fewer_are_missed_and_each_point_runs_again() {
         let run: serde_json::Value = serde_json::from_str(&stdout(&again)).expect("JSON");
         assert_eq!(run["run"]["month"], point["month"]);
     }
+    // Nothing else withstands so much: it is always there.
+    let at =
+        points.iter().position(|one| one["traffic_milli"] == 1500).expect("room for half more");
+    let (plan, scenario) = (
+        format!("out/frontier-{}/plan.json", at + 1),
+        format!("out/frontier-{}/scenario.yaml", at + 1),
+    );
+    let usual = ["simulate", &plan, "-t", "t.csv", "-l", "load.yaml", "-s", &scenario];
+    let grown = folder.run(&[&usual[..], &["--scale", "1.5", "--require-slo"]].concat());
+    assert_eq!(code(&grown), 0, "{}", stdout(&grown));
 }
 
 #[test]

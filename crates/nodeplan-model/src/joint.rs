@@ -96,11 +96,14 @@ pub struct Finale {
     pub reached: Vec<Option<Estimate>>,
 }
 
-/// A design that none beats in both cost and service.
+/// A design that none beats in cost, service, traffic and spot share at once.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FrontierAnswer {
     /// Misses that the search allowed, thousandths of those of the objectives.
     pub allowed_milli: u64,
+    /// Traffic under which the search kept the objectives, thousandths of that of the trace.
+    #[serde(default = "as_traced")]
+    pub traffic_milli: u64,
     /// Sizes of its pools.
     pub sizes: Vec<String>,
     /// Cost a month over the whole trace.
@@ -115,6 +118,11 @@ pub struct FrontierAnswer {
     pub spot_milli: u64,
     /// Whether the frontier bends most here.
     pub knee: bool,
+}
+
+/// Traffic as the trace has it.
+fn as_traced() -> u64 {
+    1000
 }
 
 /// The best design where a family of variables is frozen.
@@ -156,7 +164,7 @@ pub struct JointAnswer {
     /// What the search finds with one family frozen after the other, where that was asked for.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub frozen: Vec<JointFrozen>,
-    /// What other objectives would cost, where that was asked for.
+    /// What other wishes would cost, where that was asked for.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub frontier: Vec<FrontierAnswer>,
     /// Objectives that no number of pods can meet, in words.

@@ -27,7 +27,7 @@ pub fn document(answer: &JointAnswer) -> Document {
     )));
     blocks.push(Block::Table(steps(answer)));
     if !answer.frontier.is_empty() {
-        blocks.push(Block::Heading("What other objectives would cost, whole trace".to_owned()));
+        blocks.push(Block::Heading("What other wishes would cost, whole trace".to_owned()));
         blocks.push(Block::Table(frontier(answer)));
     }
     if !answer.frozen.is_empty() {
@@ -232,7 +232,7 @@ fn steps(answer: &JointAnswer) -> Table {
     table
 }
 
-/// Designs that none beats in both cost and service.
+/// Designs that none beats in cost, service, traffic and spot share at once.
 fn frontier(answer: &JointAnswer) -> Table {
     let mut table = Table::new(&[
         "#",
@@ -240,19 +240,22 @@ fn frontier(answer: &JointAnswer) -> Table {
         ">MISSED",
         "OBJECTIVES",
         ">MISSES ALLOWED",
+        ">TRAFFIC",
         ">HEAD-ROOM",
         ">SPOT",
         "SIZES",
     ]);
     for (at, one) in answer.frontier.iter().enumerate() {
         let share = |milli: u64| format!("{}.{} %", milli / 10, milli % 10);
+        let times = |milli: u64| format!("x {}.{:03}", milli / 1000, milli % 1000);
         let knee = if one.knee { " (knee)" } else { "" };
         let cells = [
             format!("{}{knee}", at + 1),
             number::money(one.month),
             format!("{}.{:02} %", one.missed / 10_000, one.missed / 100 % 100),
             if one.met { "kept" } else { "missed" }.to_owned(),
-            format!("x {}.{:03}", one.allowed_milli / 1000, one.allowed_milli % 1000),
+            times(one.allowed_milli),
+            times(one.traffic_milli),
             share(one.head_room_milli),
             share(one.spot_milli),
             one.sizes.join(", "),

@@ -110,7 +110,9 @@ fn further(
                 one.whole.run.scorecard.spend,
                 one.whole.run.scorecard.millis,
             ));
-            watch.say(&format!("misses x {}/1000: {month} a month", one.allowed_milli));
+            let (misses, traffic) = (one.allowed_milli, one.traffic_milli);
+            watch
+                .say(&format!("misses x {misses}/1000, traffic x {traffic}/1000: {month} a month"));
         };
         let points = watch.over(|control| -> Result<Vec<FrontierPoint>, Failure> {
             Ok(frontier(&plain.problem, (&staged.scenario, joint), limits, control, &told)?)

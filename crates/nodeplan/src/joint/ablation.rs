@@ -1,9 +1,8 @@
 //! Which variables earn their place: the same search with one family frozen after the other.
 
 use super::finale::{Judged, percentile};
-use super::layouts::{Layout, Quarry, Starts};
 use super::moves::Family;
-use super::search::{Joint, JointOptions, PLAIN, choose, without_spot};
+use super::search::{Joint, JointOptions, choose};
 use super::track::Shelf;
 use crate::Error;
 use nodeplan_model::problem::Problem;
@@ -37,7 +36,7 @@ pub fn ablation(
     let (costs, met) = &joint.replications;
     let mut all = vec![Ablated { frozen: None, high: percentile(costs, 95), met: *met }];
     told(&all[0]);
-    let spot = joint.layouts.first().is_some_and(|plain| plain.problem.cluster().spot);
+    let spot = joint.may_use_spot();
     let choice =
         |family: &Family| !options.frozen.contains(family) && (*family != Family::Spot || spot);
     for family in Family::ALL.into_iter().filter(choice) {
@@ -47,7 +46,7 @@ pub fn ablation(
         let mut own = options.clone();
         own.frozen.push(family);
         let bare = match family {
-            Family::Spot => Some(firm_starts(problem, joint, &own.frozen, control)?),
+            Family::Spot => Some(joint.firm_starts(problem, &own.frozen, control)?),
             _ => None,
         };
         let starts = bare.as_ref().unwrap_or(&joint.starts);
@@ -59,16 +58,4 @@ pub fn ablation(
         all.push(one);
     }
     Ok(all)
-}
-
-/// What a search without spot nodes starts from.
-fn firm_starts(
-    problem: &Problem,
-    joint: &Joint,
-    frozen: &[Family],
-    control: Control<'_>,
-) -> Result<Starts, Error> {
-    let plain = without_spot(problem, control)?;
-    let quarry = Quarry::new(&plain.problem, &joint.halves.seen, &joint.demands, frozen);
-    Starts::of(Layout::of(PLAIN.to_owned(), plain), &quarry, frozen, control)
 }

@@ -119,7 +119,7 @@ pub fn frozen_answer(joint: &Joint, found: &[Ablated]) -> Vec<JointFrozen> {
     found.iter().map(row).collect()
 }
 
-/// What other objectives would cost, for the answer of the search.
+/// What other wishes would cost, for the answer of the search.
 #[must_use]
 pub fn frontier_answer(points: &[FrontierPoint]) -> Vec<FrontierAnswer> {
     points.iter().map(frontier_row).collect()
@@ -127,16 +127,14 @@ pub fn frontier_answer(points: &[FrontierPoint]) -> Vec<FrontierAnswer> {
 
 fn frontier_row(one: &FrontierPoint) -> FrontierAnswer {
     let score = &one.whole.run.scorecard;
-    let timeline = &one.whole.run.timeline;
     let milli = |part: u128, all: u128| {
         (part * 1000).checked_div(all).map_or(0, |share| u64::try_from(share).unwrap_or(1000))
     };
-    let spot = one.design.pools.iter().zip(&timeline.node_millis);
-    let spot: u128 = spot.filter(|(pool, _)| pool.spot).map(|(_, time)| *time).sum();
     let sku =
         |at: &nodeplan_model::plan::NodePool| one.layout.problem.sku(at.kind.sku).name.clone();
     FrontierAnswer {
         allowed_milli: one.allowed_milli,
+        traffic_milli: one.traffic_milli,
         sizes: one.layout.plan.pools.iter().map(sku).collect(),
         month: Money::month_of(score.spend, score.millis),
         missed: one.missed,
@@ -145,7 +143,7 @@ fn frontier_row(one: &FrontierPoint) -> FrontierAnswer {
             score.requested.saturating_sub(score.used).into(),
             score.requested.into(),
         ),
-        spot_milli: milli(spot, timeline.node_millis.iter().sum()),
+        spot_milli: one.spot_milli,
         knee: one.knee,
     }
 }

@@ -119,7 +119,10 @@ impl Hazards {
             let chosen: Vec<u64> = (0..count).map(|_| u64::from(draws.below(count))).collect();
             own = part(&own, &chosen, halves.block_millis);
         }
-        self.grow(&mut own, draws.below(1001));
+        // An even part of the most, thousandths of it.
+        let more =
+            u64::from(self.growth_percent) * u64::from(draws.below(1001)) * MILLION / 100_000;
+        scale(&mut own, MILLION + more);
         for (pool, bounds) in pools.iter().enumerate() {
             let evicts = if bounds.spot { self.spot_evictions } else { 0 };
             let fails = Happening::NodeFails { pool, repair_millis: REPAIR_MILLIS };
@@ -137,17 +140,14 @@ impl Hazards {
         }
         own
     }
+}
 
-    /// Lets traffic grow by a part of the most, thousandths.
-    fn grow(self, own: &mut Scenario, part: u32) {
-        let more =
-            u128::from(self.growth_percent) * u128::from(part) * u128::from(MILLION) / 100_000;
-        for source in own.loads.iter_mut().flat_map(|load| &mut load.sources) {
-            if let Source::Series { factor, .. } = source {
-                let grown =
-                    u128::from(*factor) * (u128::from(MILLION) + more) / u128::from(MILLION);
-                *factor = u64::try_from(grown).unwrap_or(u64::MAX);
-            }
+/// Traffic becomes so many millionths of what it is.
+pub(super) fn scale(own: &mut Scenario, millionths: u64) {
+    for source in own.loads.iter_mut().flat_map(|load| &mut load.sources) {
+        if let Source::Series { factor, .. } = source {
+            let scaled = u128::from(*factor) * u128::from(millionths) / u128::from(MILLION);
+            *factor = u64::try_from(scaled).unwrap_or(u64::MAX);
         }
     }
 }

@@ -103,6 +103,25 @@ pub struct Joint {
     pub runs: u32,
 }
 
+impl Joint {
+    /// Whether designs might have spot pools.
+    pub(super) fn may_use_spot(&self) -> bool {
+        self.layouts.first().is_some_and(|plain| plain.problem.cluster().spot)
+    }
+
+    /// What a search without spot nodes starts from.
+    pub(super) fn firm_starts(
+        &self,
+        problem: &Problem,
+        frozen: &[Family],
+        control: Control<'_>,
+    ) -> Result<Starts, Error> {
+        let plain = without_spot(problem, control)?;
+        let quarry = Quarry::new(&plain.problem, &self.halves.seen, &self.demands, frozen);
+        Starts::of(Layout::of(PLAIN.to_owned(), plain), &quarry, frozen, control)
+    }
+}
+
 /// What is left to choose from, and where it came from.
 pub(super) struct Chosen {
     /// Pools to choose from.
@@ -116,10 +135,10 @@ pub(super) struct Chosen {
 }
 
 /// How the layout of the plan without traffic came to be.
-pub(super) const PLAIN: &str = "as without traffic";
+const PLAIN: &str = "as without traffic";
 
 /// The plan without traffic under the same rules, but without spot pools.
-pub(super) fn without_spot(problem: &Problem, control: Control<'_>) -> Result<Optimized, Error> {
+fn without_spot(problem: &Problem, control: Control<'_>) -> Result<Optimized, Error> {
     let mut parts = problem.parts().clone();
     parts.cluster.spot = false;
     let problem = Problem::new(parts).map_err(Error::Problem)?;

@@ -1,5 +1,6 @@
 //! Which part of a trace a design is chosen on, and which part tests it.
 
+use super::hazards::scale;
 use super::need::Arrivals;
 use nodeplan_model::scenario::{Event, MILLION, Scenario, Series};
 use nodeplan_model::units::DAY_MILLIS;
@@ -24,6 +25,16 @@ pub struct Halves {
     pub busiest: Option<Scenario>,
     /// Length of a block, milliseconds.
     pub block_millis: u64,
+}
+
+impl Halves {
+    /// The same with so many millionths of the traffic.
+    pub(super) fn scaled(&self, millionths: u64) -> Self {
+        let mut all = self.clone();
+        let parts = [Some(&mut all.seen), Some(&mut all.unseen), all.busiest.as_mut()];
+        parts.into_iter().flatten().for_each(|own| scale(own, millionths));
+        all
+    }
 }
 
 /// Cuts a scenario into blocks of a day, or eighths where it is shorter than four days: odd blocks
