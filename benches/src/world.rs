@@ -123,6 +123,21 @@ impl World {
         Self { problem, plan, scenario }
     }
 
+    /// The problem.
+    pub(crate) fn problem(&self) -> &Problem {
+        &self.problem
+    }
+
+    /// The plan.
+    pub(crate) fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// What happens.
+    pub(crate) fn scenario(&self) -> &Scenario {
+        &self.scenario
+    }
+
     /// One run.
     ///
     /// # Panics

@@ -1,17 +1,20 @@
 //! What simulating costs, in CPU seconds and memory: 50 workloads over a day and 200 over a week;
 //! with `--all` also 1,000 runs of the first, and 5,000 nodes with 100,000 pods over a day.
 //!
-//! `cargo run --release -p nodeplan-benches --bin simulate -- [--all] [WORKLOADSxDAYS | many | large]...`
+//! `cargo run --release -p nodeplan-benches --bin simulate -- [--all] [WORKLOADSxDAYS | files | many | large]...`
 //!
-//! Other sizes may be named, such as `20x3`, and the two of `--all`; then only those run.
+//! Other sizes may be named, such as `20x3`, and the two of `--all`; then only those run. `files` is the first
+//! as a whole process that reads its files: the command must have been built in the same profile.
 
 use nodeplan::simulate::Simulated;
-use nodeplan_benches::{World, WorldSize, peak_mib, reset_peak, timed};
-use std::process::ExitCode;
+use nodeplan_benches::{World, WorldSize, children_time, peak_mib, reset_peak, timed};
+use std::process::{ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
 /// Runs of the smallest cluster, of which the shortest counts.
 const ROUNDS: usize = 5;
+/// Runs of the whole process.
+const PROCESSES: u32 = 20;
 /// Runs with seeds of their own.
 const RUNS: u32 = 1000;
 
@@ -21,7 +24,7 @@ fn main() -> ExitCode {
     let sizes: Option<Vec<Wish>> = sizes.iter().map(|text| wish(text)).collect();
     let all = flags.iter().all(|flag| flag == "--all");
     let (Some(sizes), true) = (sizes, all) else {
-        eprintln!("usage: simulate [--all] [WORKLOADSxDAYS | many | large]...");
+        eprintln!("usage: simulate [--all] [WORKLOADSxDAYS | files | many | large]...");
         return ExitCode::from(2);
     };
     if !sizes.is_empty() {
@@ -29,6 +32,12 @@ fn main() -> ExitCode {
             match wish {
                 Wish::One(size) => measure(size, 1),
                 Wish::Many => many(),
+                Wish::Files => {
+                    if let Err(error) = files() {
+                        eprintln!("files: {error}");
+                        return ExitCode::FAILURE;
+                    }
+                }
             }
         }
         return ExitCode::SUCCESS;
@@ -48,11 +57,14 @@ enum Wish {
     One(WorldSize),
     /// Runs with seeds of their own.
     Many,
+    /// The whole process.
+    Files,
 }
 
 fn wish(text: &str) -> Option<Wish> {
     match text {
         "many" => Some(Wish::Many),
+        "files" => Some(Wish::Files),
         "large" => Some(Wish::One(WorldSize::large())),
         text => size(text).map(Wish::One),
     }
@@ -122,4 +134,31 @@ fn many() {
         spent.as_secs_f64(),
         peak_mib(),
     );
+}
+
+/// The smallest cluster as the command runs it, files and report included: the mean of some runs.
+fn files() -> std::io::Result<()> {
+    let world = World::new(WorldSize::of(50, 1));
+    let directory = std::env::temp_dir().join(format!("nodeplan-bench-{}", std::process::id()));
+    std::fs::create_dir_all(&directory)?;
+    let program = std::env::current_exe()?.with_file_name("nodeplan");
+    let run = || -> std::io::Result<()> {
+        world.write(&directory)?;
+        let before = children_time();
+        for _ in 0..PROCESSES {
+            let state = world.command(&program, &directory).stdout(Stdio::null()).status()?;
+            if !state.success() {
+                return Err(std::io::Error::other(format!(
+                    "{} ended with {state}",
+                    program.display()
+                )));
+            }
+        }
+        let each = children_time().saturating_sub(before) / PROCESSES;
+        println!("50 workloads x 1 day, whole process: {:.3} CPU-s", each.as_secs_f64());
+        Ok(())
+    };
+    let done = run();
+    std::fs::remove_dir_all(&directory)?;
+    done
 }
