@@ -1,6 +1,7 @@
 //! A made-up cluster as the files that a user would have, to time the command as a whole.
 
 use crate::world::World;
+use nodeplan::io::export::scaling;
 use nodeplan::model::scenario::{MILLION, Metric, Service, Source};
 use std::fmt::Write;
 use std::path::Path;
@@ -15,7 +16,7 @@ impl World {
         let put = |name: &str, text: String| std::fs::write(directory.join(name), text);
         put("workloads.csv", self.workloads())?;
         put("load.yaml", self.loads())?;
-        put("scenario.yaml", self.behaviors())?;
+        put("scenario.yaml", scaling(self.problem(), self.plan(), self.scenario()))?;
         put("cluster.yaml", self.pools())?;
         put("traffic.csv", self.traffic())
     }
@@ -29,6 +30,7 @@ impl World {
         command.args(["--scenario", "scenario.yaml", "--traffic", "traffic.csv", "--unit", "rate"]);
         command.args(["--addons", "none"]);
         let scenario = self.scenario();
+        command.args(["--horizon", &format!("{}m", scenario.horizon_millis / 60_000)]);
         for (workload, load) in self.problem().workloads().iter().zip(&scenario.loads) {
             for source in &load.sources {
                 if let Source::Series { series, factor } = source {
@@ -46,15 +48,15 @@ impl World {
         let mut text = String::from(
             "name,min_replicas,max_replicas,cpu_request,memory_request,cpu_limit,hpa_cpu_target\n",
         );
-        for (one, scaling) in self.problem().workloads().iter().zip(&self.scenario().scaling) {
-            let Some(scaling) = scaling else { continue };
+        for (one, own) in self.problem().workloads().iter().zip(&self.scenario().scaling) {
+            let Some(own) = own else { continue };
             let limit = one.cpu_limit.map_or_else(String::new, |limit| format!("{}m", limit.0));
-            let target = scaling.metrics.iter().find_map(|metric| match metric {
+            let target = own.metrics.iter().find_map(|metric| match metric {
                 Metric::CpuUtilization(percent) => Some(*percent),
                 _ => None,
             });
             let (cpu, memory) = (one.request.cpu.0, one.request.memory.0);
-            let (min, max, target) = (scaling.min, scaling.max, target.unwrap_or(0));
+            let (min, max, target) = (own.min, own.max, target.unwrap_or(0));
             let _ = writeln!(text, "{},{min},{max},{cpu}m,{memory},{limit},{target}%", one.name);
         }
         text
@@ -83,31 +85,6 @@ impl World {
                 load.startup_cpu.0,
                 load.objective.within_millis.unwrap_or(0),
             );
-        }
-        text
-    }
-
-    /// As `scaling` of [`World`] has them.
-    fn behaviors(&self) -> String {
-        let horizon = self.scenario().horizon_millis / 60_000;
-        let mut text = format!("horizon: {horizon}m\nsample: 60s\nworkloads:\n");
-        for (one, scaling) in self.problem().workloads().iter().zip(&self.scenario().scaling) {
-            if scaling.as_ref().is_some_and(|scaling| scaling.behavior.is_some()) {
-                let policy = |kind: &str, value: u32, period: u32| {
-                    format!("{{type: {kind}, value: {value}, periodSeconds: {period}}}")
-                };
-                let _ = writeln!(
-                    text,
-                    "  {}:\n    behavior:\n      scaleUp: {{stabilizationWindowSeconds: 60, selectPolicy: Max, \
-                     policies: [{}, {}]}}\n      scaleDown: {{stabilizationWindowSeconds: 300, selectPolicy: Min, \
-                     policies: [{}, {}]}}",
-                    one.name,
-                    policy("Percent", 50, 60),
-                    policy("Pods", 4, 60),
-                    policy("Percent", 10, 60),
-                    policy("Pods", 5, 120),
-                );
-            }
         }
         text
     }
