@@ -45,12 +45,8 @@ pub fn ablation(
         }
         let mut own = options.clone();
         own.frozen.push(family);
-        let bare = match family {
-            Family::Spot => Some(joint.firm_starts(problem, &own.frozen, control)?),
-            _ => None,
-        };
-        let starts = bare.as_ref().unwrap_or(&joint.starts);
-        let parts = (starts, &joint.halves, &joint.demands, &shelf);
+        let starts = joint.starts(problem, &own.frozen, control)?;
+        let parts = (&*starts, &joint.halves, &joint.demands, &shelf);
         let Some(chosen) = choose(problem, parts, &own, control, &|_| ())? else { continue };
         let Judged { costs, met, .. } = chosen.judged;
         let one = Ablated { frozen: Some(family), high: percentile(&costs, 95), met };

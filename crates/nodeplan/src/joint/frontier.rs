@@ -82,8 +82,7 @@ pub fn frontier(
     let shelf = Shelf::default();
     let found = (joint.layout.clone(), joint.design.clone(), joint.whole.clone());
     let mut found = vec![FrontierPoint::new(Wish::USUAL, found, demands)];
-    let spot = joint.may_use_spot() && !options.frozen.contains(&Family::Spot);
-    for wish in Wish::all(spot) {
+    for wish in Wish::all(joint.may_use_spot()) {
         if (control.interrupt)() {
             break;
         }
@@ -92,11 +91,8 @@ pub fn frontier(
         let halves = joint.halves.scaled(wish.traffic_milli * (MILLION / 1000));
         let mut own = options.clone();
         own.frozen.extend(wish.firm.then_some(Family::Spot));
-        let bare = match wish.firm {
-            true => Some(joint.firm_starts(problem, &own.frozen, control)?),
-            false => None,
-        };
-        let parts = (bare.as_ref().unwrap_or(&joint.starts), &halves, &wanted, &shelf);
+        let starts = joint.starts(problem, &own.frozen, control)?;
+        let parts = (&*starts, &halves, &wanted, &shelf);
         let Some(chosen) = choose(problem, parts, &own, control, &|_| ())? else { continue };
         let design = chosen.judged.design;
         let layout = chosen.layouts[design.layout].clone();

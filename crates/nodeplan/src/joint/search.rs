@@ -20,6 +20,7 @@ use nodeplan_model::run::Estimate;
 use nodeplan_model::scenario::Scenario;
 use nodeplan_model::units::Spend;
 use nodeplan_solve::Control;
+use std::borrow::Cow;
 
 /// Limits and wishes of a search.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -104,21 +105,25 @@ pub struct Joint {
 }
 
 impl Joint {
-    /// Whether designs might have spot pools.
+    /// Whether designs might have spot pools: not where the options froze them.
     pub(super) fn may_use_spot(&self) -> bool {
         self.layouts.first().is_some_and(|plain| plain.problem.cluster().spot)
     }
 
-    /// What a search without spot nodes starts from.
-    pub(super) fn firm_starts(
+    /// What a search starts from that freezes so much: the same, unless only it has no spot nodes.
+    pub(super) fn starts(
         &self,
         problem: &Problem,
         frozen: &[Family],
         control: Control<'_>,
-    ) -> Result<Starts, Error> {
+    ) -> Result<Cow<'_, Starts>, Error> {
+        if !self.may_use_spot() || !frozen.contains(&Family::Spot) {
+            return Ok(Cow::Borrowed(&self.starts));
+        }
         let plain = without_spot(problem, control)?;
         let quarry = Quarry::new(&plain.problem, &self.halves.seen, &self.demands, frozen);
-        Starts::of(Layout::of(PLAIN.to_owned(), plain), &quarry, frozen, control)
+        let plain = Layout::of(PLAIN.to_owned(), plain);
+        Starts::of(plain, &quarry, frozen, control).map(Cow::Owned)
     }
 }
 
