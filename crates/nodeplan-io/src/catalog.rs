@@ -318,14 +318,19 @@ fn known<T: std::str::FromStr>(cell: &str) -> Option<T> {
 #[must_use]
 pub fn billionths(text: &str) -> Option<u64> {
     let (whole, part) = text.split_once('.').unwrap_or((text, ""));
-    let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
-    let pointless = text.contains('.') && part.is_empty();
-    if whole.is_empty() || pointless || part.len() > 9 || !digits(whole) || !digits(part) {
+    let pointless = part.is_empty() && whole.len() < text.len();
+    if whole.is_empty() || pointless || part.len() > 9 {
         return None;
     }
-    let part: u64 = format!("{part:0<9}").parse().ok()?;
-    let whole: u64 = whole.parse().ok()?;
-    whole.checked_mul(1_000_000_000)?.checked_add(part)
+    // Digits, then zeros up to nine decimals.
+    let digit = |byte: u8| byte.is_ascii_digit().then(|| u64::from(byte - b'0'));
+    let with = |sum: u64, digit: u64| sum.checked_mul(10)?.checked_add(digit);
+    let digits = whole.bytes().chain(part.bytes()).map(digit);
+    let mut sum = 0;
+    for digit in digits.chain(std::iter::repeat_n(Some(0), 9 - part.len())) {
+        sum = with(sum, digit?)?;
+    }
+    Some(sum)
 }
 
 /// The lines below the header.
@@ -339,7 +344,9 @@ fn on_demand_of(region: &str) -> Option<BTreeMap<&'static str, &'static str>> {
     let column = header.split('\t').skip(1).position(|name| name == region)?;
     let prices = body(ON_DEMAND).filter_map(|line| {
         let (size, prices) = line.split_once('\t').expect(SOUND);
-        let price = prices.split('\t').nth(column).expect(SOUND);
+        // By bytes: the row has a cell for every region.
+        let price = prices.as_bytes().split(|&byte| byte == b'\t').nth(column).expect(SOUND);
+        let price = std::str::from_utf8(price).expect(SOUND);
         (!price.is_empty()).then_some((size, price))
     });
     Some(prices.collect())

@@ -49,7 +49,10 @@ impl<'a> Source<'a> {
             line,
             column: u32::try_from(characters(0..within)).unwrap_or(u32::MAX - 1) + 1,
             span: u32::try_from(characters(within..last)).unwrap_or(u32::MAX),
-            source_line: whole.chars().take(LINE_SHOWN).collect(),
+            source_line: match whole.len() {
+                ..=LINE_SHOWN => whole.to_owned(),
+                _ => whole.chars().take(LINE_SHOWN).collect(),
+            },
         }
     }
 
