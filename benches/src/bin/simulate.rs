@@ -109,8 +109,8 @@ fn most(done: &Simulated) -> [u64; 3] {
         let rows = timeline.workloads_at(sample);
         let sums = [
             timeline.pools_at(sample).iter().map(|row| u64::from(row.nodes)).sum::<u64>(),
-            rows.iter().map(|row| u64::from(row.ready)).sum(),
-            rows.iter().map(|row| u64::from(row.pending)).sum(),
+            rows.clone().map(|row| u64::from(row.ready)).sum(),
+            rows.map(|row| u64::from(row.pending)).sum(),
         ];
         for (most, sum) in most.iter_mut().zip(sums) {
             *most = sum.max(*most);

@@ -4,7 +4,7 @@
 //! from the merged histogram of the run, never averaged.
 
 use nodeplan_model::problem::Problem;
-use nodeplan_model::scenario::{MILLION, Scenario};
+use nodeplan_model::scenario::{MILLION, Objective, Scenario};
 use nodeplan_model::scorecard::{Scorecard, ServiceScore};
 use nodeplan_model::timeline::{LatencyCounts, Timeline, WorkloadSample};
 use nodeplan_model::units::Spend;
@@ -33,7 +33,11 @@ pub fn evaluate(problem: &Problem, scenario: &Scenario, timeline: &Timeline) -> 
         used: share(used, paid),
         requested: share(requested, paid),
         pending_p95_millis: percentile(&mut waits, 95),
-        services: (0..workloads).map(|index| service(problem, scenario, timeline, index)).collect(),
+        services: sums(scenario, timeline, workloads)
+            .into_iter()
+            .enumerate()
+            .map(|sums| service(problem, scenario, timeline, sums))
+            .collect(),
     }
 }
 
@@ -43,11 +47,10 @@ fn share(part: u128, whole: u128) -> u64 {
     u64::try_from(share).unwrap_or(u64::MAX)
 }
 
-/// The smallest value that at least so many percent do not exceed.
+/// The smallest value that at least so many percent do not exceed; changes their order.
 fn percentile<T: Ord + Copy + Default>(values: &mut [T], percent: usize) -> T {
-    values.sort_unstable();
-    let rank = (values.len() * percent).div_ceil(100);
-    values.get(rank.saturating_sub(1)).copied().unwrap_or_default()
+    let rank = (values.len() * percent).div_ceil(100).saturating_sub(1);
+    if rank < values.len() { *values.select_nth_unstable(rank).1 } else { T::default() }
 }
 
 /// The response time that at least this share (parts per million) does not exceed: the middle
@@ -66,9 +69,56 @@ pub fn latency_percentile(counts: &LatencyCounts, share: u64) -> u64 {
     0
 }
 
-/// One workload's column.
-fn column(timeline: &Timeline, index: usize) -> impl Iterator<Item = &WorkloadSample> {
-    timeline.workloads.iter().skip(index).step_by(timeline.totals.len().max(1))
+/// Sums of one workload over the samples.
+#[derive(Clone, Debug, Default)]
+struct Sums {
+    offered: u64,
+    served: u64,
+    lost: u64,
+    retried: u64,
+    good_milli: u128,
+    /// Samples that missed the objective.
+    missed: u64,
+    oldest_millis: u64,
+    /// Ready pods of each sample.
+    ready: Vec<u32>,
+}
+
+impl Sums {
+    /// Takes in a sample; `asked` is the share of requests that keeps the objective, if there is one.
+    fn add(&mut self, row: &WorkloadSample, asked: Option<u64>) {
+        self.offered = self.offered.saturating_add(row.offered);
+        self.served = self.served.saturating_add(row.served);
+        self.lost = self.lost.saturating_add(row.lost);
+        self.retried = self.retried.saturating_add(row.retried);
+        self.good_milli += u128::from(row.good_milli);
+        self.oldest_millis = self.oldest_millis.max(row.oldest_millis);
+        self.ready.push(row.ready);
+        // Work that waits over the end of a sample counts when it is done: no sample shows more
+        // good work than it was offered or did.
+        let done = u128::from(row.offered.max(row.served.saturating_add(row.lost)));
+        let good = u128::from(row.good_milli) * u128::from(MILLION);
+        let short = asked.is_some_and(|asked| good < done * 1000 * u128::from(asked));
+        self.missed += u64::from(short);
+    }
+}
+
+/// The sums of every workload, read row by row as they are stored.
+fn sums(scenario: &Scenario, timeline: &Timeline, workloads: usize) -> Vec<Sums> {
+    let empty = || Sums { ready: Vec::with_capacity(timeline.samples), ..Sums::default() };
+    let mut sums: Vec<Sums> = (0..workloads).map(|_| empty()).collect();
+    for sample in 0..timeline.samples {
+        let row = timeline.workloads_at(sample);
+        for ((sums, row), load) in sums.iter_mut().zip(row).zip(&scenario.loads) {
+            sums.add(&row, asked(load.objective));
+        }
+    }
+    sums
+}
+
+/// The share of requests that an objective asks for, parts per million.
+fn asked(objective: Objective) -> Option<u64> {
+    objective.within_millis.map(|_| objective.share)
 }
 
 /// The score of one workload.
@@ -76,30 +126,12 @@ fn service(
     problem: &Problem,
     scenario: &Scenario,
     timeline: &Timeline,
-    index: usize,
+    (index, sums): (usize, Sums),
 ) -> ServiceScore {
     let totals = &timeline.totals[index];
-    let objective = scenario.loads[index].objective;
-    let asked = objective.within_millis.map(|_| objective.share);
-    let (mut offered, mut served, mut lost, mut good_milli) = (0_u64, 0_u64, 0_u64, 0_u128);
-    let (mut miss_millis, mut oldest, mut retried) = (0_u64, 0_u64, 0_u64);
-    for row in column(timeline, index) {
-        offered = offered.saturating_add(row.offered);
-        served = served.saturating_add(row.served);
-        lost = lost.saturating_add(row.lost);
-        retried = retried.saturating_add(row.retried);
-        good_milli += u128::from(row.good_milli);
-        oldest = oldest.max(row.oldest_millis);
-        // Work that waits over the end of a sample counts when it is done: no sample shows more
-        // good work than it was offered or did.
-        let done = u128::from(row.offered.max(row.served.saturating_add(row.lost)));
-        let short = asked.is_some_and(|asked| {
-            done > 0 && share(u128::from(row.good_milli), done * 1000) < asked
-        });
-        if short {
-            miss_millis += timeline.sample_millis;
-        }
-    }
+    let asked = asked(scenario.loads[index].objective);
+    let Sums { offered, served, lost, retried, good_milli, missed, oldest_millis, mut ready } =
+        sums;
     let good = asked.map(|_| {
         if offered == 0 {
             MILLION
@@ -107,7 +139,8 @@ fn service(
             share(good_milli, u128::from(offered) * 1000).min(MILLION)
         }
     });
-    let mut ready: Vec<u32> = column(timeline, index).map(|row| row.ready).collect();
+    let least = ready.iter().copied().min().unwrap_or(0);
+    let most = ready.iter().copied().max().unwrap_or(0);
     let p95 = percentile(&mut ready, 95);
     let mut waits = totals.pending_millis.clone();
     ServiceScore {
@@ -118,12 +151,12 @@ fn service(
         retried,
         good,
         objective: asked,
-        miss_minutes: miss_millis.div_ceil(60_000),
+        miss_minutes: (missed * timeline.sample_millis).div_ceil(60_000),
         latency_micros: [500_000, 950_000, 990_000]
             .map(|share| latency_percentile(&totals.latency, share)),
-        replicas: [ready.first().copied().unwrap_or(0), p95, ready.last().copied().unwrap_or(0)],
+        replicas: [least, p95, most],
         pending_p95_millis: percentile(&mut waits, 95),
-        oldest_millis: oldest,
+        oldest_millis,
         oom_kills: totals.oom_kills,
         evictions: totals.evictions,
         met: match (good, asked) {

@@ -1,8 +1,12 @@
 //! Timeline: one sample path of a plan under a scenario, in equal samples. Tables are flat, one
 //! row per sample, one column per workload or pool.
 
+mod samples;
+
 use crate::units::Spend;
 use serde::{Deserialize, Serialize};
+
+pub use samples::WorkloadSamples;
 
 /// What a workload did in one sample.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -193,7 +197,7 @@ pub struct Timeline {
     /// How many samples.
     pub samples: usize,
     /// Workloads: `samples` rows.
-    pub workloads: Vec<WorkloadSample>,
+    pub workloads: WorkloadSamples,
     /// Pools: `samples` rows.
     pub pools: Vec<PoolSample>,
     /// Spend of each sample.
@@ -211,10 +215,18 @@ pub struct Timeline {
 
 impl Timeline {
     /// The row of a sample, one cell per workload.
-    #[must_use]
-    pub fn workloads_at(&self, sample: usize) -> &[WorkloadSample] {
+    pub fn workloads_at(
+        &self,
+        sample: usize,
+    ) -> impl ExactSizeIterator<Item = WorkloadSample> + Clone + '_ {
         let width = self.totals.len();
-        &self.workloads[sample * width..(sample + 1) * width]
+        (sample * width..(sample + 1) * width).map(|at| self.workloads.get(at))
+    }
+
+    /// A workload in a sample.
+    #[must_use]
+    pub fn workload_at(&self, sample: usize, workload: usize) -> WorkloadSample {
+        self.workloads.get(sample * self.totals.len() + workload)
     }
 
     /// The row of a sample, one cell per pool.

@@ -68,7 +68,7 @@ pub fn explain(answer: &RunAnswer, subject: Subject, at_millis: u64) -> Document
 
 fn workload_facts(answer: &RunAnswer, sample: usize, workload: usize) -> Vec<Fact> {
     let timeline = &answer.timeline;
-    let row = &timeline.workloads_at(sample)[workload];
+    let row = timeline.workload_at(sample, workload);
     let response = match row.latency_micros[1] {
         0 => String::new(),
         micros => format!(", p95 {} ms", millis(micros)),

@@ -31,13 +31,12 @@ struct Run {
 }
 
 impl Run {
-    fn samples(&self, workload: usize) -> impl Iterator<Item = &WorkloadSample> {
-        let timeline = &self.done.timeline;
-        timeline.workloads.iter().skip(workload).step_by(timeline.totals.len())
+    fn samples(&self, workload: usize) -> impl Iterator<Item = WorkloadSample> {
+        (0..self.done.timeline.samples).map(move |sample| self.at(workload, sample))
     }
 
-    fn at(&self, workload: usize, sample: usize) -> &WorkloadSample {
-        &self.done.timeline.workloads_at(sample)[workload]
+    fn at(&self, workload: usize, sample: usize) -> WorkloadSample {
+        self.done.timeline.workload_at(sample, workload)
     }
 
     fn pool(&self) -> impl Iterator<Item = &PoolSample> {
@@ -73,7 +72,7 @@ impl Run {
 
     /// End of the first sample of which something is true.
     fn first(&self, is: impl Fn(&WorkloadSample) -> bool) -> f64 {
-        let found = self.samples(WEB).position(is).expect("some sample is so");
+        let found = self.samples(WEB).position(|row| is(&row)).expect("some sample is so");
         (found as u64 + 1) as f64 * self.done.timeline.sample_millis as f64 / 1000.0
     }
 

@@ -2,7 +2,8 @@
 
 use nodeplan_model::scenario::{MILLION, Scenario};
 use nodeplan_model::timeline::{
-    Decision, LatencyCounts, PoolSample, Stay, Timeline, WorkloadSample, WorkloadTotals,
+    Decision, LatencyCounts, PoolSample, Stay, Timeline, WorkloadSample, WorkloadSamples,
+    WorkloadTotals,
 };
 use nodeplan_model::units::Spend;
 
@@ -207,7 +208,7 @@ pub struct Record {
     pub used: Vec<u64>,
     sample_millis: u64,
     pools: Vec<PoolSample>,
-    workloads: Vec<WorkloadSample>,
+    workloads: WorkloadSamples,
     spend: Vec<Spend>,
     node_millis: Vec<u128>,
     /// When nodes were last paid for.
@@ -231,7 +232,9 @@ impl Record {
             used: vec![0; pools],
             sample_millis: scenario.sample_millis,
             pools: Vec::with_capacity(samples.saturating_mul(pools).min(1 << 24)),
-            workloads: Vec::with_capacity(samples.saturating_mul(workloads).min(1 << 24)),
+            workloads: WorkloadSamples::with_capacity(
+                samples.saturating_mul(workloads).min(1 << 24),
+            ),
             spend: Vec::new(),
             node_millis: vec![0; pools],
             paid: 0,
@@ -309,7 +312,7 @@ impl World<'_> {
         }
         for app in 0..self.apps.len() {
             let row = self.workload_sample(app);
-            self.record.workloads.push(row);
+            self.record.workloads.push(&row);
         }
     }
 

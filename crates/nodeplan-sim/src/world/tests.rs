@@ -10,7 +10,7 @@ use nodeplan_model::problem::{
 };
 use nodeplan_model::resources::Resources;
 use nodeplan_model::scenario::*;
-use nodeplan_model::timeline::{Actor, Held, Hold, Timeline};
+use nodeplan_model::timeline::{Actor, Held, Hold, Timeline, WorkloadSample};
 use nodeplan_model::units::{Bytes, Date, GIB, MIB, MilliCpu, PerMille, UsdPerHour};
 use nodeplan_model::workload::{MeanSource, QosClass, Scaling, Workload, WorkloadKind};
 
@@ -252,7 +252,7 @@ fn a_pending_pod_gets_a_node() {
     let timeline = simulate(&problem, &plan, &quiet(1, &[5], &[(1, 3)])).unwrap();
     assert_eq!(first(&timeline, Actor::Autoscaler), (10_000, 1, 2));
     assert_eq!(timeline.totals[0].pending_millis.iter().max(), Some(&130_000));
-    assert_eq!(timeline.workloads_at(0)[0].ready, 5);
+    assert_eq!(timeline.workload_at(0, 0).ready, 5);
 }
 
 /// 20 requests a second of 50 ms are one core. Pods of 500m with a target of 50 % carry 0.25
@@ -277,7 +277,7 @@ fn the_autoscaler_of_pods_settles_where_use_meets_its_target() {
             queue_lag_millis: 0,
         });
         let timeline = simulate(&problem, &plan, &scenario).unwrap();
-        let ready = timeline.workloads_at(3)[0].ready;
+        let ready = timeline.workload_at(3, 0).ready;
         assert!((4..=5).contains(&ready), "from {start} to {ready}");
     }
 }
@@ -301,7 +301,7 @@ fn a_queue_builds_up_and_drains() {
     limited.workloads[0].cpu_limit = Some(MilliCpu(1000));
     let problem = Problem::new(limited).unwrap();
     let timeline = simulate(&problem, &plan, &scenario).unwrap();
-    let after = |quarter: usize| timeline.workloads_at(quarter - 1)[0];
+    let after = |quarter: usize| timeline.workload_at(quarter - 1, 0);
     // An hour at 100 a second in, 50 out.
     let one_hour = after(4).backlog;
     assert!((178_000..=182_000).contains(&one_hour), "{one_hour}");
@@ -652,8 +652,7 @@ fn random_worlds_keep_every_law() {
             .any(|load| load.service == Service::None || load.retries.is_some());
         // What waits at the end was offered too, or to be tried again (the audit counts that);
         // samples round to whole requests.
-        let waiting: u64 =
-            timeline.workloads_at(timeline.samples - 1).iter().map(|row| row.backlog).sum();
+        let waiting: u64 = timeline.workloads_at(timeline.samples - 1).map(|row| row.backlog).sum();
         let rounding = timeline.workloads.len() as u64;
         assert!(done <= offered + rounding, "seed {seed}: {done} of {offered}");
         assert!(
@@ -695,7 +694,8 @@ fn nothing_depends_on_percentiles() {
         let mut tables = Tables::new();
         let bare =
             super::simulate_objectives(&problem, &plan, &scenario, &mut tables, super::UNWATCHED);
-        whole.workloads.iter_mut().for_each(|row| row.latency_micros = [0; 3]);
+        let without = |row: WorkloadSample| WorkloadSample { latency_micros: [0; 3], ..row };
+        whole.workloads = whole.workloads.iter().map(without).collect::<Vec<_>>().into();
         whole.totals.iter_mut().for_each(|totals| totals.latency.buckets.clear());
         assert!(bare.unwrap() == whole, "seed {seed}");
     }

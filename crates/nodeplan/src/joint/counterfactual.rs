@@ -60,7 +60,7 @@ fn signed(amount: u128) -> i128 {
 fn worth(run: &Simulated, prices: &[u128]) -> u128 {
     let step = u128::from(run.timeline.sample_millis);
     (0..run.timeline.samples).fold(0, |sum, sample| {
-        let pods = run.timeline.workloads_at(sample).iter().zip(prices);
+        let pods = run.timeline.workloads_at(sample).zip(prices);
         pods.fold(sum, |sum, (row, price)| {
             let hours = price.saturating_mul(u128::from(row.ready)).saturating_mul(step);
             sum.saturating_add(hours / u128::from(HOUR_MILLIS))

@@ -223,7 +223,7 @@ impl Quarry {
     pub fn learn(&mut self, timeline: &Timeline) {
         let count = self.parts.workloads.len();
         let row = |at: usize| -> Vec<u32> {
-            timeline.workloads_at(at).iter().take(count).map(|one| one.ready).collect()
+            timeline.workloads_at(at).take(count).map(|one| one.ready).collect()
         };
         let needs: Vec<Vec<u32>> = (0..timeline.samples).map(row).collect();
         self.parts.demand = points(&self.parts.workloads, &needs);

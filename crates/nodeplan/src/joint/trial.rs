@@ -257,13 +257,9 @@ fn without_system(run: &Simulated, layout: &Layout) -> u64 {
 
 /// The share of samples without a Ready pod, parts per million.
 fn absent(run: &Simulated, workload: usize) -> u64 {
-    let rows = run.timeline.workloads.iter().skip(workload);
-    let rows = rows.step_by(run.timeline.totals.len().max(1));
-    let (mut none, mut all) = (0_u64, 0_u64);
-    for row in rows {
-        none += u64::from(row.ready == 0);
-        all += 1;
-    }
+    let samples = 0..run.timeline.samples;
+    let without = |sample: &usize| run.timeline.workload_at(*sample, workload).ready == 0;
+    let (none, all) = (samples.clone().filter(without).count() as u64, samples.len() as u64);
     (none * MILLION).checked_div(all).unwrap_or(0)
 }
 

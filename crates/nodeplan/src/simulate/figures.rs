@@ -6,7 +6,7 @@ use nodeplan_model::answer::{InputFile, Money};
 use nodeplan_model::plan::Plan;
 use nodeplan_model::problem::Problem;
 use nodeplan_model::run::{Replications, RunAnswer, RunPool, Trail};
-use nodeplan_model::timeline::{PoolSample, Timeline, WorkloadSample};
+use nodeplan_model::timeline::{PoolSample, Timeline};
 use nodeplan_model::units::{HOUR_MILLIS, Spend};
 
 /// Parts of a trail.
@@ -64,11 +64,6 @@ fn planned(problem: &Problem, plan: &Plan) -> Money {
 /// The column of a pool.
 fn pool_column(timeline: &Timeline, at: usize) -> impl Iterator<Item = &PoolSample> {
     timeline.pools.iter().skip(at).step_by(timeline.node_millis.len().max(1))
-}
-
-/// The column of a workload.
-fn column(timeline: &Timeline, at: usize) -> impl Iterator<Item = &WorkloadSample> {
-    timeline.workloads.iter().skip(at).step_by(timeline.totals.len().max(1))
 }
 
 fn pool(problem: &Problem, plan: &Plan, timeline: &Timeline, at: usize) -> RunPool {
@@ -137,17 +132,27 @@ fn trails(
 ) -> Vec<Trail> {
     let mut all = Vec::new();
     let millis = timeline.sample_millis.max(1);
-    for (at, name) in workloads.iter().enumerate().filter(|(at, _)| !system[*at]) {
-        let arrivals: Vec<u64> = column(timeline, at)
-            .map(|row| {
-                let scaled = u128::from(row.offered) * 1_000_000 / u128::from(millis);
-                u64::try_from(scaled).unwrap_or(u64::MAX)
-            })
-            .collect();
+    let rate = |offered: u64| {
+        let scaled = u128::from(offered) * 1_000_000 / u128::from(millis);
+        u64::try_from(scaled).unwrap_or(u64::MAX)
+    };
+    // Row by row, as samples are stored.
+    let mut columns = vec![(Vec::new(), Vec::new()); workloads.len()];
+    let mut pending = Vec::with_capacity(timeline.samples);
+    for sample in 0..timeline.samples {
+        let mut waiting = 0;
+        for ((arrivals, ready), row) in columns.iter_mut().zip(timeline.workloads_at(sample)) {
+            arrivals.push(rate(row.offered));
+            ready.push(u64::from(row.ready) * 1000);
+            waiting += u64::from(row.pending) * 1000;
+        }
+        pending.push(waiting);
+    }
+    let named = workloads.iter().zip(columns).zip(system).filter(|(_, system)| !**system);
+    for ((name, (arrivals, ready)), _) in named {
         if arrivals.iter().any(|rate| *rate > 0) {
             all.push(trail("arrivals/s", name, Join::Mean, &arrivals));
         }
-        let ready: Vec<u64> = column(timeline, at).map(|row| u64::from(row.ready) * 1000).collect();
         if ready.iter().any(|one| *one != ready[0]) {
             all.push(trail("ready pods", name, Join::Mean, &ready));
         }
@@ -157,12 +162,6 @@ fn trails(
             pool_column(timeline, at).map(|row| u64::from(row.nodes) * 1000).collect();
         all.push(trail("nodes", &pool.name, Join::Highest, &nodes));
     }
-    let pending: Vec<u64> = (0..timeline.samples)
-        .map(|sample| {
-            let row = timeline.workloads_at(sample).iter();
-            row.map(|cell| u64::from(cell.pending) * 1000).sum()
-        })
-        .collect();
     all.push(trail("pending pods", "", Join::Highest, &pending));
     // Spend is billionths of a dollar an hour times milliseconds.
     let paid = timeline.spend.iter().map(|spend| spend.0 / u128::from(millis) / 1_000_000);

@@ -117,7 +117,7 @@ fn a_budget_slows_the_drain() {
     });
     assert_eq!(timeline.workloads.iter().map(|sample| sample.ready).min(), Some(1));
     assert_eq!(timeline.pools.last().unwrap().nodes, 0);
-    assert_eq!(timeline.workloads.last().unwrap().ready, 2);
+    assert_eq!(timeline.workloads.iter().last().unwrap().ready, 2);
 }
 
 /// One of two nodes has no pod. Quiet for 300 s at 300 s, deleted at 315 s, gone at 375 s; the policy
