@@ -166,10 +166,28 @@ fn surely(hat: f64, (mean, k): (f64, f64)) -> Option<bool> {
         return None;
     }
     let stirling = (1.0 / 12.0 - 1.0 / (360.0 * k * k)) / k;
-    let root = libm::sqrt(core::f64::consts::TAU * k);
-    let above = libm::log(hat * root) + stirling - (k * libm::log(mean / k) + (k - mean));
-    let sure = libm::fabs(above) > 1e-6 + k * 1e-12;
-    sure.then_some(above <= 0.0)
+    let scaled = hat * libm::sqrt(core::f64::consts::TAU * k);
+    let unsure = 1e-6 + k * 1e-12;
+    // Mostly, bounds of both logarithms decide.
+    let x = (mean - k) / k;
+    if scaled > 0.0 && libm::fabs(x) < 0.5 {
+        let (least, most) = around_log(scaled);
+        let (squared, cubic) = (x * x, x * x * (x / 3.0 - 0.5));
+        if most + stirling - k * (cubic - squared * squared / 2.0) < -unsure {
+            return Some(true);
+        }
+        if least + stirling - k * cubic > unsure {
+            return Some(false);
+        }
+    }
+    let above = libm::log(scaled) + stirling - (k * libm::log(mean / k) + (k - mean));
+    (libm::fabs(above) > unsure).then_some(above <= 0.0)
+}
+
+/// Bounds of the logarithm of a positive number: (x − 1)/√x and 2 (x − 1)/(x + 1).
+fn around_log(x: f64) -> (f64, f64) {
+    let (far, near) = ((x - 1.0) / libm::sqrt(x), 2.0 * (x - 1.0) / (x + 1.0));
+    (far.min(near), far.max(near))
 }
 
 #[cfg(test)]

@@ -103,13 +103,14 @@ impl Curve<'_> {
         if column <= 0.0 {
             return 0.0;
         }
-        let first = column as usize;
-        if first + 1 >= COLUMNS {
+        if column >= (COLUMNS - 1) as f64 {
             return 1.0;
         }
-        let part = column - first as f64;
+        let first = column as u32;
+        let part = column - f64::from(first);
         let along = |row: &Row| {
-            let (left, right) = (f64::from(row[first]), f64::from(row[first + 1]));
+            let around = &row[first as usize..first as usize + 2];
+            let (left, right) = (f64::from(around[0]), f64::from(around[1]));
             left + part * (right - left)
         };
         let (low, high) = (along(self.low), along(self.high));

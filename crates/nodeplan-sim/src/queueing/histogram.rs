@@ -17,16 +17,49 @@ pub struct Histogram {
     bins: Vec<u64>,
 }
 
+/// The lowest bits of a float between here and twice that are the whole number that it is.
+const WHOLE: f64 = 4_503_599_627_370_496.0;
+
+/// The whole number nearest to one of at most half of [`WHOLE`], halves to even, and as a float.
+#[inline]
+fn nearest(value: f64) -> (u64, f64) {
+    let sum = value + WHOLE;
+    (sum.to_bits() & (WHOLE as u64 - 1), sum - WHOLE)
+}
+
+/// A number's whole part, 2⁶³ at most, and as a float.
+#[cold]
+fn whole(value: f64) -> (u64, f64) {
+    let whole = (value as u64).min(1 << 63);
+    (whole, libm::floor(value))
+}
+
+/// A whole number within one of a number that is not below zero, and as a float.
+#[inline]
+fn near(value: f64) -> (u64, f64) {
+    if value < WHOLE / 2.0 { nearest(value) } else { whole(value) }
+}
+
+/// What is below zero, or no number, as zero.
+#[inline]
+fn positive(value: f64) -> f64 {
+    if value > 0.0 { value } else { 0.0 }
+}
+
 /// The nearest whole number; halves up, below zero zero, 2⁶³ at most.
+#[inline]
 pub fn rounded(value: f64) -> u64 {
-    let whole = value.max(0.0) as i64;
-    whole.cast_unsigned() + u64::from(value - whole as f64 >= 0.5)
+    let value = positive(value);
+    let (whole, float) = near(value);
+    whole + u64::from(value - float >= 0.5)
 }
 
 /// The least whole number not below; below zero zero, 2⁶³ at most.
+#[inline]
 pub fn raised(value: f64) -> u64 {
-    let whole = value.max(0.0) as i64;
-    whole.cast_unsigned() + u64::from((whole as f64) < value)
+    let value = positive(value);
+    let (whole, float) = near(value);
+    whole + u64::from(float < value)
 }
 
 impl Default for Histogram {
@@ -67,10 +100,10 @@ impl Histogram {
         let (mut given, count) = (0, micro_requests as f64);
         let Some(bins) = self.bins.get_mut(first..=last) else { return };
         let Some((rest, bins)) = bins.split_last_mut() else { return };
-        let (width, mut edge) = (high - low, first as f64);
+        let (each, mut edge) = (count / (high - low), first as f64);
         for bin in bins {
             edge += 1.0;
-            let upto = rounded((edge - low) / width * count).min(micro_requests);
+            let upto = rounded((edge - low) * each).min(micro_requests);
             *bin = bin.saturating_add(upto - given);
             given = upto;
         }
@@ -129,7 +162,45 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    #[test]
+    fn halves_are_rounded_up_and_parts_raised() {
+        let (half, large) = (0.5_f64, 9_007_199_254_740_991.0_f64);
+        let table = [
+            (f64::NAN, 0, 0),
+            (-3.7, 0, 0),
+            (0.0, 0, 0),
+            (half.next_down(), 0, 1),
+            (half, 1, 1),
+            (1.5, 2, 2),
+            (2.5, 3, 3),
+            (2.4, 2, 3),
+            (WHOLE / 2.0 + 0.5, (1 << 51) + 1, (1 << 51) + 1),
+            (WHOLE - 0.5, 1 << 52, 1 << 52),
+            (WHOLE - 1.0, (1 << 52) - 1, (1 << 52) - 1),
+            (large, (1 << 53) - 1, (1 << 53) - 1),
+            (1e300, 1 << 63, 1 << 63),
+        ];
+        for (value, nearest, above) in table {
+            assert_eq!((rounded(value), raised(value)), (nearest, above), "{value}");
+        }
+    }
+
     proptest! {
+        #[test]
+        fn whole_numbers_are_those_of_the_plain_conversion(bits in 0..0x7ff0_0000_0000_0000_u64) {
+            let value = f64::from_bits(bits);
+            let whole = (value as u64).min(1 << 63);
+            let part = if value < WHOLE { value - whole as f64 } else { 0.0 };
+            prop_assert_eq!(rounded(value), whole + u64::from(part >= 0.5));
+            prop_assert_eq!(raised(value), whole + u64::from(part > 0.0));
+        }
+
+        #[test]
+        fn nor_do_small_ones_differ(value in 0.0..1e6_f64) {
+            let whole = value as u64;
+            prop_assert_eq!(rounded(value), whole + u64::from(value - whole as f64 >= 0.5));
+            prop_assert_eq!(raised(value), whole + u64::from(value > whole as f64));
+        }
         #[test]
         fn parts_merge_to_the_whole_in_any_order(
             times in prop::collection::vec((1e-4..5e3f64, 1u64..1_000_000_000), 1..200),

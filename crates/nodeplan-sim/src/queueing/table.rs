@@ -14,6 +14,8 @@ use super::law::Law;
 use super::response::{Grid, Response, Steps};
 use super::shape::Shape;
 
+/// Times that differ by less than this factor may be told as one: a bin of [`Histogram`] is no less.
+const BIN: f64 = 1.02;
 /// Steps of −ln(1 − load) per unit.
 const FINE: f64 = 12.0;
 /// Loads in a table; the last is 0.990.
@@ -108,9 +110,8 @@ struct Table {
     means: [f64; LOADS],
     known: u64,
     figures: Vec<Figures>,
-    /// Share of requests within each point of the grid, by load: a row per point, so that the
-    /// loads at which one time is looked up are close together.
-    within: Vec<f64>,
+    /// By load, the share of requests within each point of the grid; nothing where it is not filled.
+    within: Vec<Vec<f64>>,
 }
 
 /// A percentile a table holds.
@@ -241,15 +242,13 @@ impl Table {
             quantiles: Percentile::ALL.map(|p| response.quantile(grid, law, p.level())),
             reached: Percentile::ALL.map(|p| response.reached(p.level()) as u16),
         };
-        for (row, &share) in self.within.chunks_exact_mut(LOADS).zip(&response.within) {
-            row[point] = share;
-        }
+        self.within[point] = response.within;
     }
 
     /// Share of requests within a point of the grid, between the neighbours of a load.
     fn within(&self, place: Place, point: usize) -> f64 {
-        let at = point * LOADS + place.first as usize;
-        place.between(self.within[at], self.within[at + 1])
+        let first = place.first as usize;
+        place.between(self.within[first][point], self.within[first + 1][point])
     }
 
     /// Share of requests within a time, given its logarithm.
@@ -258,7 +257,10 @@ impl Table {
             return 0.0;
         }
         let (point, part) = self.grid.place(log);
-        let (low, high) = (self.within(place, point), self.within(place, point + 1));
+        let first = place.first as usize;
+        let along = |load: usize| &self.within[load][point..point + 2];
+        let (below, beyond) = (along(first), along(first + 1));
+        let (low, high) = (place.between(below[0], beyond[0]), place.between(below[1], beyond[1]));
         low + part * (high - low)
     }
 }
@@ -344,7 +346,7 @@ impl Tables {
         let grid = Grid::of(law.law());
         self.steps.entry(grid.fine).or_insert_with(|| Steps::new(grid));
         let figures = vec![Figures::default(); LOADS];
-        let within = vec![0.0; grid.len() * LOADS];
+        let within = vec![Vec::new(); LOADS];
         self.tables.push(Table {
             shape: *law,
             law: law.law(),
@@ -432,11 +434,15 @@ impl Tables {
 
     /// A percentile of the response times, in units, of requests that met several loads, so many
     /// each; all of one law.
-    pub fn quantile_of(&self, parts: &[(Place, f64)], percentile: Percentile) -> f64 {
-        let Some((one, _)) = parts.first() else { return 0.0 };
+    pub fn quantile_of(
+        &self,
+        parts: impl Iterator<Item = (Place, f64)> + Clone,
+        percentile: Percentile,
+    ) -> f64 {
+        let Some((one, _)) = parts.clone().next() else { return 0.0 };
         let Table { law, grid, .. } = &self.tables[one.table as usize];
         let (mut total, mut low, mut high) = (0.0, u16::MAX, 0);
-        for (place, requests) in parts {
+        for (place, requests) in parts.clone() {
             total += requests;
             let figures = &self.tables[place.table as usize].figures;
             for figures in &figures[place.first as usize..place.first as usize + 2] {
@@ -447,8 +453,8 @@ impl Tables {
         // What is above the level at a point of the grid, in requests.
         let wanted = percentile.level() * total;
         let within = |point: usize| -> f64 {
-            let within = |place: &Place| self.tables[place.table as usize].within(*place, point);
-            parts.iter().map(|(place, requests)| requests * within(place)).sum()
+            let within = |place: Place| self.tables[place.table as usize].within(place, point);
+            parts.clone().map(|(place, requests)| requests * within(place)).sum()
         };
         // No part reaches the level before `low`, and all reach it at `high`.
         let (mut low, mut high) = (usize::from(low), usize::from(high));
@@ -490,7 +496,7 @@ impl Tables {
         let (mut given, count) = (0, requests as f64);
         let place = |point: usize| Histogram::place(offset + times[point] * unit);
         // Points whose times differ by less than a bin, since all come after the offset.
-        let (least, points) = (place(0) as usize, Grid { fine }.len());
+        let (least, points) = (place(0) as usize, times.len());
         let (mut from, mut beyond) = (0, points);
         while from < beyond {
             let middle = usize::midpoint(from, beyond);
@@ -498,7 +504,14 @@ impl Tables {
         }
         // The point after those told, and where in the histogram the last of them is.
         let mut told = (0, 0.0);
-        for i in from.max(1) - 1..points {
+        // When the next bin begins: points before it are told with the one after them.
+        let mut next_bin = 0.0;
+        for (i, time) in times.iter().enumerate().skip(from.max(1) - 1) {
+            let seconds = offset + time * unit;
+            if seconds < next_bin && i + 1 < points {
+                told.0 += usize::from(told.0 == i);
+                continue;
+            }
             let upto = if i + 1 == points { requests } else { rounded(within(i) * count) };
             let part = upto.min(requests).saturating_sub(given);
             if part == 0 {
@@ -506,7 +519,7 @@ impl Tables {
             }
             // A step of the grid is wider than a bin: its requests are spread over the bins.
             let jump = i < from || (given == 0 && fine >= 50);
-            let high = place(i);
+            let high = Histogram::place(seconds);
             let low = match told {
                 _ if jump => high,
                 (next, low) if next == i => low,
@@ -514,6 +527,7 @@ impl Tables {
             };
             into.spread_between(low, high, part);
             told = (i + 1, high);
+            next_bin = seconds * BIN;
             given += part;
             if given == requests {
                 break;
@@ -522,10 +536,11 @@ impl Tables {
     }
 }
 
-/// Requests of a run by shape and load: what is left to keep of a histogram as long as response
-/// times come from [`Tables`] with one unit and offset. A millionth of a request is told apart.
+/// Requests of a run by load, for each shape that it met: what is left to keep of a histogram as
+/// long as response times come from [`Tables`] with one unit and offset. A millionth of a request
+/// is told apart.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Merged(Vec<u64>);
+pub struct Merged(Vec<Vec<u64>>);
 
 impl Merged {
     /// Nothing yet.
@@ -535,22 +550,29 @@ impl Merged {
 
     /// Adds `micro_requests` millionths of requests that met one load.
     pub fn add(&mut self, place: Place, micro_requests: u64) {
-        let at = place.shape.0 as usize * LOADS + place.first as usize;
-        if self.0.len() < at + 2 {
-            self.0.resize((place.shape.0 as usize + 1) * LOADS, 0);
+        let (shape, at) = (place.shape.0 as usize, place.first as usize);
+        if self.0.len() <= shape {
+            self.0.resize_with(shape + 1, Vec::new);
+        }
+        let sums = &mut self.0[shape];
+        if sums.is_empty() {
+            sums.resize(LOADS, 0);
         }
         let second = place.second(micro_requests);
-        self.0[at] = self.0[at].saturating_add(micro_requests - second);
-        self.0[at + 1] = self.0[at + 1].saturating_add(second);
+        sums[at] = sums[at].saturating_add(micro_requests - second);
+        sums[at + 1] = sums[at + 1].saturating_add(second);
     }
 
     /// Adds another run of the same tables.
     pub fn merge(&mut self, other: &Self) {
         if self.0.len() < other.0.len() {
-            self.0.resize(other.0.len(), 0);
+            self.0.resize_with(other.0.len(), Vec::new);
         }
-        for (sum, part) in self.0.iter_mut().zip(&other.0) {
-            *sum = sum.saturating_add(*part);
+        for (sums, parts) in self.0.iter_mut().zip(&other.0) {
+            sums.resize(sums.len().max(parts.len()), 0);
+            for (sum, part) in sums.iter_mut().zip(parts) {
+                *sum = sum.saturating_add(*part);
+            }
         }
     }
 
@@ -566,14 +588,16 @@ impl Merged {
         // Those of one unit are added up on their grid first, as whole numbers: in any order, so
         // that it does not matter what else the tables hold.
         let mut sums: BTreeMap<(u64, u32), (u64, Vec<u64>)> = BTreeMap::new();
-        for (at, &requests) in self.0.iter().enumerate().filter(|(_, requests)| **requests > 0) {
-            let (shape, table) = &tables.shapes[at / LOADS];
+        for (loads, (shape, table)) in self.0.iter().zip(&tables.shapes) {
             let Table { grid, within, .. } = &tables.tables[*table as usize];
             let key = (shape.unit(cpu_seconds).to_bits(), grid.fine);
-            let (all, sums) = sums.entry(key).or_insert_with(|| (0, vec![0; grid.len()]));
-            *all = all.saturating_add(requests);
-            for (sum, row) in sums.iter_mut().zip(within.chunks_exact(LOADS)) {
-                *sum = sum.saturating_add(rounded(row[at % LOADS] * requests as f64));
+            let met = loads.iter().zip(within).filter(|(requests, _)| **requests > 0);
+            for (&requests, within) in met {
+                let (all, sums) = sums.entry(key).or_insert_with(|| (0, vec![0; grid.len()]));
+                *all = all.saturating_add(requests);
+                for (sum, share) in sums.iter_mut().zip(within) {
+                    *sum = sum.saturating_add(rounded(share * requests as f64));
+                }
             }
         }
         for ((unit, fine), (requests, sums)) in sums {

@@ -318,7 +318,7 @@ fn find_like(load: &Load, arrivals: (u32, u32), tables: &mut Tables) -> Option<L
 }
 
 /// Tells the response times of `told` millionths of requests, each after a delay, while pods serve
-/// `served` millionths in an interval.
+/// `served` millionths in an interval. The mean number of requests inside all pods then.
 fn respond(
     like: &mut Like,
     cores: &Kinds,
@@ -326,9 +326,9 @@ fn respond(
     delay: f64,
     tables: &mut Tables,
     tally: &mut Tally,
-) {
+) -> f64 {
     let (cost, fixed) = (like.cost.0, like.fixed);
-    let (mut left, mut pods) = (told, cores.pods());
+    let (mut left, mut pods, mut inside) = (told, cores.pods(), 0.0);
     let busy = served as f64 / MILLION as f64 / SECONDS / pods.max(1) as f64 * cost;
     let log = match like.own {
         Some((own, log)) if own > 0.0 && delay <= 0.0 => log,
@@ -339,6 +339,7 @@ fn respond(
     for (milli, count) in cores.iter() {
         let rung = tables.rung(like.family, milli, &mut like.hints[hint_of(milli)]);
         let place = tables.place_of(&rung, busy);
+        inside += busy * tables.mean(place) * rung.unit.0 * count as f64;
         let micro_requests = share_of(left, count, pods);
         (left, pods) = (left - micro_requests, pods - count);
         let unit = (cost * rung.unit.0, like.cost.1 + rung.unit.1);
@@ -353,6 +354,7 @@ fn respond(
         Part { place, unit, micro_requests, cost, fixed, delay }.join(&mut tally.parts);
         tally.good_micro = tally.good_micro.saturating_add(good);
     }
+    inside
 }
 
 /// The part of some requests that goes to so many of so many pods.
@@ -385,10 +387,7 @@ fn end_stretch(
         && let Some(like) = like(load, ready, tables, kept)
     {
         let served = micro_requests / u64::from(intervals);
-        respond(like, cores, (micro_requests, served), 0.0, tables, tally);
-        if load.memory_each.0 > 0 {
-            inside = inside_of(like, cores, served, tables);
-        }
+        inside = respond(like, cores, (micro_requests, served), 0.0, tables, tally);
     }
     contention.used(app, memory_of(load, inside / f64::from(ready.max(1))));
     stretch.intervals = 0;

@@ -125,9 +125,8 @@ fn percentiles_of(parts: &[Part], tables: &Tables) -> [f64; 3] {
     if !others.iter().all(alike) {
         return Percentile::ALL.map(|level| percentile_of(parts, tables, level));
     }
-    let parts: Vec<(Place, f64)> =
-        parts.iter().map(|part| (part.place, part.micro_requests as f64)).collect();
-    Percentile::ALL.map(|level| tables.quantile_of(&parts, level) * one.unit.0 + offset)
+    let parts = parts.iter().map(|part| (part.place, part.micro_requests as f64));
+    Percentile::ALL.map(|level| tables.quantile_of(parts.clone(), level) * one.unit.0 + offset)
 }
 
 /// A percentile of the requests of parts of several units or delays, seconds: it lies between the
