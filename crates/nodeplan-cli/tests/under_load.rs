@@ -251,6 +251,79 @@ fn minimums_at_hours_known_earn_their_place() {
     assert!(free * 1.2 < frozen, "{free} {frozen}");
 }
 
+/// Six services whose level swings otherwise every day, so that neither schedules nor nodes that are always
+/// there are cheap, each three times as busy for 20 minutes at random, and nodes that take six minutes:
+/// targets alone must keep all pods nearly empty.
+#[test]
+fn pods_that_keep_room_earn_their_place() {
+    let folder = Folder::new("joint-room");
+    folder.write("s.yaml", "node_boot: {p50: 6m, p95: 8m}\nimage_pull: 5s\n");
+    let names: Vec<String> = (0..6).map(|at| format!("s{at}")).collect();
+    let (mut rows, mut load) = (String::new(), String::from("workloads:\n"));
+    for name in &names {
+        rows.push_str(&format!("{name},2,40,1,2Gi,1,2Gi,70%\n"));
+        load.push_str(&format!(
+            "  {name}: {{arrivals: trace, cpu_per_request: 50ms, idle_cpu: 10m, memory: 500Mi, \
+             startup: 10s, slo: {{within: 1s, share: 99.5%}}}}\n",
+        ));
+    }
+    let head = SMALL.lines().next().expect("a head");
+    folder.write("w.csv", &format!("{head}\n{rows}"));
+    folder.write("load.yaml", &load);
+    folder.write("t.csv", &swings_and_bursts(&names));
+    let maps: Vec<String> = names.iter().map(|name| format!("{name}={name}")).collect();
+    let maps: Vec<&str> = maps.iter().flat_map(|map| ["-m", map.as_str()]).collect();
+    let cost = |frozen: &str, out: &str| {
+        let usual = ["optimize", "-w", "w.csv", "-t", "t.csv", "-l", "load.yaml", "-s", "s.yaml"];
+        let few = ["--skus", "D4s_v3,D8s_v3", "--final-runs", "8", "--trials", "200"];
+        let own = ["--freeze", frozen, "--write", out];
+        let done = folder.run(&[&usual[..], &maps, &few, &own].concat());
+        assert_eq!(code(&done), 0, "{}{}", stdout(&done), stderr(&done));
+        let text = std::fs::read_to_string(folder.path().join(out).join("design.json"));
+        let design: serde_json::Value =
+            serde_json::from_str(&text.expect("written")).expect("JSON");
+        let whole = &design["design"]["parts"][2];
+        assert_eq!(whole["met"], true, "{}", stdout(&done));
+        (whole["score"]["spend"].as_f64().expect("a number"), stdout(&done))
+    };
+    // Free are targets, nodes and room: that so few runs find them.
+    let others = "sizes,min,max,behavior,profile,provisioning,schedules,requests";
+    let (free, told) = cost(others, "free");
+    assert!(told.contains("pods of low priority that keep room"), "{told}");
+    let (frozen, _) = cost(&format!("{others},overprovisioning"), "frozen");
+    assert!(free * 1.05 < frozen, "{free} {frozen}");
+}
+
+/// Eight days: requests a minute at a level that goes on to another every six hours, and of each service
+/// three times as many for 20 minutes of every 16 hours.
+fn swings_and_bursts(names: &[String]) -> String {
+    let (days, knot, every, lasts) = (8, 360, 960, 20);
+    let mut state = 3_u64;
+    let mut draw = |most: u64| {
+        state =
+            state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) % most
+    };
+    let minutes = days * 1440;
+    let levels: Vec<u64> =
+        (0..minutes / knot + 2).map(|_| [24, 36, 54, 81, 108][draw(5) as usize]).collect();
+    let mut bursts = || -> Vec<u64> {
+        (0..minutes / every).map(|at| at * every + draw(every - lasts)).collect()
+    };
+    let bursts: Vec<Vec<u64>> = names.iter().map(|_| bursts()).collect();
+    let mut text = format!("timestamp_s,{}\n", names.join(","));
+    for minute in 0..minutes {
+        let (at, since) = ((minute / knot) as usize, minute % knot);
+        let level = (levels[at] * (knot - since) + levels[at + 1] * since) * 60 / knot;
+        let row = bursts.iter().map(|own| {
+            let busy = own.iter().any(|from| (*from..from + lasts).contains(&minute));
+            (level * if busy { 3 } else { 1 }).to_string()
+        });
+        text.push_str(&format!("{},{}\n", minute * 60, row.collect::<Vec<_>>().join(",")));
+    }
+    text
+}
+
 /// A web that must not move and workers that may, most of the pods.
 #[test]
 fn spot_nodes_take_what_tolerates_them_and_the_floor_knows_their_rates() {

@@ -5,7 +5,7 @@ use super::design::{Design, copy};
 use super::layouts::{Layout, Quarry, target, within};
 use super::moves::{Family, Ground, STANDING, moved, provisionings};
 use super::need::Arrivals;
-use super::pairs::Move;
+use super::pairs::{Move, with_targets};
 use super::pods::Pods;
 use super::search::{JointOptions, Step};
 use super::track::{Rank, Tally, Test, Track};
@@ -183,8 +183,9 @@ impl<'a> Search<'a> {
             let until = self.spent().saturating_add(budget / FIRST_PART).min(budget);
             ahead.push(self.climb(start.clone(), &first, until)?);
         }
-        if let Some(layout) = starts.first().map(|one| one.design.layout) {
-            ahead.extend(self.own_targets(&moves, layout)?);
+        if let Some(start) = starts.first() {
+            ahead.extend(self.roomier(start, &moves)?);
+            ahead.extend(self.own_targets(&moves, start.design.layout)?);
         }
         ahead.sort_by_key(Ranked::rank);
         let (open, tests) = (self.open(), self.tests.len());
@@ -233,6 +234,19 @@ impl<'a> Search<'a> {
         let others: Vec<Move> =
             moves.iter().copied().filter(|one| !one.families().contains(&targets)).collect();
         self.climb(start, &others, self.until(OWN_PART)).map(Some)
+    }
+
+    /// The first steps from a start with room that all share: moves of one family lead to emptier pods,
+    /// beside which that room is worth little.
+    fn roomier(&mut self, start: &Ranked, moves: &[Move]) -> Result<Option<Ranked>, Error> {
+        let by = Move::Two(Family::Keepers, Family::Targets);
+        if !moves.contains(&by) || self.over(self.budget()) {
+            return Ok(None);
+        }
+        let Some(next) = self.step(start, by)? else { return Ok(None) };
+        let with = |one: &Move| is_first(*one) || one.families().contains(&Family::Keepers);
+        let first: Vec<Move> = moves.iter().copied().filter(with).collect();
+        self.climb(next, &first, self.until(FIRST_PART)).map(Some)
     }
 
     /// Climbs anew from the best design with all its targets moved by so many points.
@@ -481,8 +495,9 @@ impl<'a> Search<'a> {
         let broad = self.broad();
         match by {
             Move::One(Family::Requests) if broad => return self.broad_pods(now),
-            Move::One(family @ (Family::Requests | Family::Keepers)) => {
-                return self.other_pods(now, family);
+            Move::One(Family::Requests) => return self.other_pods(now, Family::Requests, by),
+            Move::One(Family::Keepers) | Move::Two(Family::Keepers, _) => {
+                return self.other_pods(now, Family::Keepers, by);
             }
             _ if broad && by.of_autoscalers() => return self.broad_step(now, by),
             _ => {}
@@ -547,12 +562,18 @@ impl<'a> Search<'a> {
     }
 
     /// The best design with other requests, or other pods that keep room, if it is better.
-    fn other_pods(&mut self, now: &Ranked, family: Family) -> Result<Option<Ranked>, Error> {
+    fn other_pods(
+        &mut self,
+        now: &Ranked,
+        family: Family,
+        by: Move,
+    ) -> Result<Option<Ranked>, Error> {
         let pods = &self.layouts[now.design.layout].pods;
         let wanted = self.quarry.room.next_to(pods, family, true);
         let designs = self.repodded(now, wanted)?;
         self.turns += 1;
-        self.best_of(designs, now, Move::One(family))
+        let designs = if by == Move::One(family) { designs } else { with_targets(&designs) };
+        self.best_of(designs, now, by)
     }
 
     /// A design with other pods.

@@ -18,7 +18,8 @@ pub enum Move {
 }
 
 /// Pairs, in the order they are tried.
-const PAIRS: [(Family, Family); 8] = [
+const PAIRS: [(Family, Family); 9] = [
+    (Family::Keepers, Family::Targets),
     (Family::Targets, Family::Minimum),
     (Family::Targets, Family::Targets),
     (Family::Sizes, Family::Targets),
@@ -32,6 +33,8 @@ const PAIRS: [(Family, Family); 8] = [
 const STEPS: [(i64, u64); 5] = [(40, 300), (20, 200), (8, 120), (-8, 85), (-20, 60)];
 /// Steps of a target with minimums at hours known.
 const FULLER: [(i64, u64); 3] = [(15, 130), (40, 200), (80, 300)];
+/// Steps of all targets with other pods that keep room.
+const ROOMIER: [(i64, u64); 4] = [(8, 115), (20, 150), (40, 200), (-8, 85)];
 /// Steps of two targets.
 const BOTH: [((i64, u64), (i64, u64)); 8] = [
     ((8, 115), (8, 115)),
@@ -100,6 +103,8 @@ impl Move {
             Self::Two(Family::Targets, Family::Minimum) => targets_minimum(from, ground),
             Self::Two(Family::Targets, _) if ground.alone => two_targets(from),
             Self::Two(Family::Targets, _) => Vec::new(),
+            // Other pods need other plans: the search makes them.
+            Self::Two(Family::Keepers, _) => Vec::new(),
             Self::Two(Family::Sizes, Family::Targets) => sizes_targets(from, ground),
             Self::Two(Family::Sizes, _) => sizes_provisioning(from, ground),
             Self::Two(Family::Behavior, _) => behavior_profile(from),
@@ -166,6 +171,20 @@ fn sizes_targets(from: &Design, ground: &Ground<'_>) -> Vec<Design> {
         }
     }
     all
+}
+
+/// Pods that are fuller or emptier beside others that keep room: what all share costs less than what each
+/// has of its own.
+pub(super) fn with_targets(designs: &[Design]) -> Vec<Design> {
+    let moved_by = |design: &Design, (points, factor): (i64, u64)| {
+        let mut design = design.clone();
+        for one in design.scaling.iter_mut().flatten() {
+            *one = moved(one, points, factor);
+        }
+        design
+    };
+    let each = |design| ROOMIER.iter().map(move |step| moved_by(design, *step));
+    designs.iter().flat_map(each).collect()
 }
 
 /// Other nodes, made by the other maker.

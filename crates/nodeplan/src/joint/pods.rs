@@ -69,8 +69,8 @@ const CPU_SHARES: [u64; 4] = [50, 75, 90, 120];
 const MEMORY_SHARES: [u64; 3] = [0, 70, 90];
 /// Shares that all requests are tried at, CPU and memory, percent.
 const SHARES: [(u64, u64); 5] = [(100, 0), (90, 0), (75, 0), (50, 0), (75, 75)];
-/// Numbers of pods that keep room.
-const KEEPERS: [u32; 4] = [0, 1, 2, 4];
+/// Numbers of pods that keep room, beside those next to what there are.
+const KEEPERS: [u32; 6] = [0, 1, 2, 4, 8, 16];
 
 impl Room {
     /// What the load of a scenario leaves to choose.
@@ -149,7 +149,9 @@ impl Room {
                 }
             }
             Family::Keepers if self.keeper.is_some() => {
-                all.extend(KEEPERS.map(|keepers| Pods { keepers, ..pods.clone() }));
+                let next = [pods.keepers.saturating_sub(1), pods.keepers + 1];
+                let counts = KEEPERS.into_iter().chain(next);
+                all.extend(counts.map(|keepers| Pods { keepers, ..pods.clone() }));
             }
             _ => {}
         }
