@@ -31,12 +31,14 @@ pub struct Again {
 fn parts(amount: u64, shares: &[u64]) -> Vec<u64> {
     let total: u128 = shares.iter().map(|share| u128::from(*share)).sum();
     let amount = u128::from(amount).min(total);
+    // Products stay below 2¹²⁸: where sums are held to 2⁶⁴ already, a few millionths matter to nobody.
+    let shift = (u128::BITS - total.leading_zeros()).saturating_sub(u64::BITS);
     let (mut upto, mut given) = (0_u128, 0_u128);
     let part = |share: &u64| {
         upto += u128::from(*share);
-        let sum = (amount * upto).checked_div(total).unwrap_or(0);
-        let part = sum - given;
-        given = sum;
+        let sum = (amount * (upto >> shift)).checked_div(total >> shift).unwrap_or(0);
+        let part = (sum - given).min(u128::from(*share));
+        given += part;
         u64::try_from(part).unwrap_or(u64::MAX)
     };
     shares.iter().map(part).collect()
@@ -136,6 +138,18 @@ mod tests {
         assert_eq!(came, [0, 0, 100, 0, 100, 7, 0, 7]);
         assert_eq!(given_up, [0, 0, 0, 0, 100, 0, 0, 7]);
         assert_eq!(again.pending(), 0);
+    }
+
+    #[test]
+    fn parts_of_the_largest_sums_are_no_greater_than_their_shares() {
+        for shares in [[u64::MAX; 5], [u64::MAX, 1, u64::MAX, 0, u64::MAX - 1]] {
+            for amount in [0, 1, u64::MAX / 2, u64::MAX] {
+                let parts = parts(amount, &shares);
+                assert!(parts.iter().zip(&shares).all(|(part, share)| part <= share), "{parts:?}");
+                let sum: u128 = parts.iter().map(|part| u128::from(*part)).sum();
+                assert!(sum.abs_diff(u128::from(amount)) <= 64, "{sum} of {amount}");
+            }
+        }
     }
 
     proptest! {
