@@ -294,13 +294,13 @@ fn decimal(text: &str, places: u32) -> Result<u64, &'static str> {
     if whole.len() > 15 {
         return Err(TOO_LARGE);
     }
-    let mut value = whole.bytes().fold(0_u128, |sum, byte| sum * 10 + u128::from(byte - b'0'));
+    let digit = |byte: u8| u64::from(byte - b'0');
     let mut kept = fraction.bytes();
-    for _ in 0..places {
-        value = value * 10 + kept.next().map_or(0, |byte| u128::from(byte - b'0'));
-    }
-    value += u128::from(kept.next().is_some_and(|byte| byte >= b'5'));
-    u64::try_from(value).ok().filter(|value| *value <= MOST).ok_or(TOO_LARGE)
+    let shown = (0..places).map(|_| kept.next().map_or(0, digit));
+    let with = |sum: u64, digit: u64| sum.checked_mul(10)?.checked_add(digit);
+    let value = whole.bytes().map(digit).chain(shown).try_fold(0, with);
+    let up = u64::from(kept.next().is_some_and(|byte| byte >= b'5'));
+    value.and_then(|value| value.checked_add(up)).filter(|value| *value <= MOST).ok_or(TOO_LARGE)
 }
 
 /// The length of a step in milliseconds, every row on its grid.

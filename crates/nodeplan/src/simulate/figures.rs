@@ -102,24 +102,53 @@ enum Join {
     Highest,
 }
 
-fn trail(what: &str, of: &str, join: Join, values: &[u64]) -> Trail {
-    let count = values.len().min(PARTS);
-    let part = |at: usize| {
-        let part = &values[at * values.len() / count..(at + 1) * values.len() / count];
-        match join {
-            Join::Mean => {
-                let sum: u128 = part.iter().map(|value| u128::from(*value)).sum();
-                u64::try_from(sum / part.len().max(1) as u128).unwrap_or(u64::MAX)
-            }
-            Join::Highest => part.iter().max().copied().unwrap_or(0),
+/// A trail that grows sample by sample.
+struct Growing {
+    join: Join,
+    sum: u128,
+    highest: u64,
+    parts: Vec<u64>,
+    least: u64,
+    most: u64,
+}
+
+impl Growing {
+    fn new(join: Join) -> Self {
+        let parts = Vec::with_capacity(PARTS);
+        Self { join, sum: 0, highest: 0, parts, least: u64::MAX, most: 0 }
+    }
+
+    fn add(&mut self, value: u64) {
+        self.sum += u128::from(value);
+        self.highest = self.highest.max(value);
+        self.least = self.least.min(value);
+        self.most = self.most.max(value);
+    }
+
+    /// Ends a part of so many samples.
+    fn end_part(&mut self, samples: usize) {
+        let mean = self.sum / samples.max(1) as u128;
+        self.parts.push(match self.join {
+            Join::Mean => u64::try_from(mean).unwrap_or(u64::MAX),
+            Join::Highest => self.highest,
+        });
+        (self.sum, self.highest) = (0, 0);
+    }
+
+    /// Whether it is not the same all the time.
+    fn moves(&self) -> bool {
+        self.least < self.most
+    }
+
+    fn trail(self, what: &str, of: &str) -> Trail {
+        let least = self.least.min(self.most);
+        Trail {
+            what: what.to_owned(),
+            of: of.to_owned(),
+            parts: self.parts,
+            least,
+            most: self.most,
         }
-    };
-    Trail {
-        what: what.to_owned(),
-        of: of.to_owned(),
-        parts: (0..count).map(part).collect(),
-        least: values.iter().min().copied().unwrap_or(0),
-        most: values.iter().max().copied().unwrap_or(0),
     }
 }
 
@@ -130,42 +159,52 @@ fn trails(
     pools: &[RunPool],
     timeline: &Timeline,
 ) -> Vec<Trail> {
-    let mut all = Vec::new();
     let millis = timeline.sample_millis.max(1);
-    let rate = |offered: u64| {
-        let scaled = u128::from(offered) * 1_000_000 / u128::from(millis);
-        u64::try_from(scaled).unwrap_or(u64::MAX)
+    let small = |value: u128| u64::try_from(value).unwrap_or(u64::MAX);
+    let rate = |offered: u64| match offered.checked_mul(1_000_000) {
+        Some(scaled) => scaled / millis,
+        None => small(u128::from(offered) * 1_000_000 / u128::from(millis)),
     };
+    let grow = |join: Join, count: usize| -> Vec<Growing> {
+        (0..count).map(|_| Growing::new(join)).collect()
+    };
+    let mut arrivals = grow(Join::Mean, workloads.len());
+    let mut ready = grow(Join::Mean, workloads.len());
+    let mut nodes = grow(Join::Highest, pools.len());
+    let (mut pending, mut paid) = (Growing::new(Join::Highest), Growing::new(Join::Mean));
     // Row by row, as samples are stored.
-    let mut columns = vec![(Vec::new(), Vec::new()); workloads.len()];
-    let mut pending = Vec::with_capacity(timeline.samples);
-    for sample in 0..timeline.samples {
-        let mut waiting = 0;
-        for ((arrivals, ready), row) in columns.iter_mut().zip(timeline.workloads_at(sample)) {
-            arrivals.push(rate(row.offered));
-            ready.push(u64::from(row.ready) * 1000);
-            waiting += u64::from(row.pending) * 1000;
+    let (count, samples) = (timeline.samples.min(PARTS), timeline.samples);
+    for part in 0..count {
+        let part = part * samples / count..(part + 1) * samples / count;
+        for sample in part.clone() {
+            let mut waiting = 0;
+            let own = arrivals.iter_mut().zip(&mut ready);
+            for ((arrivals, ready), row) in own.zip(timeline.workloads_at(sample)) {
+                arrivals.add(rate(row.offered));
+                ready.add(u64::from(row.ready) * 1000);
+                waiting += u64::from(row.pending) * 1000;
+            }
+            pending.add(waiting);
+            for (nodes, row) in nodes.iter_mut().zip(timeline.pools_at(sample)) {
+                nodes.add(u64::from(row.nodes) * 1000);
+            }
+            // Spend is billionths of a dollar an hour times milliseconds.
+            paid.add(small(timeline.spend[sample].0 / u128::from(millis) / 1_000_000));
         }
-        pending.push(waiting);
+        let all = arrivals.iter_mut().chain(&mut ready).chain(&mut nodes);
+        all.chain([&mut pending, &mut paid]).for_each(|one| one.end_part(part.len()));
     }
-    let named = workloads.iter().zip(columns).zip(system).filter(|(_, system)| !**system);
-    for ((name, (arrivals, ready)), _) in named {
-        if arrivals.iter().any(|rate| *rate > 0) {
-            all.push(trail("arrivals/s", name, Join::Mean, &arrivals));
+    let mut all = Vec::new();
+    let named = workloads.iter().zip(system).zip(arrivals.into_iter().zip(ready));
+    for ((name, _), (arrivals, ready)) in named.filter(|((_, system), _)| !**system) {
+        if arrivals.most > 0 {
+            all.push(arrivals.trail("arrivals/s", name));
         }
-        if ready.iter().any(|one| *one != ready[0]) {
-            all.push(trail("ready pods", name, Join::Mean, &ready));
+        if ready.moves() {
+            all.push(ready.trail("ready pods", name));
         }
     }
-    for (at, pool) in pools.iter().enumerate() {
-        let nodes: Vec<u64> =
-            pool_column(timeline, at).map(|row| u64::from(row.nodes) * 1000).collect();
-        all.push(trail("nodes", &pool.name, Join::Highest, &nodes));
-    }
-    all.push(trail("pending pods", "", Join::Highest, &pending));
-    // Spend is billionths of a dollar an hour times milliseconds.
-    let paid = timeline.spend.iter().map(|spend| spend.0 / u128::from(millis) / 1_000_000);
-    let paid: Vec<u64> = paid.map(|milli| u64::try_from(milli).unwrap_or(u64::MAX)).collect();
-    all.push(trail("cost per hour", "", Join::Mean, &paid));
+    all.extend(nodes.into_iter().zip(pools).map(|(one, pool)| one.trail("nodes", &pool.name)));
+    all.extend([pending.trail("pending pods", ""), paid.trail("cost per hour", "")]);
     all
 }
