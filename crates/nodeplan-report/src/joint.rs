@@ -4,7 +4,7 @@
 use crate::document::{Block, Document, Fact, Table, Tone};
 use crate::number;
 use nodeplan_model::answer::Money;
-use nodeplan_model::joint::{FloorAnswer, JointAnswer, PartAnswer};
+use nodeplan_model::joint::{FloorAnswer, JointAnswer, JointFrozen, PartAnswer};
 use nodeplan_model::run::Estimate;
 
 /// Steps of the search shown: the first, the last, and some between.
@@ -33,6 +33,7 @@ pub fn document(answer: &JointAnswer) -> Document {
     if !answer.frozen.is_empty() {
         blocks.push(Block::Heading("What each family of variables is worth".to_owned()));
         blocks.push(Block::Table(frozen(answer)));
+        blocks.extend(cheaper(&answer.frozen).map(Block::Line));
     }
     if !answer.out_of_reach.is_empty() {
         blocks.push(Block::Heading(
@@ -287,6 +288,20 @@ fn frozen(answer: &JointAnswer) -> Table {
     table
 }
 
+/// What to freeze for a cheaper design, where the search went further with less to try.
+fn cheaper(rows: &[JointFrozen]) -> Option<String> {
+    let free = rows.iter().find(|one| one.family.is_none())?;
+    let better = |one: &&JointFrozen| one.high < free.high && one.met >= free.met;
+    let best = rows.iter().filter(better).min_by_key(|one| one.high)?;
+    let family = best.family.as_ref()?;
+    let change = number::signed_percent(best.high.minus(free.high).per_mille_of(free.high));
+    Some(format!(
+        "With fewer families to try the search went further: with `{family}` in `--freeze` too it ends \
+         at {} a month ({change}).",
+        number::money(best.high)
+    ))
+}
+
 /// The shares of every workload on every part, as CSV.
 #[must_use]
 pub fn csv(answer: &JointAnswer) -> String {
@@ -309,4 +324,30 @@ pub fn csv(answer: &JointAnswer) -> String {
         }
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_search_that_froze_more_is_told_where_it_ends_cheaper_and_holds_as_often() {
+        let row = |family: Option<&str>, dollars: i128, met: u32| JointFrozen {
+            family: family.map(str::to_owned),
+            high: Money(dollars * 1_000_000_000),
+            met,
+        };
+        let none = row(None, 1000, 7);
+        for (rows, told) in [
+            (vec![none.clone(), row(Some("min"), 1000, 8), row(Some("max"), 900, 6)], None),
+            (vec![none.clone(), row(Some("min"), 950, 7), row(Some("max"), 980, 8)], Some("min")),
+            (vec![row(Some("min"), 950, 7)], None),
+        ] {
+            let text = cheaper(&rows);
+            assert_eq!(text.is_some(), told.is_some(), "{text:?}");
+            let named =
+                |family: &str| text.is_some_and(|text| text.contains(&format!("`{family}`")));
+            assert!(told.is_none_or(named));
+        }
+    }
 }
