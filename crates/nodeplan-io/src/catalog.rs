@@ -322,15 +322,16 @@ pub fn billionths(text: &str) -> Option<u64> {
     if whole.is_empty() || pointless || part.len() > 9 {
         return None;
     }
-    // Digits, then zeros up to nine decimals.
-    let digit = |byte: u8| byte.is_ascii_digit().then(|| u64::from(byte - b'0'));
-    let with = |sum: u64, digit: u64| sum.checked_mul(10)?.checked_add(digit);
-    let digits = whole.bytes().chain(part.bytes()).map(digit);
-    let mut sum = 0;
-    for digit in digits.chain(std::iter::repeat_n(Some(0), 9 - part.len())) {
-        sum = with(sum, digit?)?;
-    }
-    Some(sum)
+    let zeros = std::iter::repeat_n(b'0', 9 - part.len());
+    of_digits(whole.bytes().chain(part.bytes()).chain(zeros))
+}
+
+/// The number that decimal digits write; `None` where one is none, or where it does not fit.
+pub(crate) fn of_digits(mut digits: impl Iterator<Item = u8>) -> Option<u64> {
+    digits.try_fold(0_u64, |sum, byte| {
+        let digit = byte.is_ascii_digit().then(|| u64::from(byte - b'0'))?;
+        sum.checked_mul(10)?.checked_add(digit)
+    })
 }
 
 /// The lines below the header.

@@ -294,11 +294,9 @@ fn decimal(text: &str, places: u32) -> Result<u64, &'static str> {
     if whole.len() > 15 {
         return Err(TOO_LARGE);
     }
-    let digit = |byte: u8| u64::from(byte - b'0');
     let mut kept = fraction.bytes();
-    let shown = (0..places).map(|_| kept.next().map_or(0, digit));
-    let with = |sum: u64, digit: u64| sum.checked_mul(10)?.checked_add(digit);
-    let value = whole.bytes().map(digit).chain(shown).try_fold(0, with);
+    let shown = (0..places).map(|_| kept.next().unwrap_or(b'0'));
+    let value = crate::catalog::of_digits(whole.bytes().chain(shown));
     let up = u64::from(kept.next().is_some_and(|byte| byte >= b'5'));
     value.and_then(|value| value.checked_add(up)).filter(|value| *value <= MOST).ok_or(TOO_LARGE)
 }
