@@ -257,10 +257,7 @@ impl Table {
             return 0.0;
         }
         let (point, part) = self.grid.place(log);
-        let first = place.first as usize;
-        let along = |load: usize| &self.within[load][point..point + 2];
-        let (below, beyond) = (along(first), along(first + 1));
-        let (low, high) = (place.between(below[0], beyond[0]), place.between(below[1], beyond[1]));
+        let (low, high) = (self.within(place, point), self.within(place, point + 1));
         low + part * (high - low)
     }
 }
