@@ -495,10 +495,8 @@ impl<'a> Search<'a> {
         let broad = self.broad();
         match by {
             Move::One(Family::Requests) if broad => return self.broad_pods(now),
-            Move::One(Family::Requests) => return self.other_pods(now, Family::Requests, by),
-            Move::One(Family::Keepers) | Move::Two(Family::Keepers, _) => {
-                return self.other_pods(now, Family::Keepers, by);
-            }
+            Move::One(family @ (Family::Requests | Family::Keepers))
+            | Move::Two(family @ Family::Keepers, _) => return self.other_pods(now, family, by),
             _ if broad && by.of_autoscalers() => return self.broad_step(now, by),
             _ => {}
         }
