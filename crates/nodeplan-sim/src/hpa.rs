@@ -243,6 +243,7 @@ pub enum Short {
 
 /// The pass that most passes are, where one utilisation decides: as [`reconcile`] has it of a
 /// [`Tally::all_ready`].
+#[inline]
 pub fn reconcile_all_ready(
     policy: &Policy,
     settings: &Settings,
@@ -258,6 +259,9 @@ pub fn reconcile_all_ready(
     let request = pods.wrapping_mul(request_milli);
     let replicas = proposal::of_all_ready((used_milli, request), pods, current, percent, policy);
     let Some(replicas) = replicas else { return Short::Beyond };
+    if replicas == current && normalize::keep(policy, state, current, now_millis) {
+        return Short::Stays;
+    }
     let normal = normalize(policy, settings, state, (current, replicas.max(0)), now_millis);
     if normal.desired == current {
         return Short::Stays;

@@ -125,6 +125,16 @@ pub fn normalize(
     }
 }
 
+/// Remembers the proposal to keep what there is, where a behaviour leaves that as it is: whether one
+/// does. The proposal is among what either window looks back on, so both extremes lie around it.
+#[inline]
+pub(super) fn keep(policy: &Policy, state: &mut State, current: i32, now_millis: i64) -> bool {
+    let Some(behavior) = &policy.behavior else { return false };
+    let newest = Recommendation { replicas: current, at_millis: now_millis };
+    state.recommendations.note(newest, lookback(behavior, now_millis));
+    true
+}
+
 /// The highest recommendation of the window, its oldest instant included
 /// (`stabilizeRecommendation`).
 fn stabilize_plain(state: &mut State, proposal: i32, window_millis: i64, now_millis: i64) -> i32 {
@@ -163,13 +173,17 @@ fn stabilize(
     (current, proposal): (i32, i32),
     now_millis: i64,
 ) -> i32 {
-    let lowest_after = now_millis.saturating_sub(behavior.up.window_millis);
-    let highest_after = now_millis.saturating_sub(behavior.down.window_millis);
-    let forget_before = lowest_after.min(highest_after);
     let newest = Recommendation { replicas: proposal, at_millis: now_millis };
-    let back = Lookback { lowest_after, highest_after, forget_before };
+    let back = lookback(behavior, now_millis);
     let (lowest, highest) = state.recommendations.remember(newest, back);
     current.max(lowest).min(highest)
+}
+
+/// What the windows of a behaviour look back on.
+fn lookback(behavior: &Behavior, now_millis: i64) -> Lookback {
+    let lowest_after = now_millis.saturating_sub(behavior.up.window_millis);
+    let highest_after = now_millis.saturating_sub(behavior.down.window_millis);
+    Lookback { lowest_after, highest_after, forget_before: lowest_after.min(highest_after) }
 }
 
 /// Limits on change per period, minimum and maximum (`convertDesiredReplicasWithBehaviorRate`).

@@ -128,11 +128,24 @@ impl Recommendations {
     pub fn remember(&mut self, newest: Recommendation, back: Lookback) -> (i32, i32) {
         let slot = if self.look(back) { self.slot(back.forget_before) } else { None };
         let slot = slot.unwrap_or_else(|| self.walk(back));
-        self.lowest.meet(newest, newest.replicas <= self.lowest.replicas);
-        self.highest.meet(newest, newest.replicas >= self.highest.replicas);
+        self.meet(newest);
         let extremes = (self.lowest.replicas, self.highest.replicas);
         self.put(slot, newest);
         extremes
+    }
+
+    /// Remembers a proposal where nobody asks for extremes.
+    #[inline]
+    pub fn note(&mut self, newest: Recommendation, back: Lookback) {
+        let slot = self.slot(back.forget_before).unwrap_or_else(|| self.walk(back));
+        self.meet(newest);
+        self.put(slot, newest);
+    }
+
+    /// Takes a proposal into the extremes.
+    fn meet(&mut self, newest: Recommendation) {
+        self.lowest.meet(newest, newest.replicas <= self.lowest.replicas);
+        self.highest.meet(newest, newest.replicas >= self.highest.replicas);
     }
 
     /// Whether the extremes are known without a walk.
@@ -233,12 +246,12 @@ mod tests {
     proptest! {
         #[test]
         fn what_is_kept_changes_no_answer(
-            passes in prop::collection::vec((0i32..6, 0u8..12, -3i64..60), 1..300),
+            passes in prop::collection::vec((0i32..6, 0u8..12, -3i64..60, 0u8..3), 1..300),
             windows in prop::collection::vec((0i64..8, 0i64..25), 1..3),
         ) {
             let (mut kept, mut list) = (Recommendations::default(), Vec::new());
             let mut now = 0;
-            for (replicas, kind, jump) in passes {
+            for (replicas, kind, jump, noted) in passes {
                 // Mostly one step ahead, seldom far, none, or backwards.
                 now += if kind < 9 { 1 } else { jump };
                 let (up, down) = windows[usize::from(kind == 11) % windows.len()];
@@ -248,7 +261,12 @@ mod tests {
                     forget_before: now - up.max(down),
                 };
                 let newest = Recommendation { replicas, at_millis: now };
-                prop_assert_eq!(kept.remember(newest, back), plain(&mut list, newest, back));
+                let plain = plain(&mut list, newest, back);
+                if noted == 0 {
+                    prop_assert_eq!(kept.remember(newest, back), plain);
+                } else {
+                    kept.note(newest, back);
+                }
                 prop_assert_eq!(&kept.list, &list);
             }
         }
