@@ -55,25 +55,32 @@ pub fn lower(shape: f64, x: f64) -> f64 {
 
 /// Values of one shape.
 type Row = [f32; COLUMNS];
+/// Values of a shape and of the next one, side by side.
+type Pair = [[f32; 2]; COLUMNS];
 
 /// The distribution function over a grid, a row per shape, each built when it is first asked for.
-pub struct GammaTable([OnceLock<Box<Row>>; ROWS]);
+pub struct GammaTable {
+    rows: [OnceLock<Box<Row>>; ROWS],
+    pairs: [OnceLock<Box<Pair>>; ROWS - 1],
+}
 
 /// A gamma law of one shape, ready to be evaluated.
 pub struct Curve<'a> {
-    low: &'a Row,
-    high: &'a Row,
+    pair: &'a Pair,
     weight: f64,
 }
 
 impl GammaTable {
     /// The table, without rows.
     pub const fn new() -> Self {
-        Self([const { OnceLock::new() }; ROWS])
+        Self {
+            rows: [const { OnceLock::new() }; ROWS],
+            pairs: [const { OnceLock::new() }; ROWS - 1],
+        }
     }
 
     fn row(&self, row: usize) -> &Row {
-        self.0[row].get_or_init(|| {
+        self.rows[row].get_or_init(|| {
             let shape = libm::exp(SHAPES.0 + SHAPE_STEP * row as f64);
             Box::new(std::array::from_fn(|column| {
                 let ratio = libm::exp(LEAST + column as f64 / FINE);
@@ -82,11 +89,18 @@ impl GammaTable {
         })
     }
 
+    fn pair(&self, first: usize) -> &Pair {
+        self.pairs[first].get_or_init(|| {
+            let (low, high) = (self.row(first), self.row(first + 1));
+            Box::new(std::array::from_fn(|column| [low[column], high[column]]))
+        })
+    }
+
     /// The law of a shape, held to e⁻⁴ … e⁶.
     pub fn curve(&self, shape: f64) -> Curve<'_> {
         let row = (libm::log(shape).clamp(SHAPES.0, SHAPES.1) - SHAPES.0) / SHAPE_STEP;
         let first = (row as usize).min(ROWS - 2);
-        Curve { low: self.row(first), high: self.row(first + 1), weight: row - first as f64 }
+        Curve { pair: self.pair(first), weight: row - first as f64 }
     }
 }
 
@@ -108,12 +122,11 @@ impl Curve<'_> {
         }
         let first = column as u32;
         let part = column - f64::from(first);
-        let along = |row: &Row| {
-            let around = &row[first as usize..first as usize + 2];
-            let (left, right) = (f64::from(around[0]), f64::from(around[1]));
+        let around = &self.pair[first as usize..first as usize + 2];
+        let [low, high] = [0, 1].map(|shape| {
+            let (left, right) = (f64::from(around[0][shape]), f64::from(around[1][shape]));
             left + part * (right - left)
-        };
-        let (low, high) = (along(self.low), along(self.high));
+        });
         low + self.weight * (high - low)
     }
 }
