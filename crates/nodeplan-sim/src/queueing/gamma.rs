@@ -21,10 +21,15 @@ const COLUMNS: usize = 561;
 
 /// P(shape, x), the distribution function of a gamma law with unit scale.
 pub fn lower(shape: f64, x: f64) -> f64 {
+    lower_of(shape, libm::lgamma(shape), x)
+}
+
+/// The same, given the logarithm of the gamma function of the shape.
+fn lower_of(shape: f64, log_gamma: f64, x: f64) -> f64 {
     if x <= 0.0 {
         return 0.0;
     }
-    let front = libm::exp(shape * libm::log(x) - x - libm::lgamma(shape));
+    let front = libm::exp(shape * libm::log(x) - x - log_gamma);
     if x < shape + 1.0 {
         let (mut term, mut sum, mut n) = (1.0 / shape, 1.0 / shape, shape);
         while term > sum * 1e-13 {
@@ -82,9 +87,10 @@ impl GammaTable {
     fn row(&self, row: usize) -> &Row {
         self.rows[row].get_or_init(|| {
             let shape = libm::exp(SHAPES.0 + SHAPE_STEP * row as f64);
+            let log_gamma = libm::lgamma(shape);
             Box::new(std::array::from_fn(|column| {
                 let ratio = libm::exp(LEAST + column as f64 / FINE);
-                lower(shape, shape * ratio) as f32
+                lower_of(shape, log_gamma, shape * ratio) as f32
             }))
         })
     }
