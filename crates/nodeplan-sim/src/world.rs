@@ -92,11 +92,21 @@ pub type Watch<'w> = dyn Fn(u64) -> bool + Sync + 'w;
 /// Watches nothing.
 const UNWATCHED: &Watch<'static> = &|_| false;
 
+/// Which response times a run tells. Shares of requests within objectives it always tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Latency {
+    /// None: `latency_micros` of samples and `latency` of totals stay empty.
+    Shares,
+    /// Those of the run: `latency_micros` of samples stays empty.
+    Run,
+    /// Those of every sample too.
+    Samples,
+}
+
 /// What a run does beside what happens in it.
 #[derive(Clone, Copy, Debug)]
 struct Extent {
-    /// Tells the response times of samples and of the run.
-    percentiles: bool,
+    latency: Latency,
     /// Runs those loops of the cluster autoscaler too that are known to do nothing, and keeps nothing
     /// of what they see.
     every_loop: bool,
@@ -104,7 +114,7 @@ struct Extent {
 
 impl Extent {
     /// All that a timeline holds.
-    const TIMELINE: Self = Self { percentiles: true, every_loop: false };
+    const TIMELINE: Self = Self { latency: Latency::Samples, every_loop: false };
 }
 
 /// Runs a plan through a scenario.
@@ -133,7 +143,8 @@ pub fn simulate_with(
     run(problem, plan, scenario, tables, UNWATCHED, Extent::TIMELINE)
 }
 
-/// The same, ended by the caller: a timeline cut short has all its samples, but fewer of them.
+/// The same, ended by the caller: a timeline cut short has all its samples, but fewer of them. All
+/// but the response times is the same however many of them are told.
 ///
 /// # Errors
 /// As [`simulate`].
@@ -142,25 +153,10 @@ pub fn simulate_under(
     plan: &Plan,
     scenario: &Scenario,
     tables: &mut Tables,
+    latency: Latency,
     watch: &Watch<'_>,
 ) -> Result<Timeline, Vec<SimError>> {
-    run(problem, plan, scenario, tables, watch, Extent::TIMELINE)
-}
-
-/// The same without percentiles: `latency_micros` of samples and `latency` of totals stay empty, all
-/// else is as [`simulate_under`] has it.
-///
-/// # Errors
-/// As [`simulate`].
-pub fn simulate_objectives(
-    problem: &Problem,
-    plan: &Plan,
-    scenario: &Scenario,
-    tables: &mut Tables,
-    watch: &Watch<'_>,
-) -> Result<Timeline, Vec<SimError>> {
-    let extent = Extent { percentiles: false, ..Extent::TIMELINE };
-    run(problem, plan, scenario, tables, watch, extent)
+    run(problem, plan, scenario, tables, watch, Extent { latency, ..Extent::TIMELINE })
 }
 
 /// A run.
@@ -170,7 +166,7 @@ fn run(
     scenario: &Scenario,
     tables: &mut Tables,
     watch: &Watch<'_>,
-    Extent { percentiles, every_loop }: Extent,
+    Extent { latency, every_loop }: Extent,
 ) -> Result<Timeline, Vec<SimError>> {
     let call_order = check(problem, plan, scenario)?;
     let nodes = Nodes::new(problem, plan, scenario);
@@ -180,7 +176,7 @@ fn run(
         scenario,
         clock: Clock::default(),
         pods: Pods::default(),
-        record: Record::new(apps.len(), nodes.pools.len(), scenario, percentiles),
+        record: Record::new(apps.len(), nodes.pools.len(), scenario, latency),
         load: load::Settling::new(problem, scenario, std::mem::take(tables)),
         changes: 0,
         node_changes: 0,

@@ -26,7 +26,7 @@ use nodeplan_sim::queueing::table::Tables;
 
 pub use figures::run_answer;
 pub(crate) use names::clip;
-pub use nodeplan_sim::world::Watch;
+pub use nodeplan_sim::world::{Latency, Watch};
 pub(crate) use replications::estimate;
 pub use replications::{replicate, replicate_under};
 pub(crate) use scaling::lowest_point;
@@ -113,7 +113,7 @@ pub fn simulate_with(
     scenario: &Scenario,
     tables: &mut Tables,
 ) -> Result<Simulated, Error> {
-    judged(problem, plan, scenario, tables, &|_| false)
+    told(problem, plan, scenario, tables, Latency::Samples, &|_| false)
 }
 
 /// The same without percentiles of response times, which objectives do not need.
@@ -126,15 +126,12 @@ pub fn simulate_objectives(
     scenario: &Scenario,
     tables: &mut Tables,
 ) -> Result<Simulated, Error> {
-    let timeline =
-        nodeplan_sim::world::simulate_objectives(problem, plan, scenario, tables, &|_| false)
-            .map_err(Error::Simulate)?;
-    let scorecard = evaluate(problem, scenario, &timeline);
-    Ok(Simulated { timeline, scorecard })
+    told(problem, plan, scenario, tables, Latency::Shares, &|_| false)
 }
 
 /// The same under the caller's eyes: `watch` hears after every sample how far the run is, and ends
-/// it there if it says so. What is judged then is the part that was run.
+/// it there if it says so. What is judged then is the part that was run. Response times that nobody
+/// asks for need not be told.
 ///
 /// # Errors
 /// As [`simulate`].
@@ -142,20 +139,23 @@ pub fn simulate_under(
     problem: &Problem,
     plan: &Plan,
     scenario: &Scenario,
+    latency: Latency,
     watch: &Watch<'_>,
 ) -> Result<Simulated, Error> {
-    judged(problem, plan, scenario, &mut Tables::new(), watch)
+    told(problem, plan, scenario, &mut Tables::new(), latency, watch)
 }
 
-fn judged(
+fn told(
     problem: &Problem,
     plan: &Plan,
     scenario: &Scenario,
     tables: &mut Tables,
+    latency: Latency,
     watch: &Watch<'_>,
 ) -> Result<Simulated, Error> {
-    let timeline = nodeplan_sim::world::simulate_under(problem, plan, scenario, tables, watch)
-        .map_err(Error::Simulate)?;
+    let timeline =
+        nodeplan_sim::world::simulate_under(problem, plan, scenario, tables, latency, watch)
+            .map_err(Error::Simulate)?;
     let scorecard = evaluate(problem, scenario, &timeline);
     Ok(Simulated { timeline, scorecard })
 }

@@ -227,7 +227,10 @@ impl Sweep {
         let candidate = &self.candidates[spot.candidate];
         let scenario = self.staged(spot, seed, inputs)?;
         let (problem, plan) = (&candidate.problem, &candidate.plan);
-        let timeline = world::simulate_with(problem, plan, &scenario, tables)
+        let timeline =
+            world::simulate_under(problem, plan, &scenario, tables, world::Latency::Run, &|_| {
+                false
+            })
             .map_err(|faults| Fault::Failed(Box::new(Error::Simulate(faults))))?;
         let score = evaluate(problem, &scenario, &timeline);
         let vary = self.values(spot.point).into_iter();

@@ -17,7 +17,7 @@ use nodeplan::model::problem::Problem;
 use nodeplan::model::run::{Replications, RunAnswer};
 use nodeplan::report;
 use nodeplan::simulate::{
-    Inputs, Scale, Simulated, Staged, replicate_under, run_answer, simulate_under, stage,
+    Inputs, Latency, Scale, Simulated, Staged, replicate_under, run_answer, simulate_under, stage,
 };
 use std::path::Path;
 
@@ -67,7 +67,7 @@ fn watched(
 ) -> Result<(Simulated, Option<Replications>), Failure> {
     let scenario = &staged.scenario;
     let span = report::run::time(scenario.horizon_millis);
-    let done = simulate_under(problem, plan, scenario, &|reached| {
+    let done = simulate_under(problem, plan, scenario, shown(args), &|reached| {
         watch.line(|| {
             let percent = reached.saturating_mul(100) / scenario.horizon_millis.max(1);
             format!("simulated  {} of {span}, {percent}%", report::run::time(reached))
@@ -85,6 +85,13 @@ fn watched(
     };
     watch.clear();
     Ok((done, replications))
+}
+
+/// The response times that will be shown: those of samples only stand in curves and explanations.
+fn shown(args: &SimulateArgs) -> Latency {
+    let format = output::format(args.format, args.output.as_deref());
+    let samples = args.explain.is_some() || matches!(format, Format::Json | Format::Csv);
+    if samples { Latency::Samples } else { Latency::Run }
 }
 
 /// What Ctrl-C left of the run, if it was pressed in time.

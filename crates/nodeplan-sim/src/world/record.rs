@@ -10,9 +10,9 @@ use nodeplan_model::units::Spend;
 use crate::queueing::histogram::{Histogram, rounded};
 use crate::queueing::table::{Merged, Percentile, Place, Tables};
 
-use super::World;
 use super::nodes::NodePhase;
 use super::pods::Phase;
+use super::{Latency, World};
 
 /// What a workload did since the last sample.
 #[derive(Debug, Default)]
@@ -191,8 +191,8 @@ pub struct Record {
     pub totals: Vec<WorkloadTotals>,
     /// Since the last sample, by workload.
     pub tallies: Vec<Tally>,
-    /// Whether response times are told.
-    percentiles: bool,
+    /// Which response times are told.
+    told: Latency,
     /// Requests of the run that nothing delayed before their pod, by load, by workload.
     settled: Vec<Merged>,
     /// Response times of all others, by workload.
@@ -217,12 +217,12 @@ pub struct Record {
 
 impl Record {
     /// An empty timeline.
-    pub fn new(workloads: usize, pools: usize, scenario: &Scenario, percentiles: bool) -> Self {
+    pub fn new(workloads: usize, pools: usize, scenario: &Scenario, told: Latency) -> Self {
         let samples = (scenario.horizon_millis / scenario.sample_millis.max(1)) as usize;
         Self {
             totals: vec![WorkloadTotals::default(); workloads],
             tallies: (0..workloads).map(|_| Tally::default()).collect(),
-            percentiles,
+            told,
             settled: vec![Merged::new(); workloads],
             latency: vec![Histogram::new(); workloads],
             costs: vec![(0.0, 0.0); workloads],
@@ -336,7 +336,11 @@ impl World<'_> {
 
     fn workload_sample(&mut self, app: usize) -> WorkloadSample {
         self.tell_responses(app);
-        let latency_micros = if self.record.percentiles { self.percentiles(app) } else { [0; 3] };
+        let told = self.record.told;
+        if told >= Latency::Run {
+            self.tell_latency(app);
+        }
+        let latency_micros = if told == Latency::Samples { self.percentiles(app) } else { [0; 3] };
         let tally = &mut self.record.tallies[app];
         let row = &self.apps[app];
         let (backlog, oldest_millis) = self.load.waiting(app);
@@ -369,8 +373,8 @@ impl World<'_> {
         sample
     }
 
-    /// Percentiles of the sample that ends, and its part of those of the run.
-    fn percentiles(&mut self, app: usize) -> [u64; 3] {
+    /// Adds the response times of the sample that ends to those of the run.
+    fn tell_latency(&mut self, app: usize) {
         let Record { tallies, settled, latency, costs, .. } = &mut self.record;
         let tally = &tallies[app];
         let tables = &self.load.tables;
@@ -385,6 +389,11 @@ impl World<'_> {
         for &(from, to, count) in &tally.waits {
             latency[app].spread(from as f64 / 1000.0, to as f64 / 1000.0, count);
         }
+    }
+
+    /// Percentiles of the sample that ends, microseconds.
+    fn percentiles(&self, app: usize) -> [u64; 3] {
+        let (tally, tables) = (&self.record.tallies[app], &self.load.tables);
         if tally.waits.iter().any(|(_, to, _)| *to > 0) {
             let mut all = Histogram::new();
             for part in &tally.parts {

@@ -17,7 +17,7 @@ use nodeplan_model::workload::{MeanSource, QosClass, Scaling, Workload, Workload
 use crate::queueing::table::Tables;
 use crate::random::Stream;
 
-use super::{simulate, simulate_with};
+use super::{Latency, simulate, simulate_under, simulate_with};
 
 mod provisioning;
 
@@ -685,19 +685,21 @@ fn tables_hold_nothing_of_the_runs_before() {
     }
 }
 
-/// A run without percentiles differs in them only.
+/// A run that tells fewer response times differs in them only.
 #[test]
-fn nothing_depends_on_percentiles() {
+fn nothing_depends_on_response_times() {
     for seed in 0..cases(40) {
         let (problem, plan, scenario) = random(seed);
         let mut whole = simulate(&problem, &plan, &scenario).unwrap();
-        let mut tables = Tables::new();
-        let bare =
-            super::simulate_objectives(&problem, &plan, &scenario, &mut tables, super::UNWATCHED);
+        let told = |latency| {
+            let tables = &mut Tables::new();
+            simulate_under(&problem, &plan, &scenario, tables, latency, super::UNWATCHED).unwrap()
+        };
         let without = |row: WorkloadSample| WorkloadSample { latency_micros: [0; 3], ..row };
         whole.workloads = whole.workloads.iter().map(without).collect::<Vec<_>>().into();
+        assert!(told(Latency::Run) == whole, "seed {seed}: without those of samples");
         whole.totals.iter_mut().for_each(|totals| totals.latency.buckets.clear());
-        assert!(bare.unwrap() == whole, "seed {seed}");
+        assert!(told(Latency::Shares) == whole, "seed {seed}: without any");
     }
 }
 

@@ -12,7 +12,7 @@ use nodeplan_model::scenario::Scenario;
 use nodeplan_model::scorecard::Scorecard;
 use nodeplan_model::timeline::Timeline;
 use nodeplan_sim::queueing::table::Tables;
-use nodeplan_sim::world::simulate_objectives;
+use nodeplan_sim::world::{Latency, simulate_under};
 use rayon::prelude::*;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -53,7 +53,7 @@ pub fn replicate_under(
                 break;
             }
             own.seed = scenario.seed.wrapping_add(u64::from(run));
-            let timeline = simulate_objectives(problem, plan, &own, &mut tables, &ends)
+            let timeline = simulate_under(problem, plan, &own, &mut tables, Latency::Shares, &ends)
                 .map_err(Error::Simulate)?;
             if !whole(&timeline, &own) {
                 break;
