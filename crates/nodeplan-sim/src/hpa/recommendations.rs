@@ -54,6 +54,16 @@ impl Extreme {
         known
     }
 
+    /// Looks back to another instant, and finds out nothing: an extreme that came before it is known
+    /// no longer.
+    #[inline]
+    fn age(&mut self, after: i64) {
+        if self.at_millis <= after {
+            *self = Self::UNKNOWN;
+        }
+        self.after = self.after.max(after);
+    }
+
     /// Takes in an entry where it beats the extreme, and whatever it is where there is none.
     #[inline]
     fn meet(&mut self, entry: Recommendation, beats: bool) {
@@ -137,6 +147,8 @@ impl Recommendations {
     /// Remembers a proposal where nobody asks for extremes.
     #[inline]
     pub fn note(&mut self, newest: Recommendation, back: Lookback) {
+        self.lowest.age(back.lowest_after);
+        self.highest.age(back.highest_after);
         let slot = self.slot(back.forget_before).unwrap_or_else(|| self.walk(back));
         self.meet(newest);
         self.put(slot, newest);

@@ -261,10 +261,15 @@ proptest! {
     fn the_short_pass_is_the_long_one(
         passes in prop::collection::vec((0_i64..4000, 0_i64..40, 0_i64..90, 0_i32..40), 1..120),
         request in 0_i64..300,
-        plain in any::<bool>(),
+        windows in prop::option::of((0_i64..600, 0_i64..600)),
     ) {
         let metric = Metric::Utilization { resource: Resource::Cpu, percent: 70 };
-        let policy = policy(vec![metric], (!plain).then(default_behavior));
+        let behavior = windows.map(|(up, down)| {
+            let mut both = default_behavior();
+            (both.up.window_millis, both.down.window_millis) = (up * 1000, down * 1000);
+            both
+        });
+        let policy = policy(vec![metric], behavior);
         let (mut short, mut long) = (State::default(), State::default());
         let (mut current, mut now) = (8, 0);
         for (each, pods, later, by_hand) in passes {
