@@ -327,6 +327,13 @@ const AUTOSCALERS: &[Row] = &[
     // Two at 90 % want four. While the new ones start for two minutes they count as idle: 900m of 4
     // × 250m, so nothing is added. Counting Ready pods only would give ⌈4 × 1.8⌉ = 8 at 45 s.
     ("runaway", 4.0, 0.0, Run::most_wanted),
+    // The same while they start for ten minutes: after five their CPU would be looked at, were they
+    // not unready since they are there.
+    ("runaway-long", 4.0, 0.0, Run::most_wanted),
+    // 300 of 512 MiB are 58 % of a target of 50 %: ⌈5 × 1.16⌉ = 6, ⌈6 × 1.16⌉ = 7, and two more of
+    // seven. The seventh does not fit on the node; from 135 s on it pulls its image, is Pending, and
+    // counts as none: 6 × 300 of 7 × 512 MiB are 50 %.
+    ("memory-pull", 7.0, 0.0, Run::most_wanted),
     // Four minutes at 1,000 a second, four at 250: five times up from two to four without a window
     // of stabilisation, once with the usual 300 s.
     ("flapping", 5.0, 0.0, |run| {

@@ -291,7 +291,8 @@ impl World<'_> {
     pub(super) fn start(&mut self, id: u32, pull: u64) {
         let pod = &mut self.pods[id];
         pod.phase = Phase::Starting;
-        pod.due = self.clock.now() + pull + self.scenario.loads[pod.app as usize].startup_millis;
+        pod.ran = self.clock.now() + pull;
+        pod.due = pod.ran + self.scenario.loads[pod.app as usize].startup_millis;
         self.clock.at(pod.due, Next::PodReady(id));
     }
 

@@ -40,6 +40,8 @@ pub struct Pod {
     pub created: u64,
     /// When it was bound to its node.
     pub bound: u64,
+    /// When its container began to run, its image there.
+    pub ran: u64,
     /// When Ready last became what it is.
     pub turned: u64,
     /// When it is Ready, if it starts.
@@ -68,6 +70,7 @@ impl Pods {
             phase: Phase::Pending,
             created: now,
             bound: now,
+            ran: now,
             turned: now,
             due: now,
             back_off: BackOff::default(),

@@ -376,14 +376,19 @@ impl World<'_> {
         for &id in seen {
             let pod = &self.pods[id];
             let young = now < pod.bound + settings.cpu_initialization_millis.cast_unsigned();
+            // Not since it started: one that was Ready and starts again is trusted.
+            let never_ready =
+                pod.turned < pod.bound + settings.initial_readiness_millis.cast_unsigned();
             match pod.phase {
                 Phase::Pending => unready += 1,
                 Phase::BackOff | Phase::Dark => missing += 1,
-                Phase::Starting if cpu && young => unready += 1,
+                // The phase is Pending until the image is there.
+                Phase::Starting if now < pod.ran => unready += 1,
+                Phase::Starting if cpu && (young || never_ready) => unready += 1,
                 Phase::Ready if cpu && young && sampled < pod.turned + INTERVAL_MILLIS => {
                     unready += 1
                 }
-                _ if pod.bound > sampled => missing += 1,
+                _ if pod.ran > sampled => missing += 1,
                 _ => ready += 1,
             }
         }
