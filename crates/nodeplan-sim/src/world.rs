@@ -263,6 +263,12 @@ impl World<'_> {
                 break;
             }
         }
+        // Those that still wait have waited so long at least.
+        let now = self.clock.now();
+        for &id in &self.pending {
+            let pod = &self.pods[id];
+            self.record.waited(pod.app, now - pod.created);
+        }
     }
 
     /// One event.

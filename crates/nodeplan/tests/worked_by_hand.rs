@@ -365,6 +365,8 @@ const NODES: &[Row] = &[
         *waits.expect("pods waited") as f64 / 1000.0
     }),
     ("scale-up", 150.0, 0.0, |run| run.first(|sample| sample.ready == 8)),
+    // 13 of 20 pods wait for all 20 minutes.
+    ("no-room", 1_200.0, 0.0, |run| run.done.scorecard.pending_p95_millis as f64 / 1000.0),
     // Ten of 17 pods wait; one more node of 4 cores may come and one of 8. Seven fill the small one
     // to 91 %, ten the large one to 64 %: the small one first at 10 s, the large one for the other
     // three at 20 s. 600 + 590 + 580.
