@@ -4,7 +4,7 @@
 //! from the merged histogram of the run, never averaged.
 
 use nodeplan_model::problem::Problem;
-use nodeplan_model::scenario::{MILLION, Objective, Scenario};
+use nodeplan_model::scenario::{Load, MILLION, Objective, Scenario, Service};
 use nodeplan_model::scorecard::{Scorecard, ServiceScore};
 use nodeplan_model::timeline::{LatencyCounts, Timeline, WorkloadSample};
 use nodeplan_model::units::Spend;
@@ -85,8 +85,9 @@ struct Sums {
 }
 
 impl Sums {
-    /// Takes in a sample; `asked` is the share of requests that keeps the objective, if there is one.
-    fn add(&mut self, row: &WorkloadSample, asked: Option<u64>) {
+    /// Takes in a sample of a workload under such a load.
+    fn add(&mut self, row: &WorkloadSample, load: &Load) {
+        let at_once = matches!(load.service, Service::Requests { .. });
         self.offered = self.offered.saturating_add(row.offered);
         self.served = self.served.saturating_add(row.served);
         self.lost = self.lost.saturating_add(row.lost);
@@ -94,13 +95,25 @@ impl Sums {
         self.good_milli += u128::from(row.good_milli);
         self.oldest_millis = self.oldest_millis.max(row.oldest_millis);
         self.ready.push(row.ready);
-        // Work that waits over the end of a sample counts when it is done: no sample shows more
-        // good work than it was offered or did.
-        let done = u128::from(row.offered.max(row.served.saturating_add(row.lost)));
-        let good = u128::from(row.good_milli) * u128::from(MILLION);
-        let short = asked.is_some_and(|asked| good < done * 1000 * u128::from(asked));
-        self.missed += u64::from(short);
+        self.missed += u64::from(misses(row, load.objective, at_once));
     }
+}
+
+/// Whether a sample misses the objective: of what was done in it, served or lost, too little was good,
+/// or nothing was done while something waited for too long. Work that waits over the end of a sample is
+/// judged where it is done. `at_once` tells that the oldest that waits is not known.
+fn misses(row: &WorkloadSample, objective: Objective, at_once: bool) -> bool {
+    let Objective { within_millis: Some(within), share, .. } = objective else { return false };
+    let done = row.served.saturating_add(row.lost);
+    if row.good_milli == 0 {
+        let waits = row.backlog > 0 && (at_once || row.oldest_millis > within);
+        return share > 0 && (done > 0 || waits);
+    }
+    // Samples tell whole ones: where work waits over their end, one may belong to the sample before.
+    let whole = row.served == row.offered && row.backlog == 0;
+    let carried = if whole { 0 } else { 1000 };
+    let done = (u128::from(done) * 1000).saturating_sub(carried);
+    u128::from(row.good_milli) * u128::from(MILLION) < done * u128::from(share)
 }
 
 /// The sums of every workload, read row by row as they are stored.
@@ -110,7 +123,7 @@ fn sums(scenario: &Scenario, timeline: &Timeline, workloads: usize) -> Vec<Sums>
     for sample in 0..timeline.samples {
         let row = timeline.workloads_at(sample);
         for ((sums, row), load) in sums.iter_mut().zip(row).zip(&scenario.loads) {
-            sums.add(&row, asked(load.objective));
+            sums.add(&row, load);
         }
     }
     sums
@@ -169,6 +182,44 @@ fn service(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn samples_miss_by_what_was_done_in_them() {
+        let objective =
+            Objective { within_millis: Some(60_000), share: 950_000, percentile: 950_000 };
+        let table = [
+            // Offered, served, lost, good in thousandths, waiting, age of the oldest; whether requests
+            // and whether messages miss.
+            ([0, 0, 0, 0, 0, 0], [false, false]),
+            ([100, 100, 0, 95_000, 0, 0], [false, false]),
+            ([100, 100, 0, 94_999, 0, 0], [true, true]),
+            ([100, 90, 10, 90_000, 0, 0], [true, true]),
+            // What waits is judged later, where it is good or not.
+            ([100, 50, 0, 50_000, 50, 1_000], [false, false]),
+            ([100, 150, 0, 150_000, 0, 0], [false, false]),
+            ([100, 150, 0, 100_000, 0, 0], [true, true]),
+            // Nothing is done.
+            ([100, 0, 0, 0, 100, 60_000], [true, false]),
+            ([0, 0, 0, 0, 100, 60_001], [true, true]),
+            // Part of a job was done here, the rest before.
+            ([0, 1, 0, 300, 0, 0], [false, false]),
+            ([1, 1, 0, 500, 1, 50_000], [false, false]),
+            ([0, 1, 0, 0, 0, 0], [true, true]),
+        ];
+        for ([offered, served, lost, good_milli, backlog, oldest_millis], want) in table {
+            let row = WorkloadSample {
+                offered,
+                served,
+                lost,
+                good_milli,
+                backlog,
+                oldest_millis,
+                ..WorkloadSample::default()
+            };
+            let got = [true, false].map(|at_once| misses(&row, objective, at_once));
+            assert_eq!(got, want, "{row:?}");
+        }
+    }
 
     #[test]
     fn percentiles_are_ranks() {

@@ -19,7 +19,7 @@ use super::{Latency, World};
 pub struct Tally {
     /// Arrivals.
     pub offered: u64,
-    /// Answered, millionths.
+    /// Answered, millionths; of these three, what earlier samples did not tell is left.
     pub served_micro: u64,
     /// Given up, millionths.
     pub lost_micro: u64,
@@ -41,7 +41,21 @@ pub struct Tally {
     pub waits: Vec<(u64, u64, u64)>,
 }
 
+/// Tells the whole ones of so many millionths, and leaves the rest. Where a half was there at first,
+/// their sum is the nearest whole number at any time.
+fn tell_whole(micro: &mut u64) -> u64 {
+    let whole = *micro / MILLION;
+    *micro %= MILLION;
+    whole
+}
+
 impl Tally {
+    /// Nothing yet.
+    fn new() -> Self {
+        let half = MILLION / 2;
+        Self { served_micro: half, lost_micro: half, retried_micro: half, ..Self::default() }
+    }
+
     /// Adds an interval of so many pods, wanted and Ready, each of which used so many milli-cores and
     /// bytes.
     #[inline]
@@ -221,7 +235,7 @@ impl Record {
         let samples = (scenario.horizon_millis / scenario.sample_millis.max(1)) as usize;
         Self {
             totals: vec![WorkloadTotals::default(); workloads],
-            tallies: (0..workloads).map(|_| Tally::default()).collect(),
+            tallies: (0..workloads).map(|_| Tally::new()).collect(),
             told,
             settled: vec![Merged::new(); workloads],
             latency: vec![Histogram::new(); workloads],
@@ -352,9 +366,9 @@ impl World<'_> {
         let intervals = (self.record.sample_millis / super::INTERVAL_MILLIS).max(1);
         let sample = WorkloadSample {
             offered: tally.offered,
-            served: tally.served_micro.saturating_add(MILLION / 2) / MILLION,
-            lost: tally.lost_micro.saturating_add(MILLION / 2) / MILLION,
-            retried: tally.retried_micro.saturating_add(MILLION / 2) / MILLION,
+            served: tell_whole(&mut tally.served_micro),
+            lost: tell_whole(&mut tally.lost_micro),
+            retried: tell_whole(&mut tally.retried_micro),
             good_milli: tally.good_micro.saturating_add(500) / 1000,
             wanted: row.wanted,
             ready: row.ready,
@@ -367,7 +381,9 @@ impl World<'_> {
         };
         tell_pods(tally, &mut self.record.totals[app]);
         let (parts, waits) = (std::mem::take(&mut tally.parts), std::mem::take(&mut tally.waits));
-        *tally = Tally { parts, waits, ..Tally::default() };
+        let Tally { served_micro, lost_micro, retried_micro, .. } = *tally;
+        let left = Tally { served_micro, lost_micro, retried_micro, ..Tally::default() };
+        *tally = Tally { parts, waits, ..left };
         tally.parts.clear();
         tally.waits.clear();
         sample
