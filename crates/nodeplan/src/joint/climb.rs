@@ -209,6 +209,9 @@ impl<'a> Search<'a> {
         let mut turned = moves.clone();
         let part = turned.len() / (others.len() + 1);
         for start in others {
+            if self.over(self.open()) {
+                break;
+            }
             turned.rotate_left(part);
             if let Some(start) = self.retested(start, tests)? {
                 self.climb(start, &turned, self.open())?;
