@@ -30,7 +30,7 @@ const CLOSING_PART: u64 = 6;
 /// One over the part of all runs before hazards are looked at.
 const EARLY_PART: u64 = 12;
 /// One over the part of all runs for the targets that the inputs have.
-const OWN_PART: u64 = 4;
+const OWN_PART: u64 = 10;
 /// One over the part of all runs for nodes that the other maker makes.
 const MAKER_PART: u64 = 6;
 /// Loads of pods to start from, percent of what still meets the objective.

@@ -16,7 +16,7 @@ use nodeplan_model::scenario::Autoscaling;
 use nodeplan_model::units::Spend;
 
 /// Times that the best design is put to such runs.
-const ROUNDS: usize = 6;
+const ROUNDS: usize = 12;
 /// Draws that it is put to at most, unless there are more last runs, one over the part of all runs that
 /// they may be, and so many at a time.
 const DRAWS: u32 = 16;
@@ -111,9 +111,11 @@ impl Search<'_> {
         Ok(())
     }
 
-    /// Puts the best design to runs with hazards; what it fails becomes a test, and the search goes on
-    /// from that design with a little more and from the best that holds, until it fails none or `until`.
+    /// Puts the best design to runs with hazards; what it fails becomes a test, and that design gets a
+    /// little more, until the best fails none. What was added is then won back as long as that saves, or
+    /// `until`.
     pub(super) fn close(&mut self, moves: &[Move], until: u64) -> Result<(), Error> {
+        let mut harder = false;
         for _ in 0..ROUNDS {
             let Some(best) = self.kept.first().filter(|one| one.rank().short == 0).cloned() else {
                 break;
@@ -123,16 +125,18 @@ impl Search<'_> {
             }
             let failed = self.failed(&best.design)?;
             if failed.is_empty() {
-                break;
+                let (part, spend) = (self.until(ROUND_PART).min(until), best.rank().spend);
+                if !harder || self.climb(best, moves, part)?.rank().spend >= spend {
+                    break;
+                }
+                continue;
             }
+            harder = true;
             self.harden(failed)?;
             let refused = self.kept.iter().find(|one| one.design == best.design);
             if let Some(refused) = refused.filter(|one| one.rank().short > 0).cloned() {
                 self.repaired(refused, moves)?;
             }
-            let Some(now) = self.kept.first().cloned() else { break };
-            let part = self.until(ROUND_PART).min(until);
-            self.climb(now, moves, part)?;
         }
         Ok(())
     }
