@@ -29,6 +29,9 @@ pub struct Demands {
     /// Of the pods that a workload without load should have, at least this share must run,
     /// parts per million.
     pub running: u64,
+    /// In at most this share of the samples a workload whose autoscaler never goes to zero may have no
+    /// pod that is Ready, parts per million.
+    pub absent: u64,
 }
 
 /// Left of the best share where the objective is out of reach, and of the misses that cannot be
@@ -66,7 +69,14 @@ impl Demands {
             strength(problem, at, &scenario.loads[at], share.unwrap_or(0))
         };
         let strengths = shares.iter().enumerate().map(own).collect();
-        Self { shares, out_of_reach, pending_millis, strengths, running: RUNNING }
+        Self {
+            shares,
+            out_of_reach,
+            pending_millis,
+            strengths,
+            running: RUNNING,
+            absent: MOST_ABSENT,
+        }
     }
 
     /// Holds a workload near to the best share there is.
@@ -123,7 +133,8 @@ impl Demands {
         let missed = missed / u128::from(scenario.horizon_millis.max(1));
         let most = MILLION - u64::try_from(missed).unwrap_or(MILLION).min(MILLION);
         let shares = self.shares.iter().map(|share| share.map(|share| share.min(most))).collect();
-        Self { shares, running: self.running.min(most), ..self.clone() }
+        let (running, absent) = (self.running.min(most), self.absent.max(MILLION - most));
+        Self { shares, running, absent, ..self.clone() }
     }
 }
 
@@ -217,7 +228,7 @@ fn lacks(run: &Simulated, scenario: &Scenario, demands: &Demands) -> Vec<u64> {
         }
         sum = sum.saturating_add(service.oom_kills.saturating_mul(1000));
         if scenario.scaling[at].as_ref().is_some_and(|one| one.min > 0) {
-            sum = sum.saturating_add(absent(run, at).saturating_sub(MOST_ABSENT));
+            sum = sum.saturating_add(absent(run, at).saturating_sub(demands.absent));
         }
         if scenario.loads[at].objective.within_millis.is_none() {
             let ran = running(run, at);
@@ -286,6 +297,7 @@ mod tests {
             pending_millis: 900_000,
             strengths: vec![None; 3],
             running: RUNNING,
+            absent: MOST_ABSENT,
         };
         let fails = |at_millis| Event {
             at_millis,
@@ -307,6 +319,7 @@ mod tests {
             let own = [left.shares[0], left.shares[1], Some(left.running)];
             assert_eq!(own, want.map(Some), "{count} events");
             assert_eq!(left.shares[2], None);
+            assert_eq!(left.absent, MILLION - left.running, "{count} events");
         }
     }
 }
