@@ -103,6 +103,7 @@ impl World {
         let scenario = Scenario {
             seed: 1,
             start_second_of_week: 0,
+            clock_jumps: Vec::new(),
             horizon_millis: size.days * DAY_MILLIS,
             sample_millis: 60_000,
             series: (0..TRACES).map(|at| trace(at as u64, size.days)).collect(),

@@ -76,6 +76,7 @@ fn scenario(tape: &mut Tape<'_>, workloads: u8, pools: u8) -> Scenario {
     Scenario {
         seed: tape.word(),
         start_second_of_week: 3600 * u32::from(tape.byte() % 168),
+        clock_jumps: Vec::new(),
         horizon_millis,
         sample_millis,
         series,

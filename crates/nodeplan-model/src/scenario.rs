@@ -4,11 +4,14 @@
 //! a scenario file means the same everywhere.
 
 use crate::ids::WorkloadId;
-use crate::units::{Bytes, MilliCpu};
+use crate::units::{Bytes, DAY_MILLIS, MilliCpu};
 use serde::{Deserialize, Serialize};
 
 /// One million: factors are parts per million.
 pub const MILLION: u64 = 1_000_000;
+
+/// Seconds of a week.
+const WEEK_SECONDS: u32 = (7 * DAY_MILLIS / 1000) as u32;
 
 /// A number of pods or nodes, or a share of them (`intstr.IntOrString`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -660,6 +663,16 @@ pub enum Happening {
     },
 }
 
+/// An instant from which on the wall clock shows another time than that before leads to: a run may be
+/// parts of a longer one, put together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClockJump {
+    /// When, from the start of the run.
+    pub at_millis: u64,
+    /// Local time then, seconds since a Monday midnight.
+    pub second_of_week: u32,
+}
+
 /// A run: one sample path of everything above.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Scenario {
@@ -667,6 +680,9 @@ pub struct Scenario {
     pub seed: u64,
     /// Local wall-clock time of the start, seconds since a Monday midnight (schedules).
     pub start_second_of_week: u32,
+    /// Where that clock jumps, in order of time.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub clock_jumps: Vec<ClockJump>,
     /// Length of the run.
     pub horizon_millis: u64,
     /// Length of a sample of the timeline.
@@ -696,4 +712,40 @@ pub struct Scenario {
     pub autoscaler: AutoscalerProfile,
     /// Events, in any order.
     pub events: Vec<Event>,
+}
+
+impl Scenario {
+    /// Local time at an instant of the run, seconds since a Monday midnight.
+    #[must_use]
+    pub fn second_of_week(&self, at_millis: u64) -> u32 {
+        let jumped = self.clock_jumps.iter().rev().find(|jump| jump.at_millis <= at_millis);
+        let (from, second) = jumped
+            .map_or((0, self.start_second_of_week), |jump| (jump.at_millis, jump.second_of_week));
+        let second = u64::from(second) + (at_millis - from) / 1000;
+        (second % u64::from(WEEK_SECONDS)) as u32
+    }
+
+    /// When a CronJob begins next after an instant, milliseconds; never if its time does not come. Times
+    /// that the clock jumps over are passed over, the one that it jumps to may be one.
+    #[must_use]
+    pub fn next_time(&self, job: &CronJob, now_millis: u64) -> Option<u64> {
+        let after = |millis: u64, second: u32| {
+            job.seconds_to_next(second).map(|wait| (millis / 1000 + u64::from(wait)) * 1000)
+        };
+        let mut next = after(now_millis, self.second_of_week(now_millis));
+        for jump in self.clock_jumps.iter().filter(|jump| jump.at_millis > now_millis) {
+            if next.is_some_and(|at| at < jump.at_millis) {
+                break;
+            }
+            let before = jump.second_of_week.checked_sub(1).unwrap_or(WEEK_SECONDS - 1);
+            next = after(jump.at_millis.saturating_sub(1000), before);
+        }
+        next
+    }
+
+    /// The first jump of the clock after an instant.
+    #[must_use]
+    pub fn next_jump(&self, after_millis: u64) -> Option<ClockJump> {
+        self.clock_jumps.iter().copied().find(|jump| jump.at_millis > after_millis)
+    }
 }

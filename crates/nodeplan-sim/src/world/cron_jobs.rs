@@ -9,15 +9,13 @@ use nodeplan_model::timeline::Actor;
 
 use super::World;
 use super::clock::Next;
-use super::scale_pods::second_of_week;
 
 impl World<'_> {
     /// Waits for the next time of a CronJob.
     pub(super) fn await_cron(&mut self, app: u32) {
         let Some(job) = self.scenario.crons[app as usize] else { return };
-        let now = self.clock.now();
-        if let Some(seconds) = job.seconds_to_next(second_of_week(self.scenario, now)) {
-            self.clock.at((now / 1000 + u64::from(seconds)) * 1000, Next::Cron(app));
+        if let Some(at) = self.scenario.next_time(&job, self.clock.now()) {
+            self.clock.at(at, Next::Cron(app));
         }
     }
 

@@ -27,7 +27,6 @@ use super::disrupt_nodes::{Planned, Replacing};
 use super::nodes::{NodePhase, Nodes, Pool};
 use super::pods::Phase;
 use super::scale_nodes::amount;
-use super::scale_pods::second_of_week;
 use super::schedule::ADDON_PRIORITY;
 
 /// How long pods that were found room are expected there (`nominationWindow`).
@@ -427,7 +426,7 @@ impl World<'_> {
         }
         let rules = provisioner.rules.as_ref();
         let all = rules.map_or(&[][..], |rules| &rules.budgets);
-        let second = second_of_week(self.scenario, now);
+        let second = self.scenario.second_of_week(now);
         let open = |budget: &&NodeBudget| {
             budget.window.as_ref().is_none_or(|window| holds(window, second))
         };
@@ -436,6 +435,7 @@ impl World<'_> {
         if let Some(seconds) = seconds_to_change(&windows, second) {
             until = until.min((now / 1000 + u64::from(seconds)) * 1000);
         }
+        until = until.min(self.scenario.next_jump(now).map_or(u64::MAX, |jump| jump.at_millis));
         let limits = Limits {
             cpu_milli: rules.and_then(|rules| rules.most_cpu).map(|cpu| amount(cpu.0)),
             memory_bytes: rules.and_then(|rules| rules.most_memory).map(|size| amount(size.0)),

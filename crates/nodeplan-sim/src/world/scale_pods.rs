@@ -6,7 +6,7 @@ use nodeplan_model::scenario::{self, Autoscaling, Scenario, Schedule, Sidecar};
 use nodeplan_model::timeline::Actor;
 
 use crate::hpa::keda::{KedaState, ScaledObject, Step, poll, signal};
-use crate::hpa::schedule::{WEEK_SECONDS, minimum};
+use crate::hpa::schedule::minimum;
 use crate::hpa::{
     self, AllReady, Behavior, Decision, Limit, LimitKind, Metric, Observation, Policy, Reading,
     Resource, Rules, Select, Settings, Short, State, Tally, Tolerance,
@@ -145,13 +145,7 @@ pub fn scheduled_min(schedules: &[Schedule], scenario: &Scenario, now: u64) -> u
     if schedules.is_empty() {
         return 0;
     }
-    minimum(schedules, second_of_week(scenario, now))
-}
-
-/// Local time, seconds since a Monday's midnight.
-pub fn second_of_week(scenario: &Scenario, now: u64) -> u32 {
-    let second = u64::from(scenario.start_second_of_week) + now / 1000;
-    (second % u64::from(WEEK_SECONDS)) as u32
+    minimum(schedules, scenario.second_of_week(now))
 }
 
 impl World<'_> {

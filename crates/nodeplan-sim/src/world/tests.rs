@@ -137,6 +137,7 @@ fn quiet(workloads: usize, replicas: &[u32], pools: &[(u32, u32)]) -> Scenario {
     Scenario {
         seed: 1,
         start_second_of_week: 0,
+        clock_jumps: Vec::new(),
         horizon_millis: 4 * HOUR,
         sample_millis: HOUR,
         series: Vec::new(),
@@ -466,6 +467,11 @@ fn random(seed: u64) -> (Problem, Plan, Scenario) {
     let mut scenario = quiet(apps, &replicas, &bounds);
     scenario.seed = seed;
     scenario.horizon_millis = 2 * HOUR;
+    let mut clock = Stream::new(seed, "clock", "");
+    if clock.below(3) == 0 {
+        let at_millis = u64::from(clock.below(7_200)) * 1000;
+        scenario.clock_jumps.push(ClockJump { at_millis, second_of_week: clock.below(604_800) });
+    }
     scenario.sample_millis = 60_000;
     scenario.times.pull_millis = u64::from(draw.below(20_000));
     scenario.times.ready_p95_millis += u64::from(draw.below(600_000));
@@ -721,6 +727,36 @@ fn loops_left_out_would_have_done_nothing() {
         let first = pairs.into_iter().find(|(one, other)| one != other);
         assert!(same == every, "seed {seed} differs where loops are left out: {first:?}");
     }
+}
+
+/// At every full hour, from 07:50 on: the clock jumps from 07:55 to 10:30, and from 11:10 to 09:00.
+#[test]
+fn jobs_come_when_the_clock_shows_their_time() {
+    let (_, _, scenario) = random(3);
+    let minute = |at: u64, hour: u32, past: u32| ClockJump {
+        at_millis: at * 60_000,
+        second_of_week: hour * 3600 + past * 60,
+    };
+    let jumps = vec![minute(5, 10, 30), minute(45, 9, 0)];
+    let start_second_of_week = 7 * 3600 + 50 * 60;
+    let scenario = Scenario { start_second_of_week, clock_jumps: jumps, ..scenario };
+    let every = CronJob {
+        minutes: 1,
+        hours: 0xff_ffff,
+        days: 0x7f,
+        jobs: 1,
+        concurrency: Concurrency::Allow,
+    };
+    let mut times = vec![0];
+    while let Some(at) = scenario.next_time(&every, times[times.len() - 1] * 60_000)
+        && times.len() < 5
+    {
+        times.push(at / 60_000);
+    }
+    // 11:00, 09:00, 10:00, 11:00.
+    assert_eq!(times, [0, 35, 45, 105, 165]);
+    let never = CronJob { days: 0, ..every };
+    assert_eq!(scenario.next_time(&never, 0), None);
 }
 
 #[test]

@@ -679,13 +679,12 @@ fn hours(problem: &Problem, track: &Track<'_>) -> Vec<[u32; 24]> {
     let scenario: &Scenario = track.seen;
     let grain = 900_000.min(scenario.horizon_millis.max(1));
     let arrivals = Arrivals::of(scenario, grain);
-    let start = u64::from(scenario.start_second_of_week);
     (0..problem.workloads().len())
         .map(|workload| {
             let Some(one) = track.demands.strengths[workload] else { return [0; 24] };
             let mut needs: Vec<Vec<u32>> = vec![Vec::new(); 24];
             for at in 0..arrivals.intervals() {
-                let hour = (start + at as u64 * grain / 1000) / 3600 % 24;
+                let hour = scenario.second_of_week(at as u64 * grain) / 3600 % 24;
                 needs[hour as usize].push(one.pods(arrivals.rate(workload, at)));
             }
             std::array::from_fn(|hour| {

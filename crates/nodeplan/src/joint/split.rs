@@ -2,7 +2,7 @@
 
 use super::hazards::scale;
 use super::need::Arrivals;
-use nodeplan_model::scenario::{Event, MILLION, Scenario, Series};
+use nodeplan_model::scenario::{ClockJump, Event, MILLION, Scenario, Series};
 use nodeplan_model::units::DAY_MILLIS;
 use nodeplan_sim::demand::{cost, expected};
 
@@ -47,7 +47,9 @@ pub fn split(scenario: &Scenario, tail: bool) -> Halves {
     let block = if days >= DAYS { DAY_MILLIS } else { horizon / PARTS };
     let block_millis = (block / grain).max(1) * grain;
     let blocks = (horizon / block_millis).max(1);
-    let unseen = |block: u64| if tail { block >= blocks - blocks / 3 } else { block % 2 == 1 };
+    // The nearest number of blocks to a third.
+    let last = blocks - (blocks + 1) / 3;
+    let unseen = |block: u64| if tail { block >= last } else { block % 2 == 1 };
     let take = |want: bool| {
         let chosen: Vec<u64> = (0..blocks).filter(|block| unseen(*block) == want).collect();
         // A run of one block has nothing to hold back.
@@ -112,11 +114,19 @@ pub(super) fn part(scenario: &Scenario, blocks: &[u64], block_millis: u64) -> Sc
         let within = event.at_millis % block_millis;
         Some(Event { at_millis: at as u64 * block_millis + within, ..*event })
     });
-    let begin = blocks.first().copied().unwrap_or(0) * block_millis / 1000;
-    let second = (u64::from(scenario.start_second_of_week) + begin) % (7 * 86_400);
+    // The clock goes with each block.
+    let clock = |block: &u64| scenario.second_of_week(block * block_millis);
+    let jump = |at: usize| {
+        let (at_millis, second_of_week) = (at as u64 * block_millis, clock(&blocks[at]));
+        let follows = blocks[at] == blocks[at - 1] + 1
+            && !scenario.clock_jumps.iter().any(|jump| jump.at_millis == blocks[at] * block_millis);
+        (!follows).then_some(ClockJump { at_millis, second_of_week })
+    };
+    let clock_jumps = (1..blocks.len()).filter_map(jump).collect();
     Scenario {
         horizon_millis: blocks.len() as u64 * block_millis,
-        start_second_of_week: u32::try_from(second).unwrap_or(0),
+        start_second_of_week: blocks.first().map_or(scenario.start_second_of_week, clock),
+        clock_jumps,
         series: scenario.series.iter().map(cut).collect(),
         events: events.collect(),
         ..scenario.clone()
@@ -141,6 +151,7 @@ pub(super) mod testing {
         Scenario {
             seed: 1,
             start_second_of_week: 0,
+            clock_jumps: Vec::new(),
             horizon_millis: 480_000,
             sample_millis: 60_000,
             series: Vec::new(),
@@ -173,6 +184,34 @@ mod tests {
         let seen = part(&scenario, &[0, 2], 120_000);
         assert_eq!(seen.horizon_millis, 240_000);
         assert_eq!(seen.series[0].micro_per_second, vec![0, 9_000_000, 4, 9_000_000]);
+    }
+
+    #[test]
+    fn the_clock_goes_with_each_block() {
+        let day = DAY_MILLIS;
+        let start = 6 * 86_400 + 82_800;
+        let scenario = Scenario { start_second_of_week: start, horizon_millis: 2 * day, ..empty() };
+        // Sunday 23:00, eighths of two days: six hours each.
+        let halves = split(&scenario, false);
+        let hours = |own: &Scenario| -> Vec<u32> {
+            let six = |at: u64| own.second_of_week(at * day / 4) / 3600;
+            (0..own.horizon_millis * 4 / day).map(six).collect()
+        };
+        assert_eq!(hours(&halves.seen), [167, 11, 23, 35]);
+        assert_eq!(hours(&halves.unseen), [5, 17, 29, 41]);
+        // Blocks of it, drawn again, take theirs along.
+        let drawn = part(&halves.seen, &[3, 3, 0, 1], halves.block_millis);
+        assert_eq!(hours(&drawn), [35, 35, 167, 11]);
+        // Those that follow each other need no jump.
+        assert_eq!(part(&scenario, &[2, 3, 4], day / 4).clock_jumps, []);
+    }
+
+    #[test]
+    fn a_tail_is_the_nearest_to_a_third() {
+        for (days, want) in [(4, 1), (5, 2), (6, 2), (7, 2), (8, 3), (14, 5)] {
+            let scenario = Scenario { horizon_millis: days * DAY_MILLIS, ..empty() };
+            assert_eq!(split(&scenario, true).unseen.horizon_millis, want * DAY_MILLIS, "{days}");
+        }
     }
 
     #[test]

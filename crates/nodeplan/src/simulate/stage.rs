@@ -42,6 +42,7 @@ pub fn stage(problem: &Problem, plan: &Plan, inputs: &Inputs) -> Result<Staged, 
     let scenario = Scenario {
         seed: file.seed.unwrap_or(1),
         start_second_of_week: start,
+        clock_jumps: Vec::new(),
         horizon_millis,
         sample_millis,
         series: traffic.series,

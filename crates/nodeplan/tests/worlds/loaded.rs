@@ -82,6 +82,7 @@ pub fn loaded(draw: &mut Draw) -> Loaded {
     let scenario = Scenario {
         seed: draw.bits(),
         start_second_of_week: 0,
+        clock_jumps: Vec::new(),
         horizon_millis,
         sample_millis: draw.pick(&[15_000, 60_000, 60_000, 300_000]),
         series,
