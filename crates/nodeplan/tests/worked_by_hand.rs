@@ -375,6 +375,9 @@ const NODES: &[Row] = &[
     ("scale-up", 150.0, 0.0, |run| run.first(|sample| sample.ready == 8)),
     // 13 of 20 pods wait for all 20 minutes.
     ("no-room", 1_200.0, 0.0, |run| run.done.scorecard.pending_p95_millis as f64 / 1000.0),
+    // Seven of ten pods of web and another fill the node, three are bound to the next at 130 s. One pull
+    // of 65 s for all of them: none is Ready before 195.
+    ("image-pull", 195.0, 0.0, |run| run.first(|sample| sample.ready > run.at(WEB, 0).ready)),
     // Ten of 17 pods wait; one more node of 4 cores may come and one of 8. Seven fill the small one
     // to 91 %, ten the large one to 64 %: the small one first at 10 s, the large one for the other
     // three at 20 s. 600 + 590 + 580.

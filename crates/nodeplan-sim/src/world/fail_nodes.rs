@@ -29,6 +29,7 @@ impl World<'_> {
         let now = self.clock.now();
         let node = &mut self.nodes.all[id as usize];
         node.failed = Some(now);
+        node.stop_pulls(now);
         let pool = node.pool;
         for pod in node.pods.clone() {
             self.darken(pod);
@@ -142,7 +143,7 @@ impl World<'_> {
                 Phase::Dark => {
                     let app = self.pods[pod].app;
                     self.forget_dark(app, pod);
-                    self.start(pod, 0);
+                    self.pull_and_start(pod);
                 }
                 Phase::Ending => self.pod_gone(pod),
                 _ => {}

@@ -8,7 +8,7 @@ use nodeplan_model::timeline::{Actor, Decision};
 use super::World;
 use super::clock::Next;
 use super::nodes::NodePhase;
-use super::pods::{NOWHERE, Phase};
+use super::pods::{NOWHERE, Phase, Pod};
 
 impl World<'_> {
     /// Notes a decision.
@@ -265,9 +265,6 @@ impl World<'_> {
         place.free_pods -= 1;
         place.pods.push(id);
         place.pod_event = Some(now);
-        let word = &mut place.images[app as usize / 64];
-        let held = *word >> (app % 64) & 1 == 1;
-        *word |= 1 << (app % 64);
         self.apps[app as usize].enter(node);
         self.binder.withdraw(id);
         let bound_as = self.binder.bind(app, node, now);
@@ -281,23 +278,35 @@ impl World<'_> {
         self.record.totals[app as usize].started += 1;
         self.provisioner.changed();
         if self.answers(id) {
-            self.start(id, if held { 0 } else { self.scenario.times.pull_millis });
+            self.pull_and_start(id);
         } else {
             self.pods[id].phase = Phase::Dark;
         }
     }
 
     /// A container starts once its image is there.
-    pub(super) fn start(&mut self, id: u32, pull: u64) {
+    pub(super) fn pull_and_start(&mut self, id: u32) {
+        let now = self.clock.now();
+        let Pod { app, node, .. } = self.pods[id];
+        let place = &mut self.nodes.all[node as usize];
+        let from = place.image_at(app, now, self.scenario.times.pull_millis);
+        self.start(id, from);
+    }
+
+    /// A container starts at a time.
+    fn start(&mut self, id: u32, from: u64) {
         let pod = &mut self.pods[id];
         pod.phase = Phase::Starting;
-        pod.ran = self.clock.now() + pull;
-        pod.due = pod.ran + self.scenario.loads[pod.app as usize].startup_millis;
+        pod.ran = from;
+        pod.due = from + self.scenario.loads[pod.app as usize].startup_millis;
         self.clock.at(pod.due, Next::PodReady(id));
     }
 
-    /// At the start nothing boots: every pod with a node is Ready.
+    /// At the start nothing boots: images are there, and every pod with a node is Ready.
     pub(super) fn ready_at_once(&mut self) {
+        for node in &mut self.nodes.all {
+            node.pulls.clear();
+        }
         for id in 0..self.pods.len() as u32 {
             self.pods[id].due = 0;
             self.pod_ready(id);
@@ -340,7 +349,7 @@ impl World<'_> {
         if self.pods[id].phase != Phase::BackOff {
             return;
         }
-        self.start(id, 0);
+        self.start(id, self.clock.now());
     }
 
     /// Asks for machines of a pool; they come after a log-normal time.

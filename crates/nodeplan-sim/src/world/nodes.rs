@@ -49,14 +49,39 @@ pub struct Node {
     pub credits: u64,
     /// Pods on it, in order of binding.
     pub pods: Vec<u32>,
-    /// Workloads whose image it holds, one bit each.
+    /// Workloads whose image it holds or pulls, one bit each.
     pub images: Vec<u64>,
+    /// Images that it pulls: the workload, and when it is there.
+    pub pulls: Vec<(u32, u64)>,
     /// When it was first Ready.
     pub initialized: Option<u64>,
     /// When a pod last came to it or was told to end.
     pub pod_event: Option<u64>,
     /// Until then node auto-provisioning expects pods on it.
     pub nominated_until: u64,
+}
+
+impl Node {
+    /// When a workload's image is there. It is pulled once, for all pods that wait for it.
+    pub fn image_at(&mut self, app: u32, now: u64, pull_millis: u64) -> u64 {
+        self.pulls.retain(|&(_, until)| until > now);
+        let word = &mut self.images[app as usize / 64];
+        let held = *word >> (app % 64) & 1 == 1;
+        if !held {
+            *word |= 1 << (app % 64);
+            self.pulls.push((app, now + pull_millis));
+        }
+        self.pulls.iter().find(|(pulled, _)| *pulled == app).map_or(now, |&(_, until)| until)
+    }
+
+    /// Pulls that are not done end here.
+    pub fn stop_pulls(&mut self, now: u64) {
+        for (app, until) in self.pulls.drain(..) {
+            if until > now {
+                self.images[app as usize / 64] &= !(1 << (app % 64));
+            }
+        }
+    }
 }
 
 /// One pool.
@@ -209,6 +234,7 @@ impl Nodes {
             credits: row.baseline.map_or(0, |baseline| baseline.initial),
             pods: Vec::new(),
             images: vec![0; self.workloads.div_ceil(64)],
+            pulls: Vec::new(),
             initialized: None,
             pod_event: None,
             nominated_until: 0,
