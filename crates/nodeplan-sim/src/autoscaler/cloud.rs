@@ -14,6 +14,8 @@ pub enum Action {
         group: usize,
         /// How many machines.
         delta: i64,
+        /// For whom.
+        need: Need,
         /// The cloud agreed.
         done: bool,
     },
@@ -48,6 +50,15 @@ pub enum Action {
     SoftUntaint(NodeKey),
 }
 
+/// What a group grows for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Need {
+    /// Pods that wait.
+    Pods,
+    /// Its smallest size.
+    MinSize,
+}
+
 /// Targets and machines within a loop, and its actions so far.
 #[derive(Debug)]
 pub(crate) struct Cloud<'a> {
@@ -65,12 +76,12 @@ impl<'a> Cloud<'a> {
     }
 
     /// `IncreaseSize`.
-    pub(crate) fn increase(&mut self, group: usize, delta: i64) -> bool {
+    pub(crate) fn increase(&mut self, group: usize, delta: i64, need: Need) -> bool {
         let done = !self.view.groups[group].increase_fails;
         if done {
             self.targets[group] = self.targets[group].saturating_add(delta);
         }
-        self.actions.push(Action::Increase { group, delta, done });
+        self.actions.push(Action::Increase { group, delta, need, done });
         done
     }
 

@@ -1,7 +1,7 @@
 //! Scale-up: which group grows by how much (`core/scaleup/orchestrator`, `core/scaleup/equivalence`).
 
 use super::balance::{self, GroupSize, Resource, Tolerances};
-use super::cloud::Cloud;
+use super::cloud::{Cloud, Need};
 use super::cluster_state::ClusterState;
 use super::estimator::{cluster_limit, group_limit, node_limit};
 use super::expander::{ScaleUpOption, Setting, best_options};
@@ -171,7 +171,7 @@ pub(crate) fn for_pods(
         status.result = ScaleUpResult::Error;
         return status;
     };
-    if let Err(failed) = execute(context, state, cloud, &growths) {
+    if let Err(failed) = execute(context, state, cloud, Need::Pods, &growths) {
         status.result = ScaleUpResult::Error;
         status.remaining = unheld(&groups, Some(failed));
         return status;
@@ -340,11 +340,12 @@ fn execute(
     context: &Context<'_>,
     state: &mut ClusterState,
     cloud: &mut Cloud<'_>,
+    need: Need,
     growths: &[(usize, i64, i64)],
 ) -> Result<(), usize> {
     let now = context.view.now_ms;
     for &(group, current, size) in growths {
-        if !cloud.increase(group, size - current) {
+        if !cloud.increase(group, size - current, need) {
             state.backoff.fail(group, now, context.options);
             return Err(group);
         }
@@ -374,7 +375,7 @@ pub(crate) fn to_min_size(
     if growths.is_empty() {
         return ScaleUpStatus::of(ScaleUpResult::NotNeeded);
     }
-    if execute(context, state, cloud, &growths).is_err() {
+    if execute(context, state, cloud, Need::MinSize, &growths).is_err() {
         return ScaleUpStatus::of(ScaleUpResult::Error);
     }
     let mut status = ScaleUpStatus::of(ScaleUpResult::Successful);

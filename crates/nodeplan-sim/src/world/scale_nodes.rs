@@ -3,7 +3,7 @@
 use nodeplan_model::scenario::{Expander, Scenario};
 use nodeplan_model::timeline::{Actor, Decision, Held};
 
-use crate::autoscaler::cloud::Action;
+use crate::autoscaler::cloud::{Action, Need};
 use crate::autoscaler::deletions::DeletionResult;
 use crate::autoscaler::expander::Filter;
 use crate::autoscaler::layout::Layout;
@@ -282,16 +282,15 @@ impl World<'_> {
     fn act(&mut self, action: Action) {
         let now = self.clock.now();
         match action {
-            Action::Increase { group, delta, done } => {
+            Action::Increase { group, delta, need, done } => {
                 let from = self.nodes.pools[group].target;
                 let count = u32::try_from(delta).unwrap_or(0);
                 if done {
                     self.ask_for_nodes(group as u32, count);
                 }
-                let why = if self.pending.is_empty() {
-                    "the pool has fewer nodes than its minimum"
-                } else {
-                    "pods are pending"
+                let why = match need {
+                    Need::Pods => "pods are pending",
+                    Need::MinSize => "the pool has fewer nodes than its minimum",
                 };
                 let refused = if done { "" } else { ", request refused" };
                 let reason = format!("{why}{refused}");

@@ -365,6 +365,19 @@ fn memory_above_the_limit_kills() {
     assert!((45..=55).contains(&kills), "{kills}");
 }
 
+/// The one node of B holds one of two pods; the other waits for good. A is below its minimum.
+#[test]
+fn a_pool_below_its_minimum_grows_for_that_whoever_waits() {
+    let skus = vec![sku("A", 4, 16, 100), sku("B", 8, 32, 200)];
+    let (problem, plan) = problem(skus, vec![workload("w", 6000, 512)]);
+    let mut scenario = quiet(1, &[2], &[(1, 4), (1, 1)]);
+    scenario.pools[0].min = 2;
+    let timeline = simulate(&problem, &plan, &scenario).unwrap();
+    let grown = timeline.decisions.iter().find(|one| one.actor == Actor::Autoscaler).unwrap();
+    assert_eq!((grown.pool, grown.from, grown.to), (Some(0), 1, 2));
+    assert_eq!(grown.reason, "the pool has fewer nodes than its minimum");
+}
+
 /// The node of both pods fails at 1 h for 20 minutes; there is no other, none may come.
 #[test]
 fn a_failed_node_takes_its_pods_along() {

@@ -125,7 +125,7 @@ fn our_cloud(world: &World, outcome: &LoopOutcome) -> String {
     for action in &outcome.actions {
         let say = |done: bool, yes: &str, no: &str| (if done { yes } else { no }).to_owned();
         lines.push(match action {
-            Action::Increase { group, delta, done } => {
+            Action::Increase { group, delta, done, .. } => {
                 let kind = say(*done, "increase", "increase_failed");
                 format!("{kind} {} {delta}", world.group_name(*group))
             }
