@@ -27,6 +27,7 @@ mod scale_nodes;
 mod scale_pods;
 mod schedule;
 mod stays;
+mod upgrade_nodes;
 mod view_nodes;
 
 use nodeplan_model::plan::Plan;

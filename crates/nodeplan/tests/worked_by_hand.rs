@@ -522,9 +522,17 @@ const EVENTS: &[Row] = &[
     ("surge-count", 3_750.0, 0.0, |run| {
         run.pool().map(|sample| sample.requested_milli as f64).fold(0.0, f64::max)
     }),
-    // Surge nodes asked for at 300 and 420 s come at 420 and 540; old ones are deleted 5 s after
-    // that and gone 60 s later. 485 + 605 + (900 − 300) + (900 − 420).
+    // The surge node asked for at 300 s comes at 420; the old one is deleted 5 s after that, when the
+    // next is asked for, and gone at 485. The other comes at 545, its old one is gone at 610.
+    // 485 + 610 + (900 − 300) + (900 − 425).
     ("upgrade", 2_170.0, 0.0, Run::node_seconds),
+    // One of four pods away at a time.
+    ("upgrade-budget", 3.0, 0.0, Run::least_ready),
+    // None may be away: the drain that begins at 420 s is given up after 30 min, and the surge node
+    // goes.
+    ("upgrade-blocked", 4.0, 0.0, Run::least_ready),
+    ("upgrade-blocked", 2_220.0, 0.0, |run| run.when(Actor::Scenario, 2)),
+    ("upgrade-blocked", 2.0, 0.0, |run| f64::from(run.pool().last().expect("samples").nodes)),
     // As response-time, 20 seeds. 3.6 million arrivals of a run have a relative deviation of
     // 0.00053, the load one of 0.00026, the share e^−3 × 6 times that: 79 ppm. 2.093 × 79 / √20.
     ("many-runs", 950_213.0, 1_000.0, |run| {

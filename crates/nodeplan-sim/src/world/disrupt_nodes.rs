@@ -6,6 +6,8 @@
 //! is Ready, within the budgets of the workloads. While nothing changed it does not look again,
 //! because the answer would be the same.
 
+use nodeplan_model::timeline::Actor;
+
 use crate::karpenter::consolidation::{
     Command, emptiness, multi_node, single_node, still_empty, still_holds,
 };
@@ -153,24 +155,17 @@ impl World<'_> {
             self.provisioner.replacing.push(Replacing { new, old: nodes.to_vec() });
         }
         for &id in nodes {
-            self.close(id, reason);
+            self.disrupt_node(id, reason);
             if claim.is_none() {
                 self.clock.at(self.clock.now(), Next::Drain(id));
             }
         }
     }
 
-    /// A node takes no more pods; room is sought for those on it.
-    fn close(&mut self, id: u32, reason: &str) {
-        let node = &mut self.nodes.all[id as usize];
-        node.phase = NodePhase::Draining;
-        node.turned = self.clock.now();
-        let (pool, waits) = (node.pool as usize, !node.pods.is_empty());
-        self.binder.cordon(id);
-        self.provisioner.changed();
-        let from = self.nodes.pools[pool].target;
-        self.told(pool, from, from.saturating_sub(1), reason);
-        if waits {
+    /// Closes a node and seeks room for the pods on it.
+    fn disrupt_node(&mut self, id: u32, reason: &str) {
+        self.close(id, Actor::Autoscaler, reason);
+        if !self.nodes.all[id as usize].pods.is_empty() {
             self.gather();
         }
     }
@@ -182,8 +177,8 @@ impl World<'_> {
         }
     }
 
-    /// A machine goes: nodes that waited for it stay.
-    pub(super) fn replacement_lost(&mut self, id: u32) {
+    /// A machine never came: nodes that waited for it stay.
+    fn replacement_lost(&mut self, id: u32) {
         for old in self.replaced_by(id) {
             let node = &mut self.nodes.all[old as usize];
             if node.phase == NodePhase::Draining {
@@ -217,16 +212,17 @@ impl World<'_> {
         let (pool, created) = (node.pool as usize, node.created);
         match node.phase {
             NodePhase::Creating => {
-                let from = self.nodes.pools[pool].target;
+                let from = self.nodes.staying(pool);
                 self.delete_node(id);
-                self.told(pool, from, self.nodes.pools[pool].target, "machine never came");
+                self.told(Actor::Autoscaler, pool, from, "machine never came");
+                self.replacement_lost(id);
             }
             NodePhase::Ready | NodePhase::Down => {
                 let rules = self.provisioner.rules.as_ref();
                 let after = rules.and_then(|rules| rules.expire_after_millis);
                 let old = self.clock.now() - created;
                 if after.is_some_and(|after| old >= after) {
-                    self.close(id, "node is too old");
+                    self.disrupt_node(id, "node is too old");
                     self.clock.at(self.clock.now(), Next::Drain(id));
                 }
             }

@@ -1,4 +1,4 @@
-//! Events of the scenario: failures, evictions of spot nodes, rollouts, upgrades.
+//! Events of the scenario: failures, evictions of spot nodes, rollouts.
 
 use nodeplan_model::scenario::{Amount, Happening};
 use nodeplan_model::timeline::{Actor, Decision};
@@ -8,8 +8,6 @@ use super::clock::Next;
 use super::nodes::NodePhase;
 use super::pods::Phase;
 
-/// An upgrade deletes a node no sooner than this after its pods were told to end.
-const ENDING_MILLIS: u64 = 5_000;
 /// Azure's notice before a spot machine is taken.
 const SPOT_NOTICE_MILLIS: u64 = 30_000;
 
@@ -30,7 +28,7 @@ impl World<'_> {
             Happening::SpotEviction { pool, nodes } => {
                 let ready = self.ready_nodes(|node| node.pool as usize == pool);
                 for node in ready.into_iter().take(nodes as usize) {
-                    self.drain(node, SPOT_NOTICE_MILLIS, "spot machine is taken");
+                    self.take_spot(node);
                 }
             }
             Happening::ProvisioningFails { pool, millis } => {
@@ -44,7 +42,7 @@ impl World<'_> {
     }
 
     /// Nodes that are Ready and of a kind, oldest first.
-    fn ready_nodes(&self, of_kind: impl Fn(&super::nodes::Node) -> bool) -> Vec<u32> {
+    pub(super) fn ready_nodes(&self, of_kind: impl Fn(&super::nodes::Node) -> bool) -> Vec<u32> {
         let live = self.nodes.pools.iter().flat_map(|pool| pool.live.iter().copied());
         let ready = |id: &u32| {
             let node = &self.nodes.all[*id as usize];
@@ -59,21 +57,14 @@ impl World<'_> {
         self.ready_nodes(|node| node.pool as usize == pool).first().copied()
     }
 
-    /// Closes a node, evicts its pods, and deletes it after the notice.
-    pub(super) fn drain(&mut self, id: u32, notice: u64, reason: &str) {
-        let now = self.clock.now();
-        let node = &mut self.nodes.all[id as usize];
-        if node.phase != NodePhase::Ready {
-            return;
-        }
-        node.phase = NodePhase::Draining;
-        node.turned = now;
-        self.binder.cordon(id);
-        self.provisioner.changed();
+    /// Closes a node that is Ready, evicts its pods, and deletes it after Azure's notice.
+    fn take_spot(&mut self, id: u32) {
+        let reason = "spot machine is taken";
+        self.close(id, Actor::Scenario, reason);
         for pod in self.nodes.all[id as usize].pods.clone() {
             self.evict(pod, reason);
         }
-        self.clock.at(now + notice, Next::DeleteNode(id));
+        self.clock.at(self.clock.now() + SPOT_NOTICE_MILLIS, Next::DeleteNode(id));
     }
 
     /// Replaces every pod of a workload: `surge` more at once, `unavailable` fewer, as a
@@ -133,47 +124,6 @@ impl World<'_> {
         let new = live - left as u32;
         for _ in 0..most.saturating_sub(live).min(wanted.saturating_sub(new)) {
             self.create_pod(app);
-        }
-    }
-
-    /// Replaces the nodes of a pool, so many at once: new machines first, then the old ones are
-    /// drained as the new ones come.
-    fn upgrade(&mut self, pool: usize, surge: u32) {
-        let old = self.ready_nodes(|node| node.pool as usize == pool);
-        self.nodes.pools[pool].upgrading = old;
-        self.nodes.pools[pool].surge = surge.max(1);
-        self.go_on_upgrading(pool);
-    }
-
-    /// Asks for the next surge nodes of an upgrade, if one goes on.
-    pub(super) fn go_on_upgrading(&mut self, pool: usize) {
-        let all = &self.nodes.all;
-        let row = &mut self.nodes.pools[pool];
-        row.upgrading.retain(|&id| all[id as usize].phase == NodePhase::Ready);
-        if row.upgrading.is_empty() {
-            return;
-        }
-        let batch = row.upgrading.len().min(row.surge as usize) as u32;
-        row.surging += batch;
-        self.ask_for_nodes(pool as u32, batch);
-    }
-
-    /// A machine of a pool came: if it is a surge node of an upgrade, the next old node goes.
-    pub(super) fn surge_node_came(&mut self, pool: usize) {
-        if self.nodes.pools[pool].surging == 0 {
-            return;
-        }
-        self.nodes.pools[pool].surging -= 1;
-        let next = self.nodes.pools[pool].upgrading.first().copied();
-        if let Some(node) = next {
-            self.nodes.pools[pool].upgrading.remove(0);
-            let pods = self.nodes.all[node as usize].pods.iter();
-            let ending = pods.map(|&pod| self.apps[self.pods[pod].app as usize].ending_millis);
-            let notice = ending.max().unwrap_or(0).max(ENDING_MILLIS);
-            self.drain(node, notice, "node pool is upgraded");
-        }
-        if self.nodes.pools[pool].surging == 0 {
-            self.go_on_upgrading(pool);
         }
     }
 }

@@ -378,7 +378,7 @@ impl World<'_> {
         } else if node.phase == NodePhase::Creating {
             self.node_ready(id);
             self.replacement_came(id);
-            self.surge_node_came(self.nodes.all[id as usize].pool as usize);
+            self.surge_node_came(id);
         }
     }
 
@@ -396,6 +396,18 @@ impl World<'_> {
         self.provisioner.changed();
     }
 
+    /// A node takes no more pods, because it is to go.
+    pub(super) fn close(&mut self, id: u32, actor: Actor, reason: &str) {
+        let pool = self.nodes.all[id as usize].pool as usize;
+        let from = self.nodes.staying(pool);
+        let node = &mut self.nodes.all[id as usize];
+        node.phase = NodePhase::Draining;
+        node.turned = self.clock.now();
+        self.binder.cordon(id);
+        self.provisioner.changed();
+        self.told(actor, pool, from, reason);
+    }
+
     /// Deletes a machine: its pods are lost, it is paid for until it is gone.
     pub(super) fn delete_node(&mut self, id: u32) {
         let now = self.clock.now();
@@ -408,11 +420,13 @@ impl World<'_> {
         let pool = node.pool as usize;
         self.nodes.pools[pool].target = self.nodes.pools[pool].target.saturating_sub(1);
         self.provisioner.changed();
-        self.replacement_lost(id);
         self.lose_pods(id, "node is deleted");
         self.nodes.all[id as usize].failed = None;
         self.binder.close(id);
         self.clock.at(now + self.scenario.times.delete_millis, Next::NodeGone(id));
+        if self.nodes.all[id as usize].upgrading.take().is_some() {
+            self.go_on_upgrading(pool);
+        }
     }
 
     /// Every pod of a node is lost at once; controllers make new ones.

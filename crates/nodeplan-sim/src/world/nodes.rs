@@ -7,6 +7,8 @@ use nodeplan_model::problem::{PoolKind, Problem};
 use nodeplan_model::scenario::{PoolBounds, Scenario};
 use nodeplan_model::units::DAY_MILLIS;
 
+use super::upgrade_nodes::Upgrading;
+
 /// Where a machine is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum NodePhase {
@@ -59,6 +61,8 @@ pub struct Node {
     pub pod_event: Option<u64>,
     /// Until then node auto-provisioning expects pods on it.
     pub nominated_until: u64,
+    /// While an upgrade drains it: how.
+    pub upgrading: Option<Upgrading>,
 }
 
 impl Node {
@@ -211,6 +215,16 @@ impl Nodes {
         self.admitted[pool as usize * self.workloads + app as usize]
     }
 
+    /// How many nodes of a pool are there or come, and neither go nor fail.
+    pub fn staying(&self, pool: usize) -> u32 {
+        let stays = |id: &&u32| {
+            let node = &self.all[**id as usize];
+            let stays = matches!(node.phase, NodePhase::Creating | NodePhase::Ready);
+            stays && node.failed.is_none()
+        };
+        self.pools[pool].live.iter().filter(stays).count() as u32
+    }
+
     /// A machine is asked for.
     pub fn create(&mut self, pool: u32, now: u64) -> u32 {
         let id = self.all.len() as u32;
@@ -238,6 +252,7 @@ impl Nodes {
             initialized: None,
             pod_event: None,
             nominated_until: 0,
+            upgrading: None,
         });
         id
     }

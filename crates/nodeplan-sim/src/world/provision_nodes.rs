@@ -10,6 +10,7 @@ use nodeplan_model::scenario::{
     Amount as Count, AutoProvisioning, ConsolidationPolicy, DisruptionReason, NodeBudget,
     PodBudget, Provisioning, Scenario, Schedule,
 };
+use nodeplan_model::timeline::Actor;
 
 use crate::hpa::schedule::{holds, seconds_to_change};
 use crate::karpenter::nouns::{
@@ -330,18 +331,19 @@ impl World<'_> {
             row.target < row.bounds.max && offering.is_compatible(&claim.requirements)
         };
         let pool = *claim.types.iter().find(there_is)?;
-        let from = self.nodes.pools[pool].target;
+        let from = self.nodes.staying(pool);
         if self.nodes.pools[pool].failing_until > now {
             self.provisioner.refused_until[pool] = now + REFUSED_MILLIS;
             self.provisioner.changed();
-            self.told(pool, from, from, &format!("{reason}, request refused"));
+            let why = format!("{reason}, request refused");
+            self.told(Actor::Autoscaler, pool, from, &why);
             return None;
         }
         let node = self.nodes.all.len() as u32;
         self.ask_for_nodes(pool as u32, 1);
         self.nodes.all[node as usize].nominated_until = now + NOMINATION_MILLIS;
         self.clock.at(now + REGISTRATION_MILLIS, Next::TooOld(node));
-        self.told(pool, from, from + 1, reason);
+        self.told(Actor::Autoscaler, pool, from, reason);
         Some(node)
     }
 

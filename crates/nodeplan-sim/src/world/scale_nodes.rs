@@ -273,7 +273,9 @@ impl World<'_> {
 
     /// The autoscaler hears that the deletion of a node ended.
     fn deleted(&mut self, node: u32) {
-        if let Some(scaler) = &mut self.scaler {
+        if let Some(scaler) = &mut self.scaler
+            && scaler.state.deletions.contains(node)
+        {
             scaler.state.deletions.finish(node, DeletionResult::Done);
         }
     }
@@ -283,7 +285,7 @@ impl World<'_> {
         let now = self.clock.now();
         match action {
             Action::Increase { group, delta, need, done } => {
-                let from = self.nodes.pools[group].target;
+                let from = self.nodes.staying(group);
                 let count = u32::try_from(delta).unwrap_or(0);
                 if done {
                     self.ask_for_nodes(group as u32, count);
@@ -294,21 +296,16 @@ impl World<'_> {
                 };
                 let refused = if done { "" } else { ", request refused" };
                 let reason = format!("{why}{refused}");
-                self.told(group, from, self.nodes.pools[group].target, &reason);
+                self.told(Actor::Autoscaler, group, from, &reason);
             }
             Action::Delete { group, machines, done } if done => {
-                let from = self.nodes.pools[group].target;
+                let from = self.nodes.staying(group);
                 for machine in machines {
                     self.delete_node(machine);
                 }
-                self.told(group, from, self.nodes.pools[group].target, "machines never came");
+                self.told(Actor::Autoscaler, group, from, "machines never came");
             }
             Action::StartDeletion { node, drain } => {
-                let pool = self.nodes.all[node as usize].pool as usize;
-                let from = self.nodes.pools[pool].target;
-                self.nodes.all[node as usize].phase = NodePhase::Draining;
-                self.nodes.all[node as usize].turned = now;
-                self.binder.cordon(node);
                 self.changes += 1;
                 self.node_changes += 1;
                 let reason = if drain {
@@ -316,7 +313,7 @@ impl World<'_> {
                 } else {
                     "node is empty"
                 };
-                self.told(pool, from, from.saturating_sub(1), reason);
+                self.close(node, Actor::Autoscaler, reason);
                 self.clock.at(now + AFTER_TAINT_MILLIS, Next::Drain(node));
             }
             Action::Delete { .. }
@@ -338,23 +335,29 @@ impl World<'_> {
             self.deleted(id);
             return;
         }
+        if self.drain_fails(id) {
+            return;
+        }
+        let node = &self.nodes.all[id as usize];
+        let upgraded = node.upgrading.is_some();
+        let reason = if upgraded { "node pool is upgraded" } else { "node is scaled down" };
         for pod in node.pods.clone() {
             if self.may_go(self.pods[pod].app as usize) {
-                self.evict(pod, "node is scaled down");
+                self.evict(pod, reason);
             }
         }
         self.clock.at(self.clock.now() + POLL_MILLIS, Next::Drain(id));
     }
 
-    /// Notes a decision of the autoscaler.
-    pub(super) fn told(&mut self, pool: usize, from: u32, to: u32, reason: &str) {
+    /// Notes what was done to a pool of which so many nodes stayed before.
+    pub(super) fn told(&mut self, actor: Actor, pool: usize, from: u32, reason: &str) {
         self.decide(Decision {
             at_millis: self.clock.now(),
-            actor: Actor::Autoscaler,
+            actor,
             workload: None,
             pool: Some(pool as u32),
             from,
-            to,
+            to: self.nodes.staying(pool),
             reason: reason.to_owned(),
         });
     }

@@ -99,7 +99,7 @@ fn a_cheaper_node_replaces_two() {
     let timeline = run(&[A, B], &[(0, 2), (2, 2)], (2, 1500), free(0), |scenario| {
         scenario.sample_millis = 15_000;
     });
-    assert_eq!(told(&timeline), [(25, 0, 0, 1), (25, 1, 2, 1), (25, 1, 2, 1)]);
+    assert_eq!(told(&timeline), [(25, 0, 0, 1), (25, 1, 2, 1), (25, 1, 1, 0)]);
     let nodes = [u128::from(4 * HOUR - 25_000), 2 * 210_000];
     assert_eq!(timeline.node_millis, nodes);
     let ready: Vec<u32> = timeline.workloads.iter().take(9).map(|sample| sample.ready).collect();
@@ -144,15 +144,14 @@ fn a_budget_limits_how_many_nodes_are_away() {
 }
 
 /// A node expires after an hour: its pod is evicted then, waits a second to be looked at and 120 s
-/// for the new node, which expires an hour after it was asked for. The old one still counts while
-/// its pod ends.
+/// for the new node, which expires an hour after it was asked for. Nodes that go no longer count.
 #[test]
 fn an_old_node_is_replaced() {
     let rules = AutoProvisioning { expire_after_millis: Some(HOUR), ..free(0) };
     let timeline = run(&[A], &[(1, 2)], (1, 1500), rules, |_| {});
     assert_eq!(
         told(&timeline)[..4],
-        [(3600, 0, 1, 0), (3601, 0, 1, 2), (7201, 0, 1, 0), (7202, 0, 1, 2)]
+        [(3600, 0, 1, 0), (3601, 0, 0, 1), (7201, 0, 1, 0), (7202, 0, 0, 1)]
     );
     assert_eq!(timeline.totals[0].pending_millis[..2], [0, 121_000]);
 }
@@ -165,7 +164,7 @@ fn nodes_stay_whose_replacement_never_comes() {
         scenario.times.ready_p50_millis = 1_000_000;
         scenario.times.ready_p95_millis = 1_000_000;
     });
-    let first = [(25, 0, 0, 1), (25, 1, 2, 1), (25, 1, 2, 1), (925, 0, 1, 0), (950, 0, 0, 1)];
+    let first = [(25, 0, 0, 1), (25, 1, 2, 1), (25, 1, 1, 0), (925, 0, 1, 0), (950, 0, 0, 1)];
     assert_eq!(told(&timeline)[..5], first);
     assert_eq!(timeline.totals[0].evictions, 0);
 }
