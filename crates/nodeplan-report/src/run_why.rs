@@ -52,7 +52,7 @@ pub fn explain(answer: &RunAnswer, subject: Subject, at_millis: u64) -> Document
             let pods =
                 before(&|one| own(one) && matches!(one.actor, Actor::Scheduler | Actor::Kubelet));
             told("What became of its pods", &pods, answer, &mut blocks);
-            let nodes = before(&|one| one.actor == Actor::Autoscaler);
+            let nodes = before(&|one| one.pool.is_some());
             told("Why nodes came or went", &nodes, answer, &mut blocks);
             stays(answer, 0..answer.pools.len(), at_millis, &mut blocks);
         }

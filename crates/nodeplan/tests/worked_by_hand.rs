@@ -504,6 +504,10 @@ const EVENTS: &[Row] = &[
     ("zone-fails", 600.0, 0.0, |run| {
         run.seconds(run.pool().filter(|sample| sample.ready == 2).count())
     }),
+    // It is back when it answers.
+    ("zone-fails", 900.0, 0.0, |run| run.when(Actor::Scenario, 1)),
+    // One of two nodes, told when it happens.
+    ("spot-eviction", 300.0, 0.0, |run| run.when(Actor::Scenario, 0)),
     // 30 s of notice, 60 s of deletion: one node is paid for 600 s, one for 390, at the spot rate of
     // 0.0454608 USD/h. 990 / 3,600 × 45,460.8 millionths of a dollar.
     ("spot-eviction", 990.0, 0.0, Run::node_seconds),

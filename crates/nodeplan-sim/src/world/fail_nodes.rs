@@ -6,7 +6,7 @@
 //! controllers make others then, while the old ones end when their node is back or deleted
 //! (`pkg/controller/nodelifecycle`, `pkg/controller/tainteviction`).
 
-use nodeplan_model::timeline::{Actor, Decision};
+use nodeplan_model::timeline::Actor;
 
 use super::clock::Next;
 use super::nodes::NodePhase;
@@ -27,24 +27,16 @@ impl World<'_> {
     /// A node stops answering; it is back after the repair.
     pub(super) fn fail(&mut self, id: u32, millis: u64, reason: &str) {
         let now = self.clock.now();
+        let pool = self.nodes.all[id as usize].pool as usize;
+        let from = self.nodes.staying(pool);
         let node = &mut self.nodes.all[id as usize];
         node.failed = Some(now);
         node.stop_pulls(now);
-        let pool = node.pool;
         for pod in node.pods.clone() {
             self.darken(pod);
         }
         self.provisioner.changed();
-        let from = self.nodes.pools[pool as usize].live.len() as u32;
-        self.decide(Decision {
-            at_millis: now,
-            actor: Actor::Scenario,
-            workload: None,
-            pool: Some(pool),
-            from,
-            to: from - 1,
-            reason: reason.to_owned(),
-        });
+        self.told(Actor::Scenario, pool, from, reason);
         let times = &self.scenario.times;
         let noticed = now.saturating_add(times.noticed_millis);
         self.clock.at(now.saturating_add(millis), Next::NodeReady(id));
@@ -129,6 +121,8 @@ impl World<'_> {
     /// A node answers again: its containers start anew, pods that had to end are gone.
     pub(super) fn node_back(&mut self, id: u32) {
         let now = self.clock.now();
+        let pool = self.nodes.all[id as usize].pool as usize;
+        let from = self.nodes.staying(pool);
         let node = &mut self.nodes.all[id as usize];
         node.failed = None;
         if node.phase == NodePhase::Down {
@@ -138,6 +132,9 @@ impl World<'_> {
         }
         self.stirred = true;
         self.provisioner.changed();
+        if self.nodes.staying(pool) > from {
+            self.told(Actor::Scenario, pool, from, "node is back");
+        }
         for pod in self.nodes.all[id as usize].pods.clone() {
             match self.pods[pod].phase {
                 Phase::Dark => {

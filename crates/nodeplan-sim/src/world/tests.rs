@@ -693,6 +693,22 @@ fn random_worlds_keep_every_law() {
     }
 }
 
+/// Each decision about a pool begins with the nodes that the one before left it.
+#[test]
+fn decisions_about_a_pool_follow_one_another() {
+    let first = first_seed();
+    for seed in first..first + cases(60) {
+        let (problem, plan, scenario) = random(seed);
+        let timeline = simulate(&problem, &plan, &scenario).unwrap();
+        let mut nodes: Vec<u32> = scenario.pools.iter().map(|bounds| bounds.initial).collect();
+        for decision in &timeline.decisions {
+            let Some(pool) = decision.pool else { continue };
+            let left = std::mem::replace(&mut nodes[pool as usize], decision.to);
+            assert_eq!(decision.from, left, "seed {seed}: {decision:?}");
+        }
+    }
+}
+
 /// Runs that share their tables say the same as those that do not.
 #[test]
 fn tables_hold_nothing_of_the_runs_before() {

@@ -164,7 +164,8 @@ fn nodes_stay_whose_replacement_never_comes() {
         scenario.times.ready_p50_millis = 1_000_000;
         scenario.times.ready_p95_millis = 1_000_000;
     });
-    let first = [(25, 0, 0, 1), (25, 1, 2, 1), (25, 1, 1, 0), (925, 0, 1, 0), (950, 0, 0, 1)];
-    assert_eq!(told(&timeline)[..5], first);
+    let planned = [(25, 0, 0, 1), (25, 1, 2, 1), (25, 1, 1, 0)];
+    let given_up = [(925, 0, 1, 0), (925, 1, 0, 1), (925, 1, 1, 2)];
+    assert_eq!(told(&timeline)[..6], [planned, given_up].concat());
     assert_eq!(timeline.totals[0].evictions, 0);
 }
