@@ -83,6 +83,23 @@ fn a_run_tells_cost_service_curves_decisions_and_assumptions() {
 }
 
 #[test]
+fn what_is_explained_and_its_decisions_are_of_one_instant() {
+    let folder = planned("instant");
+    let explained = |sample: &str, asked: &str| {
+        stdout(&folder.run(&simulate(&["--sample", sample, "--explain", asked])))
+    };
+    let told = "  the end of the sample that Mon 00:11:00 is in: states are kept every 5 min (`sample`)\n\n";
+    let within = explained("5m", "web@11m");
+    assert!(within.starts_with(&format!("web at Mon 00:15:00\n{told}")), "{within}");
+    assert_eq!(within.replace(told, ""), explained("5m", "web@15m"));
+    // A sixth replica is decided at 11:15.
+    let end = explained("1m", "web@11m");
+    assert!(end.contains(" 5 wanted, ") && !end.contains("00:11:15  HPA"), "{end}");
+    let next = explained("1m", "web@11m1s");
+    assert!(next.contains(" 6 wanted, ") && next.contains("00:11:15  HPA"), "{next}");
+}
+
+#[test]
 fn equal_seeds_give_equal_bytes_on_any_number_of_threads() {
     let folder = planned("bytes");
     let bytes = |more: &[&str]| {

@@ -20,18 +20,29 @@ pub enum Subject {
     Pool(usize),
 }
 
-/// Why a workload or pool was as it was at a time (milliseconds since the start).
+/// Why a workload or pool was as it was at a time (milliseconds since the start). States are known
+/// at the ends of samples, so all that is told is of the first such end from that time on.
 #[must_use]
-pub fn explain(answer: &RunAnswer, subject: Subject, at_millis: u64) -> Document {
+pub fn explain(answer: &RunAnswer, subject: Subject, asked_millis: u64) -> Document {
+    let timeline = &answer.timeline;
+    let every = timeline.sample_millis.max(1);
+    let sample = asked_millis.div_ceil(every).saturating_sub(1);
+    let sample = usize::try_from(sample).unwrap_or(usize::MAX);
+    let sample = sample.min(timeline.samples.saturating_sub(1));
+    let at_millis = if timeline.samples > 0 { (sample as u64 + 1) * every } else { asked_millis };
     let name = match subject {
         Subject::Workload(at) => answer.workloads.get(at).cloned(),
         Subject::Pool(at) => answer.pools.get(at).map(|pool| format!("pool {}", pool.name)),
     };
     let heading = format!("{} at {}", name.unwrap_or_default(), clock(answer, at_millis));
     let mut blocks = vec![Block::Heading(heading)];
-    let timeline = &answer.timeline;
-    let sample = usize::try_from(at_millis / timeline.sample_millis.max(1)).unwrap_or(usize::MAX);
-    let sample = sample.min(timeline.samples.saturating_sub(1));
+    if at_millis != asked_millis {
+        blocks.push(Block::Line(format!(
+            "  the end of the sample that {} is in: states are kept every {} (`sample`)",
+            clock(answer, asked_millis),
+            time(every),
+        )));
+    }
     if timeline.samples > 0 {
         blocks.push(Block::Facts(match subject {
             Subject::Workload(at) => workload_facts(answer, sample, at),
