@@ -231,6 +231,20 @@ pub enum Metric {
     ContainerMemory(u32),
 }
 
+impl Metric {
+    /// Whether it is of the requests that arrive, pods or not.
+    #[must_use]
+    pub fn is_of_requests(&self) -> bool {
+        matches!(self, Self::RequestsPerPod(_))
+    }
+
+    /// Whether it exists without pods, so that it can wake a workload from zero.
+    #[must_use]
+    pub fn beyond_pods(&self) -> bool {
+        self.is_of_requests() || matches!(self, Self::QueueLength(_))
+    }
+}
+
 /// What of a pod is not its main container: what it requests and uses.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sidecar {
@@ -364,7 +378,7 @@ pub struct Autoscaling {
     pub schedules: Vec<Schedule>,
     /// KEDA: scales to zero when idle this long.
     pub cooldown_seconds: Option<u32>,
-    /// KEDA: more than this many messages wake it from zero.
+    /// KEDA: more than this many messages, or requests a second, wake it from zero.
     pub activation: u64,
     /// What of a pod metrics of its main container leave out.
     #[serde(default)]

@@ -17,6 +17,7 @@ namespace,name,min_replicas,max_replicas,cpu_request,memory_request,hpa_cpu_targ
 shop,web,1,3,100m,128Mi,
 default,web,2,4,250m,256Mi,50
 default,queue,1,1,200m,256Mi,
+default,rare,0,2,100m,128Mi,60
 ";
 
 const LOAD: &str = "\
@@ -82,6 +83,39 @@ fn defaults_come_from_the_workloads_file_and_the_plan() {
     assert!(assumptions.iter().any(|one| one.contains("shop/web")), "{assumptions:?}");
     let pool = &scenario.pools[0];
     assert!(pool.min >= 1 && pool.min == pool.initial && pool.max >= pool.min, "{pool:?}");
+}
+
+/// CPU and memory need a pod to be measured.
+#[test]
+fn what_nothing_wakes_never_sleeps() {
+    let Staged { scenario, assumptions } =
+        staged(LOAD, SCENARIO, Scale::Factor(MILLION)).expect("a scenario");
+    let rare = scenario.scaling[place("rare")].as_ref().unwrap();
+    assert_eq!((rare.min, rare.cooldown_seconds, scenario.replicas[place("rare")]), (1, None, 1));
+    assert!(
+        assumptions.iter().any(|one| one.contains("keep a replica") && one.ends_with(": rare"))
+    );
+    for (scaling, sound) in [
+        ("min: 0", false),
+        ("min: 0, targets: {cpu: 50%, memory: 60%}", false),
+        ("min: 0, autoscaling: no", true),
+        ("min: 0, targets: {cpu: 50%, requests_per_pod: 10}", true),
+        ("min: 0, schedules: [{from: 08:00, to: 18:00, min: 2}]", true),
+        ("min: 1, replicas: 0", true),
+    ] {
+        let text = format!("workloads:\n  web: {{{scaling}}}\n");
+        let inputs = Inputs {
+            scenario: yaml::scenario("s.yaml", text.as_bytes()).expect("it reads"),
+            ..Inputs::default()
+        };
+        let (problem, plan) = &*PLANNED;
+        let faults = stage(problem, plan, &inputs).err().unwrap_or_default();
+        assert_eq!(faults.is_empty(), sound, "{scaling}: {faults:?}");
+        for fault in faults {
+            assert_eq!((fault.code, fault.place.line, fault.place.column), ("NP1413", 2, 3));
+            assert!(fault.help.is_some_and(|help| help.contains("requests_per_pod")), "{scaling}");
+        }
+    }
 }
 
 #[test]

@@ -355,6 +355,15 @@ const AUTOSCALERS: &[Row] = &[
     // 1,000 in until 605 s, 500 out: empty at 1,210. Last seen active at 1,200; 120 s of cooldown
     // are over at 1,320 but not exceeded; the next poll is at 1,350.
     ("keda-sleeps", 1_350.0, 0.0, |run| run.when(Actor::Hpa, 0)),
+    // Requests from 605 s on; the poll of 630 sees the interval from 600 to 615. One pod is made, which
+    // may become four (at least four are always allowed), and 900 of 200 a pod want five: 645, 660.
+    ("keda-requests", 630.0, 0.0, |run| run.when(Actor::Hpa, 0)),
+    ("keda-requests", 5.0, 0.0, |run| f64::from(run.at(WEB, 43).wanted)),
+    // The poll of 630 s still sees the requests between 600 and 605; 120 s later is not more than
+    // 120 s, and the next poll is at 780.
+    ("keda-requests-end", 780.0, 0.0, |run| run.when(Actor::Hpa, 0)),
+    // 900 a second arrive, and nobody makes a pod.
+    ("replicas-zero", 0.0, 0.0, Run::most_wanted),
     // From 07:55 on: five pods at 08:00, two again at 09:00.
     ("scheduled-pods", 300.0, 0.0, |run| run.when(Actor::Hpa, 0)),
     ("scheduled-pods", 3_900.0, 0.0, |run| run.when(Actor::Hpa, 1)),

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use nodeplan_model::scenario::{self, Autoscaling, Scenario, Schedule, Sidecar};
 use nodeplan_model::timeline::Actor;
 
-use crate::hpa::keda::{KedaState, ScaledObject, Step, poll, signal};
+use crate::hpa::keda::{KedaState, ScaledObject, Signal, Step, poll, signal};
 use crate::hpa::schedule::minimum;
 use crate::hpa::{
     self, AllReady, Behavior, Decision, Limit, LimitKind, Metric, Observation, Policy, Reading,
@@ -38,11 +38,12 @@ impl Scaler {
                 .map_or(0.1, |milli| f64::from(milli) / 1000.0)
         };
         let behavior = declared.behavior.as_ref();
+        let keda = declared.cooldown_seconds.is_some();
         Self {
             policy: Policy {
                 min: clamp(declared.min.min(declared.max)),
                 max: clamp(declared.max),
-                metrics: declared.metrics.iter().map(metric).collect(),
+                metrics: declared.metrics.iter().map(|one| metric(one, keda)).collect(),
                 tolerance: Tolerance {
                     down: tolerance(behavior.map(|both| &both.down)),
                     up: tolerance(behavior.map(|both| &both.up)),
@@ -85,8 +86,8 @@ fn clamp(count: u32) -> i32 {
     i32::try_from(count).unwrap_or(i32::MAX)
 }
 
-/// A metric as the controller reads it.
-fn metric(metric: &scenario::Metric) -> Metric {
+/// A metric as the controller reads it; KEDA makes external ones of what is not a pod's.
+fn metric(metric: &scenario::Metric, keda: bool) -> Metric {
     let milli = |count: u64| i64::try_from(count).unwrap_or(i64::MAX / 1000).saturating_mul(1000);
     match *metric {
         scenario::Metric::CpuUtilization(percent) => {
@@ -97,7 +98,8 @@ fn metric(metric: &scenario::Metric) -> Metric {
         }
         scenario::Metric::QueueLength(target) => Metric::ExternalAverage { milli: milli(target) },
         scenario::Metric::RequestsPerPod(target) => {
-            Metric::Pods { milli: i64::try_from(target).unwrap_or(i64::MAX) }
+            let milli = i64::try_from(target).unwrap_or(i64::MAX);
+            if keda { Metric::ExternalAverage { milli } } else { Metric::Pods { milli } }
         }
         scenario::Metric::ContainerCpu(percent) => {
             Metric::Utilization { resource: Resource::Cpu, percent: clamp(percent) }
@@ -207,9 +209,8 @@ impl World<'_> {
         if let Some((object, state)) = &mut scaler.keda {
             object.min = scaler.policy.min;
             let polls = now.is_multiple_of(object.polling_millis.cast_unsigned());
-            let waiting = i64::try_from(length).unwrap_or(i64::MAX);
-            let activation = i64::try_from(declared.activation).unwrap_or(i64::MAX);
-            let signals = [signal(Some(waiting), activation)];
+            let triggers = self.triggers(app, declared, length, scheduled);
+            let signals = triggers.map(|(signal, _)| signal);
             let step = if polls {
                 poll(object, state, &signals, clamp(current), now as i64)
             } else {
@@ -217,7 +218,12 @@ impl World<'_> {
             };
             if step != Step::Keep {
                 let replicas = step.replicas(clamp(current)).cast_unsigned();
-                let reason = if replicas == 0 { "idle for the cooldown" } else { "messages wait" };
+                let active = triggers.iter().find(|(signal, _)| *signal == Signal::Active);
+                let reason = match active {
+                    _ if replicas == 0 => "idle for the cooldown",
+                    Some((_, reason)) => reason,
+                    None => "fewer than the minimum",
+                };
                 self.set_replicas(app as u32, replicas, Actor::Hpa, reason);
                 return;
             }
@@ -230,6 +236,28 @@ impl World<'_> {
         {
             self.scale(app, &decision, (length, now));
         }
+    }
+
+    /// What the triggers of a workload say to KEDA, and how an active one is told.
+    fn triggers(
+        &self,
+        app: usize,
+        declared: &Autoscaling,
+        length: u64,
+        scheduled: u32,
+    ) -> [(Signal, &'static str); 3] {
+        let by_rate = |metric: &scenario::Metric| metric.is_of_requests();
+        let rate = if declared.metrics.iter().any(by_rate) { self.load.rate_milli(app) } else { 0 };
+        let signed = |amount: u64| i64::try_from(amount).unwrap_or(i64::MAX);
+        let activation = declared.activation;
+        [
+            (signal(Some(signed(length)), signed(activation)), "messages wait"),
+            (
+                signal(Some(signed(rate)), signed(activation.saturating_mul(1000))),
+                "requests arrive",
+            ),
+            (signal(Some(i64::from(scheduled)), 0), "scheduled"),
+        ]
     }
 
     /// Does what an autoscaler decided, and says why.
@@ -341,8 +369,14 @@ impl World<'_> {
                 Reading::Value(i64::try_from(length).unwrap_or(i64::MAX).saturating_mul(1000))
             }
             RequestsPerPod(_) => {
-                let (ready, unready, missing) = self.classes(app, now, false);
                 let sum = i64::try_from(self.load.rate_milli(app)).unwrap_or(i64::MAX);
+                if self.scenario.scaling[app]
+                    .as_ref()
+                    .is_some_and(|one| one.cooldown_seconds.is_some())
+                {
+                    return Reading::Value(sum);
+                }
+                let (ready, unready, missing) = self.classes(app, now, false);
                 Reading::Tally(Tally::same_request((ready, unready, missing), sum, 0, 100))
             }
         }

@@ -1,7 +1,7 @@
 //! Autoscaling of the workloads: what the workloads file says, changed by the scenario.
 
 use super::Inputs;
-use super::names::Names;
+use super::names::{Names, clip};
 use nodeplan_io::yaml::{LoadEntry, ScalingEntry};
 use nodeplan_model::problem::Problem;
 use nodeplan_model::scenario::{Autoscaling, CronJob, Metric, PodBudget, PodRules, Service};
@@ -58,15 +58,22 @@ pub(super) fn all(
             names.twice(&entry.workload, "workload");
         }
     }
-    let mut untold = Vec::new();
+    let (mut untold, mut kept, mut off) = (Vec::new(), Vec::new(), Vec::new());
     let (mut scaling, mut replicas) = (Vec::with_capacity(count), Vec::with_capacity(count));
     for (at, workload) in problem.workloads().iter().enumerate() {
         let demand = problem.demand().column(at);
         let low = demand.iter().min().copied().unwrap_or(0);
         let high = demand.iter().max().copied().unwrap_or(0);
         let one = autoscaling(workload, (low, high), entries[at], loads[at], &mut untold);
+        let one = one.map(|one| wakeful(workload, one, entries[at], names, &mut kept));
         let start = entries[at].and_then(|entry| entry.replicas);
         replicas.push(match &one {
+            Some(one) if start == Some(0) && one.min > 0 => {
+                if one.cooldown_seconds.is_none() {
+                    off.push(workload.full_name());
+                }
+                0
+            }
             Some(one) => start.unwrap_or(one.min).clamp(one.min, one.max.max(one.min)),
             None if entries[at].is_some_and(|entry| entry.cron.is_some()) => 0,
             None => start.unwrap_or(low),
@@ -78,6 +85,21 @@ pub(super) fn all(
             "autoscalers without a metric scale at {USUAL_TARGET} % of the CPU request, as the API \
              server fills in: {}",
             untold.join(", ")
+        ));
+    }
+    if !kept.is_empty() {
+        assumptions.push(format!(
+            "neither CPU nor memory wakes a workload from zero, so these keep a replica, although the \
+             workloads file lets them have none (`targets` of a scenario: `queue` or \
+             `requests_per_pod`): {}",
+            kept.join(", ")
+        ));
+    }
+    if !off.is_empty() {
+        assumptions.push(format!(
+            "an autoscaler leaves a workload alone that somebody else has set to zero, so these stay \
+             there (`replicas` of a scenario): {}",
+            off.join(", ")
         ));
     }
     let budget = |entry: &Option<&ScalingEntry>| entry.and_then(|entry| entry.budget);
@@ -183,6 +205,33 @@ fn autoscaling(
         sidecar: entry.map(|entry| entry.sidecar).unwrap_or_default(),
         queue_lag_millis: entry.map_or(0, |entry| entry.queue_lag_millis),
     })
+}
+
+/// An autoscaler with what can wake its workload from zero: KEDA does not let CPU or memory alone go
+/// there, as the API server does not.
+fn wakeful(
+    workload: &Workload,
+    one: Autoscaling,
+    entry: Option<&ScalingEntry>,
+    names: &mut Names<'_>,
+    kept: &mut Vec<String>,
+) -> Autoscaling {
+    let wakes = one.metrics.iter().any(Metric::beyond_pods) || !one.schedules.is_empty();
+    if one.min > 0 || wakes {
+        return one;
+    }
+    match entry.filter(|entry| entry.min == Some(0)) {
+        Some(entry) => {
+            let name = workload.full_name();
+            let message =
+                format!("{} may have no replicas, and nothing wakes it from there", clip(&name));
+            let help = "CPU and memory need a pod: add a target of queue or requests_per_pod, or \
+                        write min: 1";
+            names.clash(&entry.workload, message, help);
+        }
+        None => kept.push(workload.full_name()),
+    }
+    Autoscaling { min: 1, max: one.max.max(1), cooldown_seconds: None, ..one }
 }
 
 /// Targets of the workloads file.
