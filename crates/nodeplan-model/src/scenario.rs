@@ -229,19 +229,33 @@ pub enum Metric {
     ContainerCpu(u32),
     /// Memory of the main container, percent of its request.
     ContainerMemory(u32),
+    /// CPU a pod, milli-cores (`AverageValue`).
+    CpuAverage(u64),
+    /// Memory a pod, bytes (`AverageValue`).
+    MemoryAverage(u64),
+    /// Requests a second of all pods, thousandths (`Object` with a `Value`).
+    RequestsValue(u64),
+    /// Length of the queue, messages (`External` with a `Value`).
+    QueueValue(u64),
 }
 
 impl Metric {
     /// Whether it is of the requests that arrive, pods or not.
     #[must_use]
     pub fn is_of_requests(&self) -> bool {
-        matches!(self, Self::RequestsPerPod(_))
+        matches!(self, Self::RequestsPerPod(_) | Self::RequestsValue(_))
+    }
+
+    /// Whether it is of the queue's length.
+    #[must_use]
+    pub fn is_of_queue(&self) -> bool {
+        matches!(self, Self::QueueLength(_) | Self::QueueValue(_))
     }
 
     /// Whether it exists without pods, so that it can wake a workload from zero.
     #[must_use]
     pub fn beyond_pods(&self) -> bool {
-        self.is_of_requests() || matches!(self, Self::QueueLength(_))
+        self.is_of_requests() || self.is_of_queue()
     }
 }
 

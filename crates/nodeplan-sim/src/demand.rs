@@ -83,8 +83,11 @@ pub fn peak(series: &Series) -> u64 {
 /// where requests cost no CPU: the load at which a horizontal autoscaler would stay there.
 #[must_use]
 pub fn rate_at_target(workload: &Workload, load: &Load, scaling: &Autoscaling) -> Option<f64> {
-    let percent = scaling.metrics.iter().find_map(|metric| match metric {
-        Metric::CpuUtilization(percent) => Some(*percent),
+    let target_milli = scaling.metrics.iter().find_map(|metric| match *metric {
+        Metric::CpuUtilization(percent) => {
+            Some(workload.request.cpu.0 as f64 * f64::from(percent) / 100.0)
+        }
+        Metric::CpuAverage(milli) => Some(milli as f64),
         _ => None,
     })?;
     let micros = match load.service {
@@ -94,7 +97,6 @@ pub fn rate_at_target(workload: &Workload, load: &Load, scaling: &Autoscaling) -
     if micros == 0 {
         return None;
     }
-    let target_milli = workload.request.cpu.0 as f64 * f64::from(percent) / 100.0;
     let cores = (target_milli - load.idle.0 as f64).max(0.0) / 1000.0;
     Some(cores * f64::from(scaling.max) * MILLION as f64 / micros as f64)
 }

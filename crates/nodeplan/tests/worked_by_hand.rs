@@ -323,6 +323,19 @@ const AUTOSCALERS: &[Row] = &[
     // 1,200 in and 500 out for 15 s: 10,500 wait, 5,000 a pod.
     ("queue-target", 3.0, 0.0, |run| f64::from(run.decisions(Actor::Hpa)[0].to)),
     // The 10,500 of 15 s, a minute later.
+    // Two at 450m of 320m want three, which use 300m each and stay; half the request would be 250m.
+    ("cpu-average", 3.0, 0.0, Run::most_wanted),
+    // 300 MiB of 250 a pod: two want ⌈2 × 1.2⌉, whatever they request.
+    ("memory-average", 3.0, 0.0, |run| f64::from(run.decisions(Actor::Hpa)[0].to)),
+    // 900 a second of 700 in all: two want ⌈2 × 1.29⌉ at 30 s. More pods do not make them fewer, so it
+    // goes on to the most; a target of 700 a pod would leave two.
+    ("requests-value", 3.0, 0.0, |run| f64::from(run.decisions(Actor::Hpa)[0].to)),
+    ("requests-value", 30.0, 0.0, |run| run.when(Actor::Hpa, 0)),
+    ("requests-value", 6.0, 0.0, Run::most_wanted),
+    // 200 a second more than two workers do: 24,000 of 20,000 in all wait at 120 s, the first look at
+    // more than a tenth above. Two want ⌈2 × 1.2⌉; 20,000 a pod would leave two.
+    ("queue-value", 3.0, 0.0, |run| f64::from(run.decisions(Actor::Hpa)[0].to)),
+    ("queue-value", 120.0, 0.0, |run| run.when(Actor::Hpa, 0)),
     ("queue-lag", 75.0, 0.0, |run| run.when(Actor::Hpa, 0)),
     // Four pods at 106 % of their target stay for ten minutes; at 116 %, seen 30 s later, they
     // become five.

@@ -59,6 +59,14 @@ fn milli(thousandths: u64) -> String {
     format!("{}.{:03}", thousandths / 1000, thousandths % 1000)
 }
 
+/// A size with its unit, since a number alone is a percentage; ten digits tell a byte exactly.
+fn kibibytes(bytes: u64) -> String {
+    match bytes % 1024 {
+        0 => format!("{}Ki", bytes / 1024),
+        rest => format!("{}.{:010}Ki", bytes / 1024, rest * 10_000_000_000 / 1024),
+    }
+}
+
 fn profile(profile: &AutoscalerProfile) -> String {
     let rows = [
         ("enabled", profile.enabled.to_string()),
@@ -111,6 +119,10 @@ fn one_workload(name: &str, one: &Autoscaling, replicas: u32) -> String {
             Metric::ContainerMemory(percent) => format!("      container_memory: {percent}%\n"),
             Metric::QueueLength(messages) => format!("      queue: {messages}\n"),
             Metric::RequestsPerPod(rate) => format!("      requests_per_pod: {}\n", milli(*rate)),
+            Metric::CpuAverage(target) => format!("      cpu: {target}m\n"),
+            Metric::MemoryAverage(bytes) => format!("      memory: {}\n", kibibytes(*bytes)),
+            Metric::RequestsValue(rate) => format!("      requests_value: {}\n", milli(*rate)),
+            Metric::QueueValue(messages) => format!("      queue_value: {messages}\n"),
         });
     }
     if !targets.is_empty() {

@@ -6,6 +6,7 @@ use super::fields::{Fields, Reader};
 use super::tree::{Node, Value};
 use crate::quantity;
 use crate::time::second_of_day;
+use nodeplan_model::problem::Problem;
 use nodeplan_model::scenario::{
     Behavior, Concurrency, CronJob, Metric, PodBudget, RatePolicy, Rules, Schedule, Select, Sidecar,
 };
@@ -74,6 +75,10 @@ const MOST: u32 = 1_000_000;
 const MOST_NODES: u32 = 100_000;
 /// Largest priority of a class (`system-node-critical`).
 const MOST_PRIORITY: i32 = 2_000_001_000;
+/// Largest target of messages or of thousandths of a request.
+const MOST_TARGET: u64 = 1_000_000_000_000;
+/// Reads a target that is an amount a pod.
+type Amount<'a> = dyn Fn(&str) -> Option<Metric> + 'a;
 /// Largest target of utilization, percent.
 const MOST_PERCENT: u32 = 1_000_000;
 
@@ -241,33 +246,75 @@ fn bounds(reader: &mut Reader, fields: &Fields<'_>, largest: u32) -> (Option<u32
     (min, max)
 }
 
+const TARGETS: [&str; 8] = [
+    "cpu",
+    "memory",
+    "queue",
+    "requests_per_pod",
+    "container_cpu",
+    "container_memory",
+    "queue_value",
+    "requests_value",
+];
+
 fn targets(reader: &mut Reader, node: &Node) -> Vec<Metric> {
-    let known = ["cpu", "memory", "queue", "requests_per_pod", "container_cpu", "container_memory"];
-    let Some(fields) = reader.fields(node, "targets", &known) else { return Vec::new() };
+    let Some(fields) = reader.fields(node, "targets", &TARGETS) else { return Vec::new() };
     let mut all = Vec::new();
-    // As in the workloads file and in Kubernetes: 70 is 70 %.
-    let mut percent = |name: &str, make: fn(u32) -> Metric| {
-        let Some(at) = fields.get(name) else { return };
-        let Some(text) = reader.text(at, name) else { return };
-        match quantity::percent(text) {
-            Ok(0) => reader.wrong_value(at, format!("{name} is 0"), "above 0", None),
-            Ok(target) if target <= MOST_PERCENT => all.push(make(target)),
+    let cpu = |text: &str| {
+        let milli = text.ends_with('m').then(|| quantity::cpu(text).ok()).flatten()?;
+        Some(Metric::CpuAverage(milli.0))
+    };
+    let memory = |text: &str| {
+        let sized = text.ends_with(|last: char| last.is_ascii_alphabetic());
+        let sized = sized && !quantity::in_parts_of_a_byte(text);
+        let bytes = sized.then(|| quantity::memory(text).ok()).flatten()?;
+        Some(Metric::MemoryAverage(bytes.0))
+    };
+    let none = |_: &str| None;
+    let resource = "a percentage such as 70%, or an amount a pod such as 500m";
+    let size = "a percentage such as 70%, or an amount a pod such as 600Mi";
+    let percent = "a percentage such as 70%";
+    for (name, make, amount, expected) in [
+        ("cpu", Metric::CpuUtilization as fn(u32) -> Metric, &cpu as &Amount<'_>, resource),
+        ("memory", Metric::MemoryUtilization, &memory, size),
+        ("container_cpu", Metric::ContainerCpu, &none, percent),
+        ("container_memory", Metric::ContainerMemory, &none, percent),
+    ] {
+        let Some(at) = fields.get(name) else { continue };
+        let Some(text) = reader.text(at, name) else { continue };
+        // As in the workloads file and in Kubernetes: 70 is 70 %.
+        match (quantity::percent(text), amount(text)) {
+            (Ok(0), _) | (_, Some(Metric::CpuAverage(0) | Metric::MemoryAverage(0))) => {
+                reader.wrong_value(at, format!("{name} is 0"), "above 0", None);
+            }
+            (Ok(target), _) if target <= MOST_PERCENT => all.push(make(target)),
+            (Err(_), Some(Metric::CpuAverage(most) | Metric::MemoryAverage(most)))
+                if most > Problem::MAX_AMOUNT =>
+            {
+                reader.wrong_value(at, format!("{name} is too large"), expected, None);
+            }
+            (Err(_), Some(average)) => all.push(average),
             _ => {
                 let message = format!("{name} {} is no target", quoted(text));
-                reader.wrong_value(at, message, "a percentage such as 70%", None);
+                reader.wrong_value(at, message, expected, None);
             }
         }
-    };
-    percent("cpu", Metric::CpuUtilization);
-    percent("memory", Metric::MemoryUtilization);
-    percent("container_cpu", Metric::ContainerCpu);
-    percent("container_memory", Metric::ContainerMemory);
-    if let Some(at) = fields.get("queue") {
-        all.extend(reader.count(at, "queue", 1, 1_000_000_000_000).map(Metric::QueueLength));
     }
-    if let Some(at) = fields.get("requests_per_pod") {
-        let rate = reader.scaled(at, "requests_per_pod", 3, 1_000_000_000_000);
-        all.extend(rate.filter(|rate| *rate > 0).map(Metric::RequestsPerPod));
+    for (name, make) in
+        [("queue", Metric::QueueLength as fn(u64) -> Metric), ("queue_value", Metric::QueueValue)]
+    {
+        let Some(at) = fields.get(name) else { continue };
+        all.extend(reader.count(at, name, 1, MOST_TARGET).map(make));
+    }
+    for (name, make) in [
+        ("requests_per_pod", Metric::RequestsPerPod as fn(u64) -> Metric),
+        ("requests_value", Metric::RequestsValue),
+    ] {
+        let Some(at) = fields.get(name) else { continue };
+        match reader.scaled(at, name, 3, MOST_TARGET) {
+            Some(0) => reader.wrong_value(at, format!("{name} is 0"), "above 0", None),
+            rate => all.extend(rate.map(make)),
+        }
     }
     all
 }

@@ -289,3 +289,40 @@ proptest! {
         let _ = (load("f", &bytes), scenario("f", &bytes));
     }
 }
+
+#[test]
+fn targets_are_shares_or_amounts() {
+    let read = |targets: &str| {
+        let text = format!("workloads: {{web: {{targets: {{{targets}}}}}}}\n");
+        let file = scenario("s.yaml", text.as_bytes());
+        file.map(|file| file.workloads[0].targets.clone().unwrap_or_default())
+            .map_err(|faults| faults[0].code)
+    };
+    for (targets, want) in [
+        ("cpu: 70", vec![Metric::CpuUtilization(70)]),
+        ("cpu: 500m", vec![Metric::CpuAverage(500)]),
+        ("memory: 600Mi", vec![Metric::MemoryAverage(600 << 20)]),
+        (
+            "memory: 129M, cpu: 80%",
+            vec![Metric::CpuUtilization(80), Metric::MemoryAverage(129_000_000)],
+        ),
+        ("memory: 1.0009765625Ki", vec![Metric::MemoryAverage(1025)]),
+        ("requests_value: 0.5", vec![Metric::RequestsValue(500)]),
+        ("queue_value: 12", vec![Metric::QueueValue(12)]),
+    ] {
+        assert_eq!(read(targets), Ok(want), "{targets}");
+    }
+    for wrong in [
+        "cpu: 0m",
+        "cpu: 0.5",
+        "cpu: 600Mi",
+        "memory: 500m",
+        "memory: 0Ki",
+        "container_cpu: 500m",
+        "requests_per_pod: 0",
+        "queue_value: 0",
+        "cpu: 99999999999999999999m",
+    ] {
+        assert_eq!(read(wrong), Err("NP1055"), "{wrong}");
+    }
+}

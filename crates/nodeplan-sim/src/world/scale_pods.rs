@@ -72,8 +72,8 @@ impl Scaler {
 
 /// Whether an autoscaler looks at how long the workload's queue is.
 fn asks_for_length(declared: &Autoscaling) -> bool {
-    let length = |metric: &scenario::Metric| matches!(metric, scenario::Metric::QueueLength(_));
-    declared.cooldown_seconds.is_some() || declared.metrics.iter().any(length)
+    let length = declared.metrics.iter().any(scenario::Metric::is_of_queue);
+    declared.cooldown_seconds.is_some() || length
 }
 
 /// From being bound until autoscalers no longer distrust the CPU of a pod, its sample included,
@@ -86,9 +86,14 @@ fn clamp(count: u32) -> i32 {
     i32::try_from(count).unwrap_or(i32::MAX)
 }
 
+/// An amount as upstream's 64-bit integer.
+fn signed(amount: u64) -> i64 {
+    i64::try_from(amount).unwrap_or(i64::MAX)
+}
+
 /// A metric as the controller reads it; KEDA makes external ones of what is not a pod's.
 fn metric(metric: &scenario::Metric, keda: bool) -> Metric {
-    let milli = |count: u64| i64::try_from(count).unwrap_or(i64::MAX / 1000).saturating_mul(1000);
+    let milli = |count: u64| signed(count).saturating_mul(1000);
     match *metric {
         scenario::Metric::CpuUtilization(percent) => {
             Metric::Utilization { resource: Resource::Cpu, percent: clamp(percent) }
@@ -98,7 +103,7 @@ fn metric(metric: &scenario::Metric, keda: bool) -> Metric {
         }
         scenario::Metric::QueueLength(target) => Metric::ExternalAverage { milli: milli(target) },
         scenario::Metric::RequestsPerPod(target) => {
-            let milli = i64::try_from(target).unwrap_or(i64::MAX);
+            let milli = signed(target);
             if keda { Metric::ExternalAverage { milli } } else { Metric::Pods { milli } }
         }
         scenario::Metric::ContainerCpu(percent) => {
@@ -107,6 +112,14 @@ fn metric(metric: &scenario::Metric, keda: bool) -> Metric {
         scenario::Metric::ContainerMemory(percent) => {
             Metric::Utilization { resource: Resource::Other, percent: clamp(percent) }
         }
+        scenario::Metric::CpuAverage(target) => {
+            Metric::AverageResource { resource: Resource::Cpu, milli: signed(target) }
+        }
+        scenario::Metric::MemoryAverage(target) => {
+            Metric::AverageResource { resource: Resource::Other, milli: milli(target) }
+        }
+        scenario::Metric::RequestsValue(target) => Metric::ObjectValue { milli: signed(target) },
+        scenario::Metric::QueueValue(target) => Metric::ExternalValue { milli: milli(target) },
     }
 }
 
@@ -248,7 +261,6 @@ impl World<'_> {
     ) -> [(Signal, &'static str); 3] {
         let by_rate = |metric: &scenario::Metric| metric.is_of_requests();
         let rate = if declared.metrics.iter().any(by_rate) { self.load.rate_milli(app) } else { 0 };
-        let signed = |amount: u64| i64::try_from(amount).unwrap_or(i64::MAX);
         let activation = declared.activation;
         [
             (signal(Some(signed(length)), signed(activation)), "messages wait"),
@@ -326,8 +338,8 @@ impl World<'_> {
         now: u64,
     ) -> Reading<'static> {
         use scenario::Metric::{
-            ContainerCpu, ContainerMemory, CpuUtilization, MemoryUtilization, QueueLength,
-            RequestsPerPod,
+            ContainerCpu, ContainerMemory, CpuAverage, CpuUtilization, MemoryAverage,
+            MemoryUtilization, QueueLength, QueueValue, RequestsPerPod, RequestsValue,
         };
         let (cpu, memory) = self.load.shown(app);
         let row = &self.apps[app];
@@ -365,19 +377,28 @@ impl World<'_> {
                     clamp(percent),
                 ))
             }
-            QueueLength(_) => {
-                Reading::Value(i64::try_from(length).unwrap_or(i64::MAX).saturating_mul(1000))
+            CpuAverage(_) => {
+                let classes = self.classes(app, now, true);
+                let sum = signed(cpu).saturating_mul(classes.0);
+                Reading::Tally(Tally::same_request(classes, sum, 0, 100))
             }
+            MemoryAverage(_) => {
+                let classes = self.classes(app, now, false);
+                let sum = signed(memory).saturating_mul(1000).saturating_mul(classes.0);
+                Reading::Tally(Tally::same_request(classes, sum, 0, 100))
+            }
+            QueueLength(_) | QueueValue(_) => Reading::Value(signed(length).saturating_mul(1000)),
+            RequestsValue(_) => Reading::Value(signed(self.load.rate_milli(app))),
             RequestsPerPod(_) => {
-                let sum = i64::try_from(self.load.rate_milli(app)).unwrap_or(i64::MAX);
+                let sum = signed(self.load.rate_milli(app));
                 if self.scenario.scaling[app]
                     .as_ref()
                     .is_some_and(|one| one.cooldown_seconds.is_some())
                 {
                     return Reading::Value(sum);
                 }
-                let (ready, unready, missing) = self.classes(app, now, false);
-                Reading::Tally(Tally::same_request((ready, unready, missing), sum, 0, 100))
+                let classes = self.classes(app, now, false);
+                Reading::Tally(Tally::same_request(classes, sum, 0, 100))
             }
         }
     }
@@ -440,14 +461,27 @@ impl World<'_> {
             (scenario::Metric::ContainerMemory(target), Reading::Tally(tally)) => {
                 format!("memory of the container {} of {target} %", percent(&tally))
             }
+            (scenario::Metric::CpuAverage(target), Reading::Tally(tally)) => {
+                format!("CPU {}m of {target}m a pod", average(&tally))
+            }
+            (scenario::Metric::MemoryAverage(target), Reading::Tally(tally)) => {
+                let mib = |bytes: u64| bytes.div_ceil(1 << 20);
+                let used = average(&tally).cast_unsigned() / 1000;
+                format!("memory {} MiB of {} MiB a pod", mib(used), mib(target))
+            }
             (scenario::Metric::QueueLength(target), Reading::Value(value)) => {
                 format!("{} messages wait, {target} a pod", value / 1000)
             }
+            (scenario::Metric::QueueValue(target), Reading::Value(value)) => {
+                format!("{} messages wait, {target} in all", value / 1000)
+            }
             (scenario::Metric::RequestsPerPod(target), _) => {
-                format!(
-                    "{} of {target} thousandths of a request a second",
-                    self.load.rate_milli(app)
-                )
+                let rate = self.load.rate_milli(app);
+                format!("{} requests a second, {} a pod", thousandths(rate), thousandths(target))
+            }
+            (scenario::Metric::RequestsValue(target), _) => {
+                let rate = self.load.rate_milli(app);
+                format!("{} requests a second, {} in all", thousandths(rate), thousandths(target))
             }
             _ => "no reading".to_owned(),
         };
@@ -459,4 +493,15 @@ impl World<'_> {
 /// Use as a percentage of requests, of the pods that count.
 fn percent(tally: &Tally) -> i64 {
     tally.ready_milli.saturating_mul(100).checked_div(tally.ready_request).unwrap_or(0)
+}
+
+/// Use of a pod, of those that count.
+fn average(tally: &Tally) -> i64 {
+    tally.ready_milli.checked_div(tally.ready).unwrap_or(0)
+}
+
+/// A number of thousandths: 12500 as 12.5.
+fn thousandths(milli: u64) -> String {
+    let text = format!("{}.{:03}", milli / 1000, milli % 1000);
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }

@@ -561,10 +561,14 @@ fn random_load(scenario: &mut Scenario, app: usize, replicas: u32, draw: &mut St
     load.startup_cpu = MilliCpu(u64::from(draw.below(1000)));
     load.objective = Objective { within_millis: Some(250), share: 990_000, percentile: 950_000 };
     if draw.below(4) > 0 {
-        let metric = match draw.below(5) {
+        let metric = match draw.below(9) {
             0 => Metric::QueueLength(1 + u64::from(draw.below(100))),
             1 => Metric::MemoryUtilization(1 + draw.below(99)),
             2 => Metric::ContainerCpu(1 + draw.below(99)),
+            3 => Metric::CpuAverage(1 + u64::from(draw.below(500))),
+            4 => Metric::MemoryAverage(MIB * (1 + u64::from(draw.below(500)))),
+            5 => Metric::RequestsValue(1 + u64::from(draw.below(500_000))),
+            6 => Metric::QueueValue(1 + u64::from(draw.below(1000))),
             _ => Metric::CpuUtilization(1 + draw.below(99)),
         };
         let schedule = Schedule {

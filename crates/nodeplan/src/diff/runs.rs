@@ -115,6 +115,10 @@ fn targets(scaling: &Autoscaling) -> String {
         Metric::ContainerMemory(percent) => format!("memory of the container {percent}%"),
         Metric::QueueLength(messages) => format!("{messages} messages a pod"),
         Metric::RequestsPerPod(milli) => format!("{milli} thousandths of a request/s a pod"),
+        Metric::CpuAverage(milli) => format!("CPU {milli}m a pod"),
+        Metric::MemoryAverage(bytes) => format!("memory {} MiB a pod", bytes.div_ceil(1 << 20)),
+        Metric::RequestsValue(milli) => format!("{milli} thousandths of a request/s in all"),
+        Metric::QueueValue(messages) => format!("{messages} messages in all"),
     };
     scaling.metrics.iter().map(one).collect::<Vec<_>>().join(", ")
 }

@@ -257,6 +257,10 @@ fn told(one: &Autoscaling) -> Vec<(&'static str, String)> {
             Metric::ContainerMemory(percent) => format!("container memory {percent}%"),
             Metric::QueueLength(messages) => format!("{messages} messages a pod"),
             Metric::RequestsPerPod(rate) => format!("{} requests/1000 s a pod", rate),
+            Metric::CpuAverage(milli) => format!("CPU {milli}m a pod"),
+            Metric::MemoryAverage(bytes) => format!("memory {} MiB a pod", bytes.div_ceil(1 << 20)),
+            Metric::RequestsValue(rate) => format!("{} requests/1000 s in all", rate),
+            Metric::QueueValue(messages) => format!("{messages} messages in all"),
         })
         .collect();
     let behavior = one.behavior.as_ref().map_or("the API's defaults".to_owned(), |behavior| {

@@ -215,7 +215,12 @@ pub(super) fn retargeted(
             | Metric::MemoryUtilization(own)
             | Metric::ContainerCpu(own)
             | Metric::ContainerMemory(own) => *own = share(*own),
-            Metric::QueueLength(own) | Metric::RequestsPerPod(own) => *own = amount(*own),
+            Metric::QueueLength(own)
+            | Metric::RequestsPerPod(own)
+            | Metric::CpuAverage(own)
+            | Metric::MemoryAverage(own)
+            | Metric::RequestsValue(own)
+            | Metric::QueueValue(own) => *own = amount(*own),
         }
     }
     changed

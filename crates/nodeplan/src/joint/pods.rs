@@ -272,7 +272,12 @@ pub(super) fn follow(one: &mut Autoscaling, from: &Resources, to: &Resources) {
             Metric::MemoryUtilization(percent) | Metric::ContainerMemory(percent) => {
                 scale(percent, from.memory.0, to.memory.0);
             }
-            Metric::QueueLength(_) | Metric::RequestsPerPod(_) => {}
+            Metric::QueueLength(_)
+            | Metric::RequestsPerPod(_)
+            | Metric::CpuAverage(_)
+            | Metric::MemoryAverage(_)
+            | Metric::RequestsValue(_)
+            | Metric::QueueValue(_) => {}
         }
     }
 }

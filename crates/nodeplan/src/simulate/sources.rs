@@ -355,8 +355,12 @@ fn guess(
         let workload = &problem.workloads()[at];
         let (target, most) = match &scaling[at] {
             Some(one) => {
-                let percent = one.metrics.iter().find_map(|metric| match metric {
-                    Metric::CpuUtilization(percent) => Some(*percent),
+                let percent = one.metrics.iter().find_map(|metric| match *metric {
+                    Metric::CpuUtilization(percent) => Some(percent),
+                    Metric::CpuAverage(milli) => {
+                        let percent = milli.saturating_mul(100) / workload.request.cpu.0.max(1);
+                        u32::try_from(percent).ok()
+                    }
                     _ => None,
                 });
                 (percent.unwrap_or(80), one.max)
