@@ -442,7 +442,12 @@ pub struct LoadArgs {
     #[arg(long, env = "NODEPLAN_GAPS", value_enum, default_value = "linear")]
     pub gaps: TrafficGaps,
     /// Factor on traffic, or peak-to-max: so much that the peak needs the most replicas
-    #[arg(long, env = "NODEPLAN_SCALE", value_name = "FACTOR|peak-to-max")]
+    #[arg(
+        long,
+        env = "NODEPLAN_SCALE",
+        value_name = "FACTOR|peak-to-max",
+        allow_hyphen_values = true
+    )]
     pub scale: Option<String>,
     /// How much later traffic of files comes, 3h, or -3h for earlier; what leaves at one end comes in at
     /// the other. One column only: WORKLOAD=COLUMN@3h

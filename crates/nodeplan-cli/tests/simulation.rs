@@ -213,6 +213,7 @@ fn wrong_usage_says_what_to_write() {
             &["-s", "lengths.yaml"][..],
             "error[NP4004]: sample is no whole number of intervals of 15 s\n  +- lengths.yaml:2:9\n",
         ),
+        (&["--scale", "-1"][..], "--scale `-1` is no factor"),
         (&["--explain", "web"][..], "help: write a workload or pool and a time"),
         (&["--explain", "wep@5m"][..], "help: did you mean web?"),
         (&["--explain", "web@5d"][..], "5d is after the end of the run"),

@@ -485,14 +485,22 @@ impl World<'_> {
             }
             _ => "no reading".to_owned(),
         };
-        let wanted = decision.proposal.unwrap_or(decision.desired);
-        format!("{shown}, proposes {wanted}: {name}")
+        format!("{shown}, {}: {name}", proposed(decision))
     }
 }
 
 /// Use as a percentage of requests, of the pods that count.
 fn percent(tally: &Tally) -> i64 {
     tally.ready_milli.saturating_mul(100).checked_div(tally.ready_request).unwrap_or(0)
+}
+
+/// What a metric proposes, and what earlier proposals made of that.
+fn proposed(decision: &Decision) -> String {
+    let wanted = decision.proposal.unwrap_or(decision.desired);
+    match decision.stabilized {
+        Some(held) if held != wanted => format!("proposes {wanted}, stabilised at {held}"),
+        _ => format!("proposes {wanted}"),
+    }
 }
 
 /// Use of a pod, of those that count.
@@ -504,4 +512,32 @@ fn average(tally: &Tally) -> i64 {
 fn thousandths(milli: u64) -> String {
     let text = format!("{}.{:03}", milli / 1000, milli % 1000);
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::hpa::Reason;
+
+    #[test]
+    fn an_earlier_proposal_that_holds_is_told() {
+        let decision = |stabilized| Decision {
+            desired: 35,
+            reason: Reason::DesiredWithinRange,
+            proposal: Some(32),
+            stabilized,
+            metric: Some(0),
+            failed: 0,
+        };
+        for (stabilized, want) in [
+            (Some(35), "proposes 32, stabilised at 35"),
+            (Some(32), "proposes 32"),
+            (None, "proposes 32"),
+        ] {
+            assert_eq!(proposed(&decision(stabilized)), want);
+        }
+        for (milli, want) in [(200_000, "200"), (893_333, "893.333"), (12_500, "12.5"), (0, "0")] {
+            assert_eq!(thousandths(milli), want);
+        }
+    }
 }
