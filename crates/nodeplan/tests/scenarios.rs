@@ -119,6 +119,34 @@ fn what_nothing_wakes_never_sleeps() {
 }
 
 #[test]
+fn what_can_never_happen_is_told() {
+    let stage = |text: &str| {
+        let inputs = Inputs {
+            scenario: yaml::scenario("s.yaml", text.as_bytes()).expect("it reads"),
+            ..Inputs::default()
+        };
+        let (problem, plan) = &*PLANNED;
+        stage(problem, plan, &inputs)
+    };
+    let told = |text: &str, part: &str| {
+        let assumptions = stage(text).expect("a scenario").assumptions;
+        assumptions.iter().any(|one| one.contains(part))
+    };
+    let late = "1 event comes after the end of the run and never happens";
+    assert!(told("horizon: 5m\nevents: [{at: 9h, rollout: web}]\n", late));
+    assert!(!told("horizon: 5m\nevents: [{at: 5m, rollout: web}]\n", "after the end"));
+    for (most, never) in [(2, true), (3, false)] {
+        let text =
+            format!("pools: {{d4sv3: {{max: {most}}}}}\nevents: [{{at: 1m, zone_fails: 3}}]\n");
+        assert_eq!(told(&text, "zone 3 fails, but no pool ever has a node"), never, "{text}");
+    }
+    let evicts = "events:\n  - {at: 1m, spot_eviction: d4sv3}\n";
+    let faults = stage(evicts).expect_err("d4sv3 is no spot pool");
+    assert_eq!((faults.len(), faults[0].code, faults[0].place.line), (1, "NP1413", 2));
+    assert!(stage(&format!("pools: {{d4sv3: {{spot: yes}}}}\n{evicts}")).is_ok());
+}
+
+#[test]
 fn a_gateway_limits_what_growth_makes() {
     let staged = staged(LOAD, SCENARIO, Scale::Factor(MILLION)).expect("a scenario");
     let source = staged.scenario.loads[place("web")].sources[0];

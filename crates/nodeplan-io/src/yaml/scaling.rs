@@ -337,6 +337,10 @@ fn rules(reader: &mut Reader, node: &Node, what: &str) -> Option<Rules> {
     });
     let policies = fields.get("policies").map(|at| {
         let items = reader.items(at, "policies");
+        if matches!(&at.value, Value::List(all) if all.is_empty()) {
+            let expected = "one policy at least, or no policies for the API's defaults";
+            reader.wrong_value(at, "policies is empty".to_owned(), expected, None);
+        }
         items.iter().filter_map(|item| policy(reader, item)).collect()
     });
     let tolerance =

@@ -326,3 +326,15 @@ fn targets_are_shares_or_amounts() {
         assert_eq!(read(wrong), Err("NP1055"), "{wrong}");
     }
 }
+
+#[test]
+fn what_the_api_server_or_a_day_cannot_be_is_a_fault() {
+    for (text, code, column) in [
+        ("workloads: {web: {behavior: {scaleUp: {policies: []}}}}\n", "NP1055", 50),
+        ("traffic: {visits: {diurnal: {low: 5, high: 2}}}\n", "NP1413", 35),
+    ] {
+        let faults = scenario("s.yaml", text.as_bytes()).expect_err("a fault");
+        let found: Vec<_> = faults.iter().map(|one| (one.code, one.place.column)).collect();
+        assert_eq!(found, [(code, column)], "{text}");
+    }
+}

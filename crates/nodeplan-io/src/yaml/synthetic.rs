@@ -119,6 +119,11 @@ fn diurnal(reader: &mut Reader, node: &Node) -> Option<Shape> {
     let fields = reader.fields(node, "diurnal", &["low", "high", "peak"])?;
     let low = rate(reader, &fields, "low", "diurnal");
     let high = rate(reader, &fields, "high", "diurnal");
+    if let (Some(low), Some(high), Some(at)) = (low, high, fields.get("low"))
+        && low > high
+    {
+        reader.clash(at, "low is above high", "lower low or raise high");
+    }
     let peak = fields.get("peak").map_or(Some(14 * 3600), |at| {
         let text = reader.text(at, "peak")?;
         let second = second_of_day(text);

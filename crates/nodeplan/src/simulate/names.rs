@@ -55,9 +55,14 @@ impl<'a> Names<'a> {
         found.and_then(|at| u32::try_from(at).ok()).map(WorkloadId)
     }
 
-    /// A pool of the plan.
+    /// Where a pool of the plan is.
+    pub fn pool_at(&self, named: &Named) -> Option<usize> {
+        self.plan.pools.iter().position(|pool| pool.name == named.name)
+    }
+
+    /// The same; that there is none is a fault.
     pub fn pool(&mut self, named: &Named) -> Option<usize> {
-        let found = self.plan.pools.iter().position(|pool| pool.name == named.name);
+        let found = self.pool_at(named);
         if found.is_none() {
             let names: Vec<&str> = self.plan.pools.iter().map(|pool| pool.name.as_str()).collect();
             self.unknown(named, "NP1422", "pool", &names);

@@ -1,7 +1,7 @@
 //! The scenario of a run: names become indices, what is left open gets its default, and every
 //! default that shapes the result is named among the assumptions.
 
-use super::names::Names;
+use super::names::{Names, clip};
 use super::{Inputs, Staged, ahead, limits, scaling, sources};
 use nodeplan_io::diagnostic::ImportError;
 use nodeplan_io::yaml::{EventEntry, ScenarioFile, What};
@@ -35,6 +35,7 @@ pub fn stage(problem: &Problem, plan: &Plan, inputs: &Inputs) -> Result<Staged, 
         sources::all(problem, inputs, &own.scaling, horizon_millis, &mut names, &mut assumptions);
     let pools = bounds(problem, plan, inputs, &mut names, &mut assumptions);
     let events = file.events.iter().filter_map(|event| happening(event, &mut names)).collect();
+    never(file, &pools, horizon_millis, &mut names, &mut assumptions);
     if !names.faults.is_empty() {
         names.faults.sort();
         return Err(names.faults);
@@ -216,6 +217,52 @@ fn happening(entry: &EventEntry, names: &mut Names<'_>) -> Option<Event> {
         }
     };
     Some(Event { at_millis: entry.at_millis, what })
+}
+
+/// Events that cannot happen: evictions of nodes that are not spot nodes are faults, what comes too
+/// late or meets no node is told.
+fn never(
+    file: &ScenarioFile,
+    pools: &[PoolBounds],
+    horizon_millis: u64,
+    names: &mut Names<'_>,
+    assumptions: &mut Vec<String>,
+) {
+    // Nodes of a pool go round its zones.
+    let reached = |zone: u8| {
+        pools.iter().any(|pool| {
+            let zones: &[u8] = if pool.zones.is_empty() { &[1, 2, 3] } else { &pool.zones };
+            let most = pool.max.max(pool.initial) as usize;
+            zones.iter().take(most).any(|one| *one == zone)
+        })
+    };
+    let mut late = 0_u64;
+    for event in &file.events {
+        late += u64::from(event.at_millis > horizon_millis);
+        match &event.what {
+            What::SpotEviction { pool, .. } => {
+                let found = names.pool_at(pool);
+                if found.is_some_and(|at| !pools[at].spot) {
+                    let name = clip(&pool.name);
+                    let message = format!("pool `{name}` has no spot nodes that could be evicted");
+                    let help =
+                        "name a spot pool, write spot: yes in its bounds, or take node_fails";
+                    names.clash(pool, message, help);
+                }
+            }
+            What::ZoneFails { zone, .. } if !reached(*zone) => assumptions.push(format!(
+                "zone {zone} fails, but no pool ever has a node there (`zone_fails`)"
+            )),
+            _ => {}
+        }
+    }
+    if late > 0 {
+        let (subject, verb) = if late == 1 { ("event", "comes") } else { ("events", "come") };
+        assumptions.push(format!(
+            "{late} {subject} {verb} after the end of the run and never happen{} (`events`, `horizon`)",
+            if late == 1 { "s" } else { "" },
+        ));
+    }
 }
 
 /// How long things take, told as an assumption.
