@@ -187,7 +187,7 @@ pub struct JointArgs {
     /// Exit 4 if the design costs more than this a month, USD
     #[arg(long, env = "NODEPLAN_BUDGET", value_name = "USD")]
     pub budget: Option<String>,
-    /// Directory for plan.json, scenario.yaml, floor.json and report.md
+    /// Directory for plan.json, scenario.yaml, load.yaml, floor.json, design.json and report.md
     #[arg(long, env = "NODEPLAN_WRITE", value_name = "DIR")]
     pub write: Option<PathBuf>,
 }

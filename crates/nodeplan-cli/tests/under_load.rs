@@ -86,6 +86,61 @@ fn a_design_is_told_with_its_floor_and_runs_again_at_the_same_cost() {
     assert!(floor["cost"].as_i64() > Some(0));
 }
 
+/// The command that an answer ends with, run in `folder`; the figures of its run and of the whole trace
+/// in the answer.
+fn again(folder: &Folder, design: &serde_json::Value) -> (serde_json::Value, serde_json::Value) {
+    let line = design["design"]["again"][0].as_str().expect("a command");
+    let words = line.split(' ').skip(1).map(|word| word.trim_matches('\''));
+    let words: Vec<&str> = words.chain(["-f", "json"]).collect();
+    let done = folder.run(&words);
+    assert_eq!(code(&done), 0, "{line}: {}", stderr(&done));
+    let run: serde_json::Value = serde_json::from_str(&stdout(&done)).expect("JSON");
+    let whole = &design["design"]["parts"][2];
+    assert_eq!(whole["name"], "whole");
+    (run["run"]["scorecard"].clone(), whole["score"].clone())
+}
+
+#[test]
+fn the_command_that_is_printed_gives_the_same_figures() {
+    let folder = folder("joint-again");
+    let two = SMALL.replace("queue,1,1,", "api,2,9,400m,1Gi,800m,2Gi,50\nqueue,1,1,");
+    folder.write("two.csv", &two);
+    let load = format!(
+        "{LOAD}  api:\n    arrivals: [trace, 0.1 per web]\n    cpu_per_request: 30ms\n    cv: 0.7\n    \
+         retries: {{attempts: 2, backoff: 1s}}\n    memory: 200Mi\n    slo: {{p99: 900ms}}\n",
+    );
+    folder.write("two.yaml", &load);
+    let row = |minute: u64| match minute % 17 {
+        5 => format!("{},,\n", minute * 60),
+        at => format!("{},{},{}\n", minute * 60, 900 + 700 * at, 4000 - 150 * at),
+    };
+    let rows: String = (0..240).map(row).collect();
+    folder.write("gaps.csv", &format!("timestamp_s,a,b\n{rows}"));
+    folder.write("s.yaml", "growth: 1.1\n");
+    let one = ["-w", "w.csv", "-t", "t.csv"];
+    let both = ["-w", "two.csv", "-t", "gaps.csv", "--gaps", "hold", "-m", "web=a*0.5"];
+    let few = ["--hazards", "none", "--final-runs", "2", "--trials", "30", "--write", "out"];
+    let sizes = ["--skus", "D2s_v3,D4s_v3,D8s_v3"];
+    for more in [
+        [&both[..], &["-m", "api=b*1.5@1h", "-l", "two.yaml", "--scale", "peak-to-max"]].concat(),
+        [&both[..], &["-m", "api=b", "-l", "two.yaml", "--scale", "1.3", "-s", "s.yaml"]].concat(),
+        [&one[..], &["-m", "web=requests*0.3", "--seed", "7", "--sample", "5m"]].concat(),
+    ] {
+        let done = folder.run(&[&["optimize"], &more[..], &few, &sizes].concat());
+        assert_eq!(code(&done), 0, "{more:?}: {}", stderr(&done));
+        let text = std::fs::read_to_string(folder.path().join("out/design.json"));
+        let design = serde_json::from_str(&text.expect("written")).expect("JSON");
+        let (run, whole) = again(&folder, &design);
+        assert_eq!(run["spend"], whole["spend"], "{more:?}");
+        assert_eq!(run["pending_p95_millis"], whole["pending_p95_millis"], "{more:?}");
+        let served = |score: &serde_json::Value| -> Vec<_> {
+            let services = score["services"].as_array().expect("a list");
+            services.iter().map(|one| (one["good"].clone(), one["offered"].clone())).collect()
+        };
+        assert_eq!(served(&run), served(&whole), "{more:?}");
+    }
+}
+
 #[test]
 fn pods_that_keep_room_are_found_and_run_again() {
     let folder = folder("joint-keepers");

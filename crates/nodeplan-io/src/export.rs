@@ -3,9 +3,11 @@
 
 mod design;
 mod job;
+mod load;
 mod scalar;
 mod scaling;
 
 pub use design::design;
 pub use job::{Job, job};
+pub use load::load;
 pub use scaling::scaling;

@@ -83,6 +83,9 @@ pub struct Staged {
     pub scenario: Scenario,
     /// What was assumed on the way.
     pub assumptions: Vec<String>,
+    /// Where the work of each workload comes from, as a load file says it: names, factors (but growth)
+    /// and offsets of its own.
+    pub arrivals: Vec<Vec<String>>,
 }
 
 /// A run and its score.

@@ -67,7 +67,7 @@ fn place(name: &str) -> usize {
 
 #[test]
 fn defaults_come_from_the_workloads_file_and_the_plan() {
-    let Staged { scenario, assumptions } =
+    let Staged { scenario, assumptions, .. } =
         staged(LOAD, "seed: 9", Scale::PeakToMax).expect("a scenario");
     let (web, shop, queue) = (place("web"), place("shop/web"), place("queue"));
     let scaling = scenario.scaling[web].as_ref().unwrap();

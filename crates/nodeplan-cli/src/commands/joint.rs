@@ -1,7 +1,7 @@
 //! `optimize` under load: pools, bounds, targets, behaviour and autoscaler together.
 
 use super::simulate::{inputs, millis, unusable};
-use crate::args::{Format, Global, OptimizeArgs, TrafficUnit};
+use crate::args::{Format, Global, OptimizeArgs, TrafficGaps, TrafficUnit};
 use crate::diagnose::Failure;
 use crate::progress::Watch;
 use crate::{Done, output};
@@ -17,7 +17,7 @@ use nodeplan::joint::{
 use nodeplan::model::answer::{InputFile, Money};
 use nodeplan::model::joint::JointAnswer;
 use nodeplan::model::problem::Problem;
-use nodeplan::model::scenario::{PoolBounds, Scenario, Source};
+use nodeplan::model::scenario::PoolBounds;
 use nodeplan::model::units::Spend;
 use nodeplan::report;
 use nodeplan::simulate::{Staged, stage};
@@ -69,7 +69,7 @@ pub fn run(
         return Err(Failure::new(crate::OUT_OF_WORK, "", "no pools were found in time"));
     };
     let mut answer = joint_answer(&plain.problem, &staged, &joint, files);
-    answer.again = again(args, &staged);
+    answer.again = again(args);
     further(args, &plain, (&staged, &joint), &limits, watch, &mut answer)?;
     if let Some(directory) = &args.joint.write {
         written(directory, &answer, &joint, &staged)?;
@@ -209,53 +209,34 @@ fn tool() -> Tool {
     Tool { name: "nodeplan".to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() }
 }
 
-/// How to run the design again: traffic with its factors, since `peak-to-max` would look for others
-/// under other autoscalers.
-fn again(args: &OptimizeArgs, staged: &Staged) -> Vec<String> {
+/// How to run the design again. Factors and costs stand in the load file that is written: what is found
+/// from autoscalers would be another under those of the design.
+fn again(args: &OptimizeArgs) -> Vec<String> {
     let directory = args.joint.write.as_deref().unwrap_or(Path::new("DIR"));
     let mut words = vec![format!("nodeplan simulate {}", shell(&directory.join("plan.json")))];
-    for file in &args.demand.traffic {
-        words.push(format!("--traffic {}", shell(file)));
-    }
-    if let Some(load) = &args.demand.load {
-        words.push(format!("--load {}", shell(load)));
-    }
-    if let Some(weeks) = args.demand.forecast {
-        words.push(format!("--forecast {weeks}"));
-    }
-    if args.demand.unit == TrafficUnit::Rate {
+    let demand = &args.demand;
+    words.extend(demand.traffic.iter().map(|file| format!("--traffic {}", shell(file))));
+    words.push(format!("--load {}", shell(&directory.join("load.yaml"))));
+    words.extend(demand.forecast.map(|weeks| format!("--forecast {weeks}")));
+    if demand.unit == TrafficUnit::Rate {
         words.push("--unit rate".to_owned());
     }
-    for (name, text) in [("--offset", &args.demand.offset), ("--horizon", &args.demand.horizon)] {
-        if let Some(text) = text {
-            words.push(format!("{name} {}", quoted(text)));
-        }
+    let gaps = match demand.gaps {
+        TrafficGaps::Linear => None,
+        TrafficGaps::Hold => Some("hold"),
+        TrafficGaps::Zero => Some("zero"),
+        TrafficGaps::Error => Some("error"),
+    };
+    words.extend(gaps.map(|gaps| format!("--gaps {gaps}")));
+    let texts =
+        [("offset", &demand.offset), ("horizon", &demand.horizon), ("sample", &demand.sample)];
+    for (name, text) in texts {
+        words.extend(text.as_ref().map(|text| format!("--{name} {}", quoted(text))));
     }
-    for scenario in &args.demand.scenario {
-        words.push(format!("--scenario {}", shell(scenario)));
-    }
+    words.extend(demand.seed.map(|seed| format!("--seed {seed}")));
+    words.extend(demand.scenario.iter().map(|file| format!("--scenario {}", shell(file))));
     words.push(format!("--scenario {}", shell(&directory.join("scenario.yaml"))));
-    if let Some(factor) = factor(&staged.scenario, args) {
-        words.push(format!("--scale {factor}"));
-    }
-    for map in &args.demand.map {
-        words.push(format!("--map {}", quoted(map)));
-    }
     vec![words.join(" ")]
-}
-
-/// The factor of the traffic, where all that comes from outside has the same.
-fn factor(scenario: &Scenario, args: &OptimizeArgs) -> Option<String> {
-    args.demand.scale.as_ref()?;
-    let mut factors =
-        scenario.loads.iter().flat_map(|load| &load.sources).filter_map(|source| match source {
-            Source::Series { factor, .. } => Some(*factor),
-            Source::Calls { .. } => None,
-        });
-    let first = factors.next()?;
-    factors
-        .all(|other| other == first)
-        .then(|| format!("{}.{:06}", first / 1_000_000, first % 1_000_000))
 }
 
 fn shell(path: &Path) -> String {
@@ -315,7 +296,8 @@ fn runnable(
     let plan = super::optimize::document(inputs.to_vec(), Default::default(), solved, None);
     put("plan.json", &write(&plan))?;
     let scenario = design.on(&staged.scenario);
-    put("scenario.yaml", &export::scaling(&layout.problem, &layout.plan, &scenario))
+    put("scenario.yaml", &export::scaling(&layout.problem, &layout.plan, &scenario))?;
+    put("load.yaml", &export::load(&layout.problem, &staged.scenario.loads, &staged.arrivals))
 }
 
 /// Whether a file is a floor, of whatever version.

@@ -25,6 +25,8 @@ pub(super) struct Traffic {
     pub series: Vec<Series>,
     /// Loads, one per workload.
     pub loads: Vec<Load>,
+    /// Where the work of each comes from, as a load file says it, with all factors but growth.
+    pub arrivals: Vec<Vec<String>>,
 }
 
 /// All that arrives and what it costs.
@@ -63,6 +65,7 @@ pub(super) fn all(
     unclaimed(problem, &entries, &series, &mut sources, names, assumptions);
     unused(&series, &sources, assumptions);
     let files = inputs.traffic.iter().map(|traffic| traffic.series.len()).sum();
+    let own = offsets.clone();
     all_later(&sources, &mut offsets, file.offset_millis.unwrap_or(0), files);
     let startup = file.startup_millis.unwrap_or(STARTUP_MILLIS);
     let mut loads: Vec<Load> = problem
@@ -76,12 +79,14 @@ pub(super) fn all(
     }
     guess(problem, &entries, &series, scaling, &mut loads, assumptions);
     scale(problem, inputs, scaling, &series, &mut loads, assumptions);
+    let arrivals = told(problem, &series, files, &loads, &own);
+    grow(file.growth.unwrap_or(MILLION), &mut loads);
     ahead::all(inputs, &mut series, &loads, names, assumptions);
     gateways(&file.gateways, &mut series, &mut loads, names);
     shift(&offsets, &mut series, &mut loads);
     silent(problem, &entries, &loads, startup, assumptions);
     doubts::all(problem, scaling, &loads, assumptions);
-    Traffic { series, loads }
+    Traffic { series, loads, arrivals }
 }
 
 /// Two columns of one name: nobody knows which is meant.
@@ -389,7 +394,7 @@ fn guess(
     }
 }
 
-/// Multiplies what comes from outside: growth, and `--scale`.
+/// Multiplies what comes from outside by `--scale`.
 fn scale(
     problem: &Problem,
     inputs: &Inputs,
@@ -398,7 +403,6 @@ fn scale(
     loads: &mut [Load],
     assumptions: &mut Vec<String>,
 ) {
-    let growth = inputs.scenario.growth.unwrap_or(MILLION) as f64 / MILLION as f64;
     for (at, workload) in problem.workloads().iter().enumerate() {
         let load = &mut loads[at];
         let alone = load.clone();
@@ -422,11 +426,52 @@ fn scale(
                 }
                 (Scale::PeakToMax, None) => MILLION,
             };
-            // Far beyond any traffic, and no overflow of sums.
-            let scaled = *factor as f64 * (times as f64 / MILLION as f64) * growth;
-            *factor = scaled.min(1e15).round() as u64;
+            *factor = product(*factor, times);
         }
     }
+}
+
+/// Multiplies what comes from outside by a growth.
+fn grow(growth: u64, loads: &mut [Load]) {
+    for source in loads.iter_mut().flat_map(|load| &mut load.sources) {
+        if let Source::Series { factor, .. } = source {
+            *factor = product(*factor, growth);
+        }
+    }
+}
+
+/// The product of two factors: at most far beyond any traffic, so that no sum overflows.
+fn product(one: u64, other: u64) -> u64 {
+    (one as f64 * (other as f64 / MILLION as f64)).min(1e15).round() as u64
+}
+
+/// Sources in the words of a load file; `trace` where that is no other.
+fn told(
+    problem: &Problem,
+    series: &[Series],
+    files: usize,
+    loads: &[Load],
+    offsets: &[Vec<i64>],
+) -> Vec<Vec<String>> {
+    let number = |factor: u64| format!("{}.{:06}", factor / MILLION, factor % MILLION);
+    let word = |source: &Source, offset: i64| match *source {
+        Source::Calls { caller, factor } => {
+            let name = problem.workloads()[caller.index()].full_name();
+            format!("{} per {name}", number(factor))
+        }
+        Source::Series { series: at, factor } => {
+            let only = at == 0 && (files == 1 || series.len() == 1);
+            let name = if only { "trace" } else { series[at].name.as_str() };
+            let later = if offset == 0 { String::new() } else { format!(" @ {offset}ms") };
+            format!("{name} * {}{later}", number(factor))
+        }
+    };
+    let rows = loads.iter().zip(offsets);
+    rows.map(|(load, offsets)| {
+        let offsets = offsets.iter().copied().chain(std::iter::repeat(0));
+        load.sources.iter().zip(offsets).map(|(source, offset)| word(source, offset)).collect()
+    })
+    .collect()
 }
 
 /// What a gateway leaves of a series: the factors of its sources go into a series of its own,

@@ -67,7 +67,7 @@ pub fn stage(problem: &Problem, plan: &Plan, inputs: &Inputs) -> Result<Staged, 
         return Err(names.faults);
     }
     timing(&scenario, &mut assumptions);
-    Ok(Staged { scenario, assumptions })
+    Ok(Staged { scenario, assumptions, arrivals: traffic.arrivals })
 }
 
 /// Length of the run and of a sample (without traffic a day): the traffic's span in whole samples, if nothing is asked.
