@@ -242,14 +242,22 @@ fn many_workloads_choose_together_and_an_objective_out_of_reach_is_named() {
     let done = run(&more);
     assert_eq!(code(&done), 0, "{}", stderr(&done));
     let told: serde_json::Value = serde_json::from_str(&stdout(&done)).expect("JSON");
-    let seen = &told["design"]["parts"][0];
-    assert_eq!(seen["met"], true, "{seen}");
+    for part in told["design"]["parts"].as_array().expect("a list") {
+        assert_eq!(part["met"], false, "{part}");
+    }
+    assert_eq!(told["design"]["parts"][0]["kept"], true);
     let named = told["design"]["out_of_reach"].as_array().expect("a list");
     assert_eq!(named.len(), 1, "{named:?}");
     assert!(named[0].as_str().is_some_and(|text| text.starts_with("web3:")), "{named:?}");
     more.pop();
     more.push("1");
     assert_eq!(stdout(&run(&more)), stdout(&done));
+    let gated = run(&["--trials", "150", "--require-slo"]);
+    assert_eq!(code(&gated), 4, "{}", stderr(&gated));
+    let told = stdout(&gated);
+    assert!(told.contains("web3 (out of reach: "), "{told}");
+    assert!(told.contains("kept in reach"), "{told}");
+    assert!(!told.contains("every objective kept"), "{told}");
 }
 
 #[test]

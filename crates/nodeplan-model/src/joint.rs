@@ -27,8 +27,11 @@ pub struct PartAnswer {
     pub cost: Money,
     /// A month at that rate.
     pub month: Money,
-    /// Whether everything demanded is met.
+    /// Whether everything asked for is met, objectives out of reach included.
     pub met: bool,
+    /// Whether all of it is met that is in reach.
+    #[serde(default)]
+    pub kept: bool,
     /// Its score.
     pub score: Scorecard,
 }
@@ -58,7 +61,7 @@ pub struct JointStep {
     pub runs: u32,
     /// Cost a month on the part seen.
     pub month: Money,
-    /// Whether everything demanded was met.
+    /// Whether everything in reach was met.
     pub met: bool,
     /// Which family of variables made it; none: a start.
     pub family: Option<String>,
@@ -86,7 +89,7 @@ pub struct Finale {
     pub hazards: Vec<String>,
     /// How many.
     pub runs: u32,
-    /// In how many everything demanded is met.
+    /// In how many everything in reach is met.
     pub met: u32,
     /// Median cost a month.
     pub median: Money,
@@ -112,6 +115,9 @@ pub struct FrontierAnswer {
     pub missed: u64,
     /// Whether it meets the objectives as asked.
     pub met: bool,
+    /// Whether it meets those in reach.
+    #[serde(default)]
+    pub kept: bool,
     /// CPU requested but not used, thousandths of what is requested.
     pub head_room_milli: u64,
     /// Node time on spot, thousandths.

@@ -6,6 +6,7 @@ use crate::number;
 use nodeplan_model::answer::Money;
 use nodeplan_model::joint::{FloorAnswer, JointAnswer, JointFrozen, PartAnswer};
 use nodeplan_model::run::Estimate;
+use nodeplan_model::scorecard::ServiceScore;
 
 /// Steps of the search shown: the first, the last, and some between.
 const STEPS: usize = 8;
@@ -78,30 +79,12 @@ fn facts(answer: &JointAnswer) -> Vec<Fact> {
     if let Some(floor) = &answer.floor {
         facts.push(Fact::plain("Floor", floor_text(answer, floor)));
     }
-    let service = |part: &PartAnswer| {
-        if part.met {
-            return "every objective kept".to_owned();
-        }
-        let missed: Vec<String> = part
-            .score
-            .services
-            .iter()
-            .filter(|service| !service.met)
-            .map(|service| format!("{} in {} min", service.workload, service.miss_minutes))
-            .collect();
-        match missed.is_empty() {
-            true => {
-                "missed: pods waited too long, were killed for memory, or did not run".to_owned()
-            }
-            false => format!("missed by {}", missed.join(", ")),
-        }
-    };
     for (label, name) in [("Seen", "seen"), ("Unseen", "unseen"), ("Whole", "whole")] {
         if let Some(part) = named(answer, name) {
             let cost = number::money(part.month);
             facts.push(Fact {
                 tone: if part.met { Tone::Good } else { Tone::Mind },
-                ..Fact::plain(label, format!("{} at {cost} {currency}/month", service(part)))
+                ..Fact::plain(label, format!("{} at {cost} {currency}/month", objectives(part)))
             });
         }
     }
@@ -109,10 +92,11 @@ fn facts(answer: &JointAnswer) -> Vec<Fact> {
     facts.push(Fact::plain(
         "Last runs",
         format!(
-            "{} of {} met everything; {} {currency}/month in the median, {} at the 95th percentile \
+            "{} of {} met everything{}; {} {currency}/month in the median, {} at the 95th percentile \
              (on the part seen{})",
             finale.met,
             number::count(u64::from(finale.runs), "run"),
+            if answer.out_of_reach.is_empty() { "" } else { " in reach" },
             number::money(finale.median),
             number::money(finale.high),
             finale.hazards.iter().map(|one| format!(", {one}")).collect::<String>(),
@@ -121,11 +105,45 @@ fn facts(answer: &JointAnswer) -> Vec<Fact> {
     facts
 }
 
+/// `every objective kept`, or of whom they are not.
+fn objectives(part: &PartAnswer) -> String {
+    let missed = part.score.services.iter().filter(|service| !service.met);
+    let minutes =
+        |one: &ServiceScore| format!("{} in {} min", one.workload, one.miss_minutes);
+    let beyond = |one: &ServiceScore| {
+        let share = |ppm: Option<u64>| number::ppm_percent(ppm.unwrap_or(0));
+        let (good, asked) = (share(one.good), share(one.objective));
+        format!("{} (out of reach: {good} of {asked})", one.workload)
+    };
+    if part.kept {
+        let missed: Vec<String> = missed.map(beyond).collect();
+        return match missed.is_empty() {
+            true => "every objective kept".to_owned(),
+            false => format!("kept, but {}", missed.join(", ")),
+        };
+    }
+    let missed: Vec<String> = missed.map(minutes).collect();
+    match missed.is_empty() {
+        true => "missed: pods waited too long, were killed for memory, or did not run".to_owned(),
+        false => format!("missed by {}", missed.join(", ")),
+    }
+}
+
+/// Whether objectives are kept; where some are out of reach, the others.
+fn kept(answer: &JointAnswer, kept: bool) -> String {
+    let text = match (kept, answer.out_of_reach.is_empty()) {
+        (true, true) => "kept",
+        (true, false) => "kept in reach",
+        (false, _) => "missed",
+    };
+    text.to_owned()
+}
+
 /// `no design … below 741 (proven under the load model); the rest: start-up delay 31, …`.
 fn floor_text(answer: &JointAnswer, floor: &FloorAnswer) -> String {
     let whole = named(answer, "whole").map_or(Money(0), |part| part.month);
     let gap = whole.minus(floor.month).per_mille_of(whole);
-    if named(answer, "whole").is_some_and(|part| !part.met) {
+    if named(answer, "whole").is_some_and(|part| !part.kept) {
         return format!(
             "{} {}/month for designs that meet the objectives over the whole trace (proven under the \
              load model); this one does not",
@@ -225,7 +243,7 @@ fn steps(answer: &JointAnswer) -> Table {
         let cells = [
             step.runs.to_string(),
             number::money(step.month),
-            if step.met { "kept" } else { "missed" }.to_owned(),
+            kept(answer, step.met),
             step.family.clone().unwrap_or_else(|| "start".to_owned()),
         ];
         table.rows.push(cells.into_iter().map(Into::into).collect());
@@ -254,7 +272,7 @@ fn frontier(answer: &JointAnswer) -> Table {
             format!("{}{knee}", at + 1),
             number::money(one.month),
             format!("{}.{:02} %", one.missed / 10_000, one.missed / 100 % 100),
-            if one.met { "kept" } else { "missed" }.to_owned(),
+            kept(answer, one.kept),
             times(one.allowed_milli),
             times(one.traffic_milli),
             share(one.head_room_milli),

@@ -82,6 +82,9 @@ pub fn run(
     }
     let missed = answer.parts.iter().any(|part| part.name != "unseen" && !part.met);
     let missed = missed && args.joint.require_slo;
+    if missed {
+        eprintln!("An objective was missed.");
+    }
     Ok(if dear || missed { crate::GATE } else { crate::DONE })
 }
 

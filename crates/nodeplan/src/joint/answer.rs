@@ -138,7 +138,8 @@ fn frontier_row(one: &FrontierPoint) -> FrontierAnswer {
         sizes: one.layout.plan.pools.iter().map(sku).collect(),
         month: Money::month_of(score.spend, score.millis),
         missed: one.missed,
-        met: one.whole.short == 0,
+        met: met(&one.whole),
+        kept: one.whole.short == 0,
         head_room_milli: milli(
             score.requested.saturating_sub(score.used).into(),
             score.requested.into(),
@@ -148,13 +149,19 @@ fn frontier_row(one: &FrontierPoint) -> FrontierAnswer {
     }
 }
 
+/// Whether all objectives hold as asked, those out of reach included.
+fn met(trial: &Trial) -> bool {
+    trial.short == 0 && trial.run.scorecard.met()
+}
+
 fn part(name: &str, trial: &Trial) -> PartAnswer {
     let score = trial.run.scorecard.clone();
     PartAnswer {
         name: name.to_owned(),
         cost: Money::of(score.spend),
         month: Money::month_of(score.spend, score.millis),
-        met: trial.short == 0,
+        met: met(trial),
+        kept: trial.short == 0,
         score,
     }
 }
