@@ -179,7 +179,7 @@ pub struct JointArgs {
     #[arg(long, env = "NODEPLAN_MAX_PENDING", value_name = "TIME")]
     pub max_pending: Option<String>,
     /// Hold back the last third of the trace instead of every second day (traffic that grows)
-    #[arg(long, env = "NODEPLAN_HOLD_BACK_TAIL")]
+    #[arg(long, visible_alias = "growth", env = "NODEPLAN_HOLD_BACK_TAIL")]
     pub hold_back_tail: bool,
     /// Exit 4 if an objective is missed on the part of the trace that is seen, or over all of it
     #[arg(long, env = "NODEPLAN_REQUIRE_SLO")]
@@ -190,6 +190,55 @@ pub struct JointArgs {
     /// Directory for plan.json, scenario.yaml, load.yaml, floor.json, design.json and report.md
     #[arg(long, env = "NODEPLAN_WRITE", value_name = "DIR")]
     pub write: Option<PathBuf>,
+}
+
+impl OptimizeArgs {
+    /// Whether the search is to be under load.
+    pub fn under_load(&self) -> bool {
+        !self.demand.traffic.is_empty() || !self.demand.scenario.is_empty()
+    }
+
+    /// Options given that have no effect: those of the load without one, and what is only said of a
+    /// plan without it.
+    pub fn in_vain(&self) -> Vec<&'static str> {
+        let options = if self.under_load() { self.of_plans() } else { self.of_load() };
+        options.into_iter().filter_map(|(name, given)| given.then_some(name)).collect()
+    }
+
+    fn of_plans(&self) -> Vec<(&'static str, bool)> {
+        vec![
+            ("compare", !self.compare.is_empty()),
+            ("pool-table", self.pool_table),
+            ("require-optimal", self.require_optimal),
+        ]
+    }
+
+    fn of_load(&self) -> Vec<(&'static str, bool)> {
+        let (demand, joint) = (&self.demand, &self.joint);
+        vec![
+            ("load", demand.load.is_some()),
+            ("map", !demand.map.is_empty()),
+            ("unit", demand.unit != TrafficUnit::default()),
+            ("gaps", demand.gaps != TrafficGaps::default()),
+            ("scale", demand.scale.is_some()),
+            ("offset", demand.offset.is_some()),
+            ("forecast", demand.forecast.is_some()),
+            ("seed", demand.seed.is_some()),
+            ("horizon", demand.horizon.is_some()),
+            ("sample", demand.sample.is_some()),
+            ("freeze", !joint.freeze.is_empty()),
+            ("ablation", joint.ablation),
+            ("trials", joint.trials.is_some()),
+            ("final-runs", joint.final_runs.is_some()),
+            ("hazards", !joint.hazards.is_empty()),
+            ("frontier", joint.frontier),
+            ("max-pending", joint.max_pending.is_some()),
+            ("hold-back-tail", joint.hold_back_tail),
+            ("require-slo", joint.require_slo),
+            ("budget", joint.budget.is_some()),
+            ("write", joint.write.is_some()),
+        ]
+    }
 }
 
 /// Formats of an answer.

@@ -275,6 +275,54 @@ fn frozen_variables_stay_and_a_budget_is_a_gate() {
     assert!(stderr(&wrong).contains("one of targets, sizes"), "{}", stderr(&wrong));
 }
 
+/// Nobody finds out later that a gate was never looked at.
+#[test]
+fn options_without_effect_are_faults() {
+    let folder = folder("joint-vain");
+    for option in [
+        "--load=load.yaml",
+        "--map=web=requests",
+        "--unit=rate",
+        "--gaps=hold",
+        "--scale=2",
+        "--offset=1h",
+        "--forecast=2",
+        "--seed=2",
+        "--horizon=2h",
+        "--sample=1m",
+        "--freeze=bogus",
+        "--ablation",
+        "--trials=5",
+        "--final-runs=2",
+        "--hazards=none",
+        "--frontier",
+        "--max-pending=1m",
+        "--growth",
+        "--require-slo",
+        "--budget=5",
+        "--write=out",
+    ] {
+        let done = folder.run(&["optimize", "-w", "w.csv", option]);
+        assert_eq!(code(&done), 2, "{option}: {}", stdout(&done));
+        assert!(stderr(&done).contains("has no effect without load"), "{}", stderr(&done));
+    }
+    let done = folder.run(&["optimize", "-w", "w.csv", "--budget", "5", "--require-slo"]);
+    let told = stderr(&done);
+    assert!(told.contains("--budget has") && told.contains("--require-slo has"), "{told}");
+    assert!(told.contains("NODEPLAN_REQUIRE_SLO"), "{told}");
+    for option in ["--compare=design.yaml", "--pool-table", "--require-optimal"] {
+        let done = folder.run(&optimize(&[option]));
+        assert_eq!(code(&done), 2, "{option}: {}", stdout(&done));
+        assert!(stderr(&done).contains("has no effect under load"), "{}", stderr(&done));
+    }
+    let declared =
+        SMALL.replace("_target\n", "_target,declared_qos\n").replace(",40\n", ",40,Guaranteed\n");
+    folder.write("w.csv", &declared.replace("512Mi,\n", "512Mi,,\n"));
+    let done = folder.run(&optimize(&["--strict", "--trials", "5", "--hazards", "none"]));
+    assert_eq!(code(&done), 4, "{}", stderr(&done));
+    assert!(stderr(&done).contains("w.csv: 1 warning; `nodeplan check"), "{}", stderr(&done));
+}
+
 /// Eight days, from 8 to 20 o'clock 300 requests a second, else 3; pods need four minutes to be Ready, so
 /// that targets alone must keep them nearly empty.
 #[test]

@@ -24,11 +24,6 @@ use nodeplan::simulate::{Staged, stage};
 use nodeplan::{Optimized, Options, optimize_with};
 use std::path::Path;
 
-/// Whether the search is to be under load.
-pub fn asked(args: &OptimizeArgs) -> bool {
-    !args.demand.traffic.is_empty() || !args.demand.scenario.is_empty()
-}
-
 /// Runs the search and shows what it found.
 pub fn run(
     global: &Global,
@@ -242,7 +237,8 @@ fn again(args: &OptimizeArgs) -> Vec<String> {
     vec![words.join(" ")]
 }
 
-fn shell(path: &Path) -> String {
+/// A path as a word for a shell.
+pub fn shell(path: &Path) -> String {
     quoted(&path.display().to_string())
 }
 

@@ -32,13 +32,17 @@ struct Read {
 /// Runs the command.
 pub fn run(global: &Global, args: &OptimizeArgs) -> Done {
     super::threads(global.threads);
+    effective(args)?;
     listen();
     let time_limit = rules::time_limit(args.search.time_limit.as_deref())?;
     let mut read = read(global, args)?;
-    if super::joint::asked(args) {
-        let Read { catalog: _, prepared, inputs, options, .. } = read;
+    if args.under_load() {
+        let Read { prepared, inputs, warnings, options, .. } = read;
         let watch = Watch::new(time_limit, args.search.progress, 0);
-        return super::joint::run(global, args, &prepared.problem, inputs, &options, &watch);
+        warned(args, &warnings);
+        let code = super::joint::run(global, args, &prepared.problem, inputs, &options, &watch)?;
+        let strict = args.strict && !warnings.is_empty() && code == crate::DONE;
+        return Ok(if strict { crate::GATE } else { code });
     }
     let problem = &read.prepared.problem;
     let millis = problem.points().iter().map(|point| point.weight_millis).sum();
@@ -59,6 +63,35 @@ pub fn run(global: &Global, args: &OptimizeArgs) -> Done {
         tell(global, &answer);
     }
     Ok(exit_code(args, &answer))
+}
+
+/// Options that change nothing are faults, all of them at once.
+fn effective(args: &OptimizeArgs) -> Result<(), Failure> {
+    let (when, way) = match args.under_load() {
+        true => ("under load", "leave it out, or plan without --traffic and --scenario"),
+        false => ("without load", "give --traffic FILE or --scenario FILE, or leave it out"),
+    };
+    let fault = |name: &str| {
+        let variable = name.to_uppercase().replace('-', "_");
+        Failure::usage(format!("--{name} has no effect {when}"))
+            .help(format!("{way}; the variable NODEPLAN_{variable} counts as it"))
+    };
+    let together = |mut all: Failure, one: Failure| {
+        all.faults.extend(one.faults);
+        all
+    };
+    let failure = args.in_vain().into_iter().map(fault).reduce(together);
+    failure.map_or(Ok(()), Err)
+}
+
+/// Under load warnings have no place in the answer.
+fn warned(args: &OptimizeArgs, warnings: &[Notice]) {
+    if !warnings.is_empty() {
+        let shown = report::visible(&args.workloads.display().to_string());
+        let count = report::number::count(warnings.len() as u64, "warning");
+        let word = super::joint::shell(&args.workloads);
+        eprintln!("{shown}: {count}; `nodeplan check -w {}` tells them", report::visible(&word));
+    }
 }
 
 fn laid_out(global: &Global, answer: &Answer) -> report::document::Document {
