@@ -71,16 +71,35 @@ pub fn run(
     }
     output::write(&text(global, args, &plain.problem, &answer), args.output.as_deref())?;
     let month = answer.parts.iter().find(|part| part.name == "whole").map(|part| part.month);
-    let dear = budget.zip(month).is_some_and(|(budget, month)| month > budget);
-    if dear {
-        eprintln!("The design costs more than the budget.");
+    let dear = budget.zip(month).filter(|(budget, month)| month > budget);
+    if let Some((budget, month)) = dear {
+        eprintln!("{}", over(budget, month, &answer));
     }
     let missed = answer.parts.iter().any(|part| part.name != "unseen" && !part.met);
     let missed = missed && args.joint.require_slo;
     if missed {
         eprintln!("An objective was missed.");
     }
-    Ok(if dear || missed { crate::GATE } else { crate::DONE })
+    Ok(if dear.is_some() || missed { crate::GATE } else { crate::DONE })
+}
+
+/// By how much a design costs more than the budget, and whether any must.
+fn over(budget: Money, month: Money, answer: &JointAnswer) -> String {
+    let currency = report::visible(&answer.currency);
+    let money = report::number::money;
+    let mut text = format!(
+        "The design costs {} {currency} a month, {} more than the budget of {}.",
+        money(month),
+        money(month.minus(budget)),
+        money(budget),
+    );
+    if let Some(floor) = answer.floor.filter(|floor| floor.month > budget) {
+        let least = money(floor.month);
+        text.push_str(&format!(
+            " The budget is proven impossible: no design that meets the objectives costs less than {least}."
+        ));
+    }
+    text
 }
 
 /// The searches that were asked for beside the first.

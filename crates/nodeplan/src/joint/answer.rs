@@ -82,18 +82,18 @@ pub fn joint_answer(
         runs: joint.runs,
         frozen: Vec::new(),
         frontier: Vec::new(),
-        out_of_reach: joint
-            .demands
-            .out_of_reach
-            .iter()
-            .map(|(at, best)| {
-                let asked = scenario.loads[*at].objective.share;
-                beyond(&problem.workloads()[*at].full_name(), *best, asked)
-            })
-            .collect(),
+        out_of_reach: out_of_reach(problem, scenario, joint),
         assumptions: staged.assumptions.iter().cloned().chain(quotes).collect(),
         again: Vec::new(),
     }
+}
+
+fn out_of_reach(problem: &Problem, scenario: &Scenario, joint: &Joint) -> Vec<String> {
+    let word = |(at, best): &(usize, u64)| {
+        let asked = scenario.loads[*at].objective.share;
+        beyond(&problem.workloads()[*at].full_name(), *best, asked)
+    };
+    joint.demands.out_of_reach.iter().map(word).collect()
 }
 
 /// An objective that is out of reach, and what to do about it.
