@@ -289,6 +289,18 @@ fn frozen_variables_stay_and_a_budget_is_a_gate() {
     assert!(stderr(&wrong).contains("one of targets, sizes"), "{}", stderr(&wrong));
 }
 
+/// A name that leads nowhere is told before anything is searched for: not even where no plan would hold
+/// the pods.
+#[test]
+fn names_are_looked_up_before_the_search() {
+    let folder = folder("joint-names");
+    folder.write("w.csv", &SMALL.replace("500m,1Gi,1,2Gi", "500,1Gi,501,2Gi"));
+    let wrong = folder.run(&optimize(&["--map", "wep=requests"]));
+    assert_eq!(code(&wrong), 2, "{}", stderr(&wrong));
+    assert!(stderr(&wrong).contains("error[NP1420]"), "{}", stderr(&wrong));
+    assert_eq!(code(&folder.run(&optimize(&[]))), 3);
+}
+
 /// Nobody finds out later that a gate was never looked at.
 #[test]
 fn options_without_effect_are_faults() {

@@ -16,11 +16,12 @@ use nodeplan::joint::{
 };
 use nodeplan::model::answer::{InputFile, Money};
 use nodeplan::model::joint::JointAnswer;
+use nodeplan::model::plan::Plan;
 use nodeplan::model::problem::Problem;
 use nodeplan::model::scenario::PoolBounds;
 use nodeplan::model::units::Spend;
 use nodeplan::report;
-use nodeplan::simulate::{Staged, stage};
+use nodeplan::simulate::{Inputs, Staged, stage};
 use nodeplan::{Optimized, Options, optimize_with};
 use std::path::Path;
 
@@ -38,7 +39,10 @@ pub fn run(
         make(directory)?;
     }
     let budget = args.joint.budget.as_deref().map(money).transpose()?;
-    let read = inputs(&args.demand, &mut files)?;
+    let mut read = inputs(&args.demand, &mut files)?;
+    // What a scenario says of pools concerns other pools than those to be found.
+    read.scenario.pools.clear();
+    named(problem, &mut read)?;
     let plain = watch.over(|control| -> Result<Optimized, Failure> {
         Ok(optimize_with(problem, options, control)?)
     })?;
@@ -47,9 +51,6 @@ pub fn run(
         return Err(Failure::new(crate::INFEASIBLE, "", text)
             .help("run optimize without --traffic: it tells which pods fit no node"));
     };
-    // What a scenario says of pools concerns other pools than those to be found.
-    let mut read = read;
-    read.scenario.pools.clear();
     read.bounds = Some(standing(plan.pools.len()));
     let staged = stage(&plain.problem, plan, &read).map_err(unusable)?;
     let told = |step: &Step| {
@@ -81,6 +82,15 @@ pub fn run(
         eprintln!("An objective was missed.");
     }
     Ok(if dear.is_some() || missed { crate::GATE } else { crate::DONE })
+}
+
+/// Whether all names but those of pools lead somewhere: nobody wants to wait for pools to hear it.
+fn named(problem: &Problem, read: &mut Inputs) -> Result<(), Failure> {
+    let events = std::mem::take(&mut read.scenario.events);
+    read.bounds = Some(Vec::new());
+    stage(problem, &Plan { pools: Vec::new() }, read).map_err(unusable)?;
+    read.scenario.events = events;
+    Ok(())
 }
 
 /// By how much a design costs more than the budget, and whether any must.
