@@ -203,6 +203,7 @@ fn what_goes_wrong_in_the_last_runs_is_told_and_read() {
     assert_eq!(code(&done), 0, "{}", stderr(&done));
     let told = stdout(&done).split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(told.contains("days drawn anew, up to 50 % more traffic)"), "{told}");
+    assert!(told.contains("simulated runs, seed 1 "), "{told}");
     let wrong = folder.run(&optimize(&["--hazards", "floods=1"]));
     assert_eq!(code(&wrong), 2);
     assert!(stderr(&wrong).contains("--hazards `floods=1` cannot be read"), "{}", stderr(&wrong));
@@ -299,6 +300,24 @@ fn names_are_looked_up_before_the_search() {
     assert_eq!(code(&wrong), 2, "{}", stderr(&wrong));
     assert!(stderr(&wrong).contains("error[NP1420]"), "{}", stderr(&wrong));
     assert_eq!(code(&folder.run(&optimize(&[]))), 3);
+}
+
+/// Pools are found before the limit, the million runs are not.
+#[test]
+fn a_search_that_ends_early_says_so() {
+    let folder = folder("joint-early");
+    let more = ["--trials", "1000000", "--time-limit", "2s", "--seed", "5", "--write", "out"];
+    let done = folder.run(&optimize(&more));
+    assert_eq!(code(&done), 0, "{}", stderr(&done));
+    let told = stdout(&done);
+    assert!(told.contains("ended early by Ctrl-C or --time-limit"), "{told}");
+    assert!(told.contains("seed 5, ended early"), "{told}");
+    let text = std::fs::read_to_string(folder.path().join("out/design.json")).expect("written");
+    let design: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    assert_eq!(
+        (&design["design"]["seed"], &design["design"]["cut_short"]),
+        (&5.into(), &true.into())
+    );
 }
 
 /// Nobody finds out later that a gate was never looked at.

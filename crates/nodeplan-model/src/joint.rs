@@ -167,6 +167,12 @@ pub struct JointAnswer {
     pub steps: Vec<JointStep>,
     /// Simulated runs of the search.
     pub runs: u32,
+    /// Seed of the runs.
+    #[serde(default)]
+    pub seed: u64,
+    /// Whether an interrupt or a time limit ended the search: the answer is the best design until then.
+    #[serde(default)]
+    pub cut_short: bool,
     /// What the search finds with one family frozen after the other, where that was asked for.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub frozen: Vec<JointFrozen>,

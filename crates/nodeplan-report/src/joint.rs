@@ -23,8 +23,10 @@ pub fn document(answer: &JointAnswer) -> Document {
     blocks.push(Block::Heading("Service: share of requests within the objective".to_owned()));
     blocks.push(Block::Table(services(answer)));
     blocks.push(Block::Heading(format!(
-        "Search: {}",
-        number::count(u64::from(answer.runs), "simulated run")
+        "Search: {}, seed {}{}",
+        number::count(u64::from(answer.runs), "simulated run"),
+        answer.seed,
+        if answer.cut_short { ", ended early" } else { "" },
     )));
     blocks.push(Block::Table(steps(answer)));
     if !answer.frontier.is_empty() {
@@ -75,6 +77,10 @@ fn facts(answer: &JointAnswer) -> Vec<Fact> {
                 number::money(whole.month)
             ),
         ));
+    }
+    if answer.cut_short {
+        let text = "ended early by Ctrl-C or --time-limit: the best design until then";
+        facts.push(Fact { tone: Tone::Mind, ..Fact::plain("Search", text) });
     }
     if let Some(floor) = &answer.floor {
         facts.push(Fact::plain("Floor", floor_text(answer, floor)));

@@ -67,6 +67,7 @@ pub fn run(
     let mut answer = joint_answer(&plain.problem, &staged, &joint, files);
     answer.again = again(args);
     further(args, &plain, (&staged, &joint), &limits, watch, &mut answer)?;
+    answer.cut_short = watch.ends();
     if let Some(directory) = &args.joint.write {
         written(directory, &answer, &joint, &staged)?;
     }

@@ -80,6 +80,8 @@ pub fn joint_answer(
             })
             .collect(),
         runs: joint.runs,
+        seed: scenario.seed,
+        cut_short: false,
         frozen: Vec::new(),
         frontier: Vec::new(),
         out_of_reach: out_of_reach(problem, scenario, joint),
