@@ -74,6 +74,9 @@ pub struct FloorAnswer {
     pub cost: Money,
     /// A month at that rate.
     pub month: Money,
+    /// Requests were a choice: designs whose pods request less than half the CPU are not meant.
+    #[serde(default)]
+    pub halved: bool,
     /// Of the month above it: nodes and pods take time to come.
     pub start_up: Money,
     /// Pods beyond those that the floor needs.

@@ -147,18 +147,26 @@ fn kept(answer: &JointAnswer, kept: bool) -> String {
 /// `no design … below 741 (proven under the load model); the rest: start-up delay 31, …`.
 fn floor_text(answer: &JointAnswer, floor: &FloorAnswer) -> String {
     let whole = named(answer, "whole").map_or(Money(0), |part| part.month);
+    let objectives = match answer.out_of_reach.is_empty() {
+        true => "the objectives",
+        false => "the objectives in reach",
+    };
+    let requests = match floor.halved {
+        true => " while CPU requests stay at half or more",
+        false => " with these requests",
+    };
     let gap = whole.minus(floor.month).per_mille_of(whole);
     if named(answer, "whole").is_some_and(|part| !part.kept) {
         return format!(
-            "{} {}/month for designs that meet the objectives over the whole trace (proven under the \
-             load model); this one does not",
+            "{} {}/month for designs that meet {objectives} over the whole trace{requests} (proven under \
+             the load model); this one does not",
             number::money(floor.month),
             answer.currency,
         );
     }
     format!(
-        "no design that meets the objectives can go below {} {}/month (proven under the load model, \
-         {} lower); the rest: start-up delay {}, head-room {}, packing {}",
+        "no design that meets {objectives} can go below {} {}/month{requests} (proven under the load \
+         model, {} lower); the rest: start-up delay {}, head-room {}, packing {}",
         number::money(floor.month),
         answer.currency,
         number::signed_percent(gap).trim_start_matches('+'),

@@ -64,7 +64,7 @@ pub fn run(
     let Some(joint) = found else {
         return Err(Failure::new(crate::OUT_OF_WORK, "", "no pools were found in time"));
     };
-    let mut answer = joint_answer(&plain.problem, &staged, &joint, files);
+    let mut answer = joint_answer(&plain.problem, &staged, (&joint, &limits), files);
     answer.again = again(args);
     further(args, &plain, (&staged, &joint), &limits, watch, &mut answer)?;
     answer.cut_short = watch.ends();

@@ -3,7 +3,8 @@
 use super::ablation::Ablated;
 use super::finale::percentile;
 use super::frontier::FrontierPoint;
-use super::search::Joint;
+use super::moves::Family;
+use super::search::{Joint, JointOptions};
 use crate::assemble::spot_quotes;
 use crate::simulate::Staged;
 use nodeplan_model::answer::{InputFile, Money};
@@ -18,12 +19,12 @@ use nodeplan_model::units::Spend;
 
 use super::trial::Trial;
 
-/// The answer of a search.
+/// The answer of a search under these options.
 #[must_use]
 pub fn joint_answer(
     problem: &Problem,
     staged: &Staged,
-    joint: &Joint,
+    (joint, options): (&Joint, &JointOptions),
     inputs: Vec<InputFile>,
 ) -> JointAnswer {
     let scenario = &staged.scenario;
@@ -37,6 +38,7 @@ pub fn joint_answer(
     let floor = joint.floor.as_ref().zip(joint.shares).map(|(floored, shares)| FloorAnswer {
         cost: Money::of(floored.check.spend),
         month: Money::month_of(floored.check.spend, whole),
+        halved: !options.frozen.contains(&Family::Requests),
         start_up: month(shares.start_up),
         head_room: month(shares.head_room),
         packing: month(shares.packing),
