@@ -211,6 +211,19 @@ fn what_goes_wrong_in_the_last_runs_is_told_and_read() {
     assert!(stderr(&wrong).contains("--hazards `floods=1` cannot be read"), "{}", stderr(&wrong));
 }
 
+/// A column that only a load file can say is not dropped without a word.
+#[test]
+fn columns_that_mean_nothing_are_among_the_assumptions() {
+    let folder = folder("joint-columns");
+    let with = SMALL.replace("_target\n", "_target,slo_ms\n").replace(",40\n", ",40,250\n");
+    folder.write("w.csv", &with.replace("512Mi,\n", "512Mi,,\n"));
+    let done = folder.run(&optimize(&["--trials", "5", "--hazards", "none"]));
+    assert_eq!(code(&done), 0, "{}", stderr(&done));
+    let told = stdout(&done).split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(told.contains("`slo_ms` (1 row) matters to simulation: not used here"), "{told}");
+    assert!(told.contains("region koreacentral, since none was named"), "{told}");
+}
+
 #[test]
 fn the_same_bytes_on_any_number_of_threads() {
     let folder = folder("joint-threads");

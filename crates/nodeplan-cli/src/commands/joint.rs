@@ -29,7 +29,7 @@ use std::path::Path;
 pub fn run(
     global: &Global,
     args: &OptimizeArgs,
-    problem: &Problem,
+    (problem, notes): (&Problem, Vec<String>),
     mut files: Vec<InputFile>,
     options: &Options,
     watch: &Watch,
@@ -65,6 +65,7 @@ pub fn run(
         return Err(Failure::new(crate::OUT_OF_WORK, "", "no pools were found in time"));
     };
     let mut answer = joint_answer(&plain.problem, &staged, (&joint, &limits), files);
+    answer.assumptions.splice(0..0, notes);
     answer.again = again(args);
     further(args, &plain, (&staged, &joint), &limits, watch, &mut answer)?;
     answer.cut_short = watch.ends();

@@ -26,6 +26,8 @@ struct Read {
     inputs: Vec<InputFile>,
     warnings: Vec<Notice>,
     options: Options,
+    /// What is assumed, whatever the load.
+    notes: Vec<String>,
     stated: BTreeMap<String, String>,
 }
 
@@ -37,10 +39,11 @@ pub fn run(global: &Global, args: &OptimizeArgs) -> Done {
     let time_limit = rules::time_limit(args.search.time_limit.as_deref())?;
     let mut read = read(global, args)?;
     if args.under_load() {
-        let Read { prepared, inputs, warnings, options, .. } = read;
+        let Read { prepared, inputs, warnings, options, notes, .. } = read;
         let watch = Watch::new(time_limit, args.search.progress, 0);
         warned(args, &warnings);
-        let code = super::joint::run(global, args, &prepared.problem, inputs, &options, &watch)?;
+        let code =
+            super::joint::run(global, args, (&prepared.problem, notes), inputs, &options, &watch)?;
         let strict = args.strict && !warnings.is_empty() && code == crate::DONE;
         return Ok(if strict { crate::GATE } else { code });
     }
@@ -153,6 +156,7 @@ fn read(global: &Global, args: &OptimizeArgs) -> Result<Read, Failure> {
     if burstable && cluster.sustained_cpu {
         assumptions.push(MEAN_USE.to_owned());
     }
+    let notes = assumptions.clone();
     let mut warnings: Vec<Notice> = file.warnings.iter().map(notice).collect();
     let setup = Setup { cluster, sizing, assumptions, ..Setup::new(&catalog, &filter, file) };
     let prepared = nodeplan::problem_from(setup)?;
@@ -160,7 +164,7 @@ fn read(global: &Global, args: &OptimizeArgs) -> Result<Read, Failure> {
     let mut inputs = vec![input(&args.workloads.display().to_string(), &bytes)];
     inputs.extend(settings);
     let stated = stated(args);
-    Ok(Read { catalog, prepared, inputs, warnings, options, stated })
+    Ok(Read { catalog, prepared, inputs, warnings, options, notes, stated })
 }
 
 /// Rules to plan without, of the arguments and of the settings.
