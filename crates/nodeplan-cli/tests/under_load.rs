@@ -46,9 +46,16 @@ fn a_design_is_told_with_its_floor_and_runs_again_at_the_same_cost() {
     let done = folder.run(&optimize(&["--write", "out"]));
     assert_eq!(code(&done), 0, "{}{}", stdout(&done), stderr(&done));
     let told = stdout(&done);
-    for part in
-        ["Cost", "Floor", "proven under the load", "Seen", "Unseen", "What to change", "MEAN"]
-    {
+    for part in [
+        "Cost",
+        "Floor",
+        "proven under the load",
+        "Seen",
+        "Unseen",
+        "Waits",
+        "What to change",
+        "MEAN",
+    ] {
         assert!(told.contains(part), "{part}: {told}");
     }
     let words = told.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -157,8 +164,13 @@ fn pods_that_keep_room_are_found_and_run_again() {
     let run: serde_json::Value = serde_json::from_str(&stdout(&again)).expect("JSON");
     let text = std::fs::read_to_string(folder.path().join("out/design.json")).expect("written");
     let design: serde_json::Value = serde_json::from_str(&text).expect("JSON");
-    let whole = &design["design"]["parts"][2]["score"];
+    let part = &design["design"]["parts"][2];
+    let whole = &part["score"];
     assert_eq!(run["run"]["scorecard"]["spend"], whole["spend"]);
+    // The last row is of the pods that keep room.
+    let services = whole["services"].as_array().expect("a list");
+    let own = services.iter().rev().skip(1).map(|one| one["pending_p95_millis"].as_u64());
+    assert!(part["pending_p95_millis"].as_u64() <= own.max().flatten(), "{part}");
 }
 
 #[test]

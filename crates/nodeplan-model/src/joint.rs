@@ -32,6 +32,10 @@ pub struct PartAnswer {
     /// Whether all of it is met that is in reach.
     #[serde(default)]
     pub kept: bool,
+    /// 95th percentile of how long pods waited for a node, those that only keep room apart,
+    /// milliseconds.
+    #[serde(default)]
+    pub pending_p95_millis: u64,
     /// Its score.
     pub score: Scorecard,
 }

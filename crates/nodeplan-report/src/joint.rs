@@ -94,6 +94,11 @@ fn facts(answer: &JointAnswer) -> Vec<Fact> {
             });
         }
     }
+    if let Some(whole) = named(answer, "whole") {
+        let seconds = whole.pending_p95_millis.div_ceil(1000);
+        let text = format!("95 % of the pods that were made waited at most {seconds} s for a node");
+        facts.push(Fact::plain("Waits", text));
+    }
     let finale = &answer.finale;
     facts.push(Fact::plain(
         "Last runs",

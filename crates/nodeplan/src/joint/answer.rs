@@ -43,6 +43,8 @@ pub fn joint_answer(
         head_room: month(shares.head_room),
         packing: month(shares.packing),
     });
+    // Pods that keep room come after the scenario's own.
+    let own = scenario.loads.len();
     let spot = joint.design.pools.iter().any(|pool| pool.spot);
     let quotes = spot.then(spot_quotes);
     let (costs, met) = &joint.replications;
@@ -55,9 +57,9 @@ pub fn joint_answer(
         pools: pools(joint),
         settings: settings(problem, scenario, joint),
         parts: vec![
-            part("seen", &joint.seen),
-            part("unseen", &joint.unseen),
-            part("whole", &joint.whole),
+            part("seen", &joint.seen, own),
+            part("unseen", &joint.unseen, own),
+            part("whole", &joint.whole, own),
         ],
         floor,
         finale: Finale {
@@ -158,7 +160,10 @@ fn met(trial: &Trial) -> bool {
     trial.short == 0 && trial.run.scorecard.met()
 }
 
-fn part(name: &str, trial: &Trial) -> PartAnswer {
+fn part(name: &str, trial: &Trial, own: usize) -> PartAnswer {
+    let totals = trial.run.timeline.totals.iter().take(own);
+    let mut waits: Vec<u64> = totals.flat_map(|one| one.pending_millis.iter().copied()).collect();
+    waits.sort_unstable();
     let score = trial.run.scorecard.clone();
     PartAnswer {
         name: name.to_owned(),
@@ -166,6 +171,7 @@ fn part(name: &str, trial: &Trial) -> PartAnswer {
         month: Money::month_of(score.spend, score.millis),
         met: met(trial),
         kept: trial.short == 0,
+        pending_p95_millis: percentile(&waits, 95),
         score,
     }
 }
