@@ -88,7 +88,7 @@ fn defaults_come_from_the_workloads_file_and_the_plan() {
 /// CPU and memory need a pod to be measured.
 #[test]
 fn what_nothing_wakes_never_sleeps() {
-    let Staged { scenario, assumptions } =
+    let Staged { scenario, assumptions, .. } =
         staged(LOAD, SCENARIO, Scale::Factor(MILLION)).expect("a scenario");
     let rare = scenario.scaling[place("rare")].as_ref().unwrap();
     assert_eq!((rare.min, rare.cooldown_seconds, scenario.replicas[place("rare")]), (1, None, 1));

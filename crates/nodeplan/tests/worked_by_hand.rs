@@ -345,6 +345,20 @@ const AUTOSCALERS: &[Row] = &[
     ("stabilisation", 930.0, 0.0, |run| run.when(Actor::Hpa, 1)),
     // Eight are wanted from 30 s on, one more a minute allowed: 30, 90, 150, 210, 270.
     ("slow-scale-up", 7.0, 0.0, |run| f64::from(run.at(WEB, 4).wanted)),
+    // Eight are wanted. Four more or half as many more a minute, whichever is less: ⌈2 × 1.5⌉ = 3 at
+    // 30 s, ⌈3 × 1.5⌉ = 5 at 90, ⌈5 × 1.5⌉ = 8 at 150.
+    ("least-policy", 3.0, 0.0, |run| f64::from(run.decisions(Actor::Hpa)[0].to)),
+    ("least-policy", 5.0, 0.0, |run| f64::from(run.decisions(Actor::Hpa)[1].to)),
+    ("least-policy", 150.0, 0.0, |run| run.when(Actor::Hpa, 2)),
+    // 108 % of the target, where 105 % are tolerated instead of 110: ⌈4 × 1.08⌉.
+    ("own-tolerance", 5.0, 0.0, |run| f64::from(run.at(WEB, 4).wanted)),
+    // Traffic falls at 600 s, the interval after that is seen at 630. Two are wanted at once; a quarter a
+    // minute goes: 4 × 0.75 = 3, and at 690, 3 × 0.75 = 2.25, two.
+    ("percent-down", 630.0, 0.0, |run| run.when(Actor::Hpa, 1)),
+    ("percent-down", 3.0, 0.0, |run| f64::from(run.decisions(Actor::Hpa)[1].to)),
+    ("percent-down", 690.0, 0.0, |run| run.when(Actor::Hpa, 2)),
+    // The four of 30 s stay.
+    ("never-down", 1.0, 0.0, |run| run.decisions(Actor::Hpa).len() as f64),
     // Two at 90 % want four. While the new ones start for two minutes they count as idle: 900m of 4
     // × 250m, so nothing is added. Counting Ready pods only would give ⌈4 × 1.8⌉ = 8 at 45 s.
     ("runaway", 4.0, 0.0, Run::most_wanted),
@@ -429,6 +443,10 @@ const NODES: &[Row] = &[
     // 690 + 710.
     ("scale-down", 620.0, 0.0, |run| run.when(Actor::Autoscaler, 0)),
     ("scale-down", 2_600.0, 0.0, Run::node_seconds),
+    // The same after two minutes, which 130 s do not exceed.
+    ("unneeded-time", 140.0, 0.0, |run| run.when(Actor::Autoscaler, 0)),
+    // The first look is at 30 s instead of 10.
+    ("scan-interval", 30.0, 0.0, |run| run.when(Actor::Autoscaler, 0)),
     // Two of six pods are on a node that goes. One away at a time; else both, and then the three of
     // the next node.
     ("disruption-budget", 5.0, 0.0, Run::least_ready),
