@@ -177,6 +177,9 @@ pub struct WorkloadTotals {
     pub oom_kills: u64,
     /// Pods evicted (pressure, preemption, drains, failures).
     pub evictions: u64,
+    /// Those of them that the kubelet evicted because their node was short of memory.
+    #[serde(default)]
+    pub pressed: u64,
     /// Pods started.
     pub started: u64,
     /// Pod time, milliseconds, from scheduled to gone.

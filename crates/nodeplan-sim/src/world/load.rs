@@ -449,6 +449,8 @@ impl World<'_> {
             self.serve(app);
         }
         for pod in self.load.contention.evicted() {
+            let app = self.pods[pod].app as usize;
+            self.record.totals[app].pressed += 1;
             self.evict(pod, "the node is short of memory");
         }
     }

@@ -11,6 +11,7 @@ use nodeplan_model::problem::Problem;
 use nodeplan_model::scenario::{Happening, MILLION, Scenario};
 use nodeplan_model::scorecard::ServiceScore;
 use nodeplan_model::timeline::PoolSample;
+use nodeplan_model::workload::QosClass;
 use nodeplan_sim::queueing::table::Tables;
 
 /// What every run must meet.
@@ -204,7 +205,7 @@ impl Trial {
     }
 
     fn judged(run: Simulated, layout: &Layout, scenario: &Scenario, demands: &Demands) -> Self {
-        let lacks = lacks(&run, scenario, demands);
+        let lacks = lacks(&run, layout, scenario, demands);
         let late = pending(&run, scenario).saturating_sub(demands.pending_millis);
         let own = lacks.iter().fold(late, |sum, lack| sum.saturating_add(*lack));
         Self { short: own.saturating_add(without_system(&run, layout)), run, lacks }
@@ -218,7 +219,7 @@ impl Trial {
 }
 
 /// By how much each workload misses what is demanded of it, millionths added up.
-fn lacks(run: &Simulated, scenario: &Scenario, demands: &Demands) -> Vec<u64> {
+fn lacks(run: &Simulated, layout: &Layout, scenario: &Scenario, demands: &Demands) -> Vec<u64> {
     // Pods that keep room come after the scenario's own; nothing is demanded of them.
     let services = run.scorecard.services.iter().enumerate().take(scenario.loads.len());
     let lack = |(at, service): (usize, &ServiceScore)| {
@@ -227,6 +228,9 @@ fn lacks(run: &Simulated, scenario: &Scenario, demands: &Demands) -> Vec<u64> {
             sum = sum.saturating_add(asked.saturating_sub(good));
         }
         sum = sum.saturating_add(service.oom_kills.saturating_mul(1000));
+        if layout.problem.workloads()[at].qos == QosClass::Guaranteed {
+            sum = sum.saturating_add(run.timeline.totals[at].pressed.saturating_mul(1000));
+        }
         if scenario.scaling[at].as_ref().is_some_and(|one| one.min > 0) {
             sum = sum.saturating_add(absent(run, at).saturating_sub(demands.absent));
         }
