@@ -12,7 +12,8 @@ use nodeplan::model::scenario::{
     Amount, AutoProvisioning, AutoscalerProfile, Autoscaling, Balancing, Behavior, Concurrency,
     ConsolidationPolicy, CronJob, DisruptionReason, Event, Expander, Happening, Load, MILLION,
     Metric, NodeBudget, NodeTimes, Objective, PodBudget, PodRules, PoolBounds, Provisioning,
-    RatePolicy, Retries, Rules, Scenario, Schedule, Select, Series, Service, Sidecar, Source,
+    RatePolicy, Retries, Rolled, Rules, Scenario, Schedule, Select, Series, Service, Sidecar,
+    Source,
 };
 use nodeplan::model::units::{Bytes, DAY_MILLIS, MIB, MilliCpu};
 use nodeplan::model::workload::Workload;
@@ -338,6 +339,11 @@ fn event(tape: &mut Tape<'_>, workloads: u8, pools: u8) -> Event {
             workload: WorkloadId(u32::from(tape.byte() % workloads)),
             surge: amount(tape),
             unavailable: amount(tape),
+            pods: match tape.byte() % 3 {
+                0 => Rolled::All,
+                1 => Rolled::Some(amount(tape)),
+                _ => Rolled::MadeBefore(millis),
+            },
         },
         _ => Happening::Upgrade { pool, surge: u32::from(tape.byte() % 5) },
     };

@@ -681,6 +681,9 @@ pub enum Happening {
         surge: Amount,
         /// Replicas that may be missing, shares rounded down.
         unavailable: Amount,
+        /// Which of its pods.
+        #[serde(default)]
+        pods: Rolled,
     },
     /// The nodes of a pool are replaced, so many at once.
     Upgrade {
@@ -689,6 +692,19 @@ pub enum Happening {
         /// Surge nodes.
         surge: u32,
     },
+}
+
+/// Which pods of a workload are rolled out anew.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Rolled {
+    /// All.
+    #[default]
+    All,
+    /// The oldest of them, so many, shares rounded up: a canary.
+    Some(Amount),
+    /// Those that were made before an instant of the run, milliseconds: what a canary left.
+    MadeBefore(u64),
 }
 
 /// An instant from which on the wall clock shows another time than that before leads to: a run may be

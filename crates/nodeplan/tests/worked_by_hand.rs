@@ -285,6 +285,7 @@ const PODS: &[Row] = &[
     // Three pods with 5 GiB on a node that has less than 15: one goes at every look, comes back on
     // the same node, and so on for ten minutes.
     ("node-memory", 40.0, 0.0, |run| run.done.timeline.totals[WEB].evictions as f64),
+    ("node-memory", 40.0, 0.0, |run| run.done.timeline.totals[WEB].pressed as f64),
     // B2ms begins with 30 credits a core, 60 core-minutes, and earns 0.6 of the 1.6 it uses: an
     // hour. Then 600m remain.
     ("burstable", 1_600.0, 0.0, |run| run.done.timeline.pools_at(0)[0].used_milli as f64),
@@ -443,6 +444,15 @@ const NODES: &[Row] = &[
     // 690 + 710.
     ("scale-down", 620.0, 0.0, |run| run.when(Actor::Autoscaler, 0)),
     ("scale-down", 2_600.0, 0.0, Run::node_seconds),
+    // One of four is replaced at 300 s, the other three at 600: each once, and none before its successor
+    // is Ready.
+    ("canary-event", 8.0, 0.0, |run| run.done.timeline.totals[WEB].started as f64),
+    ("canary-event", 4.0, 0.0, Run::least_ready),
+    ("canary-event", 600.0, 0.0, |run| {
+        let told = run.decisions(Actor::Scenario);
+        let rest = told.iter().find(|decision| decision.reason.starts_with("rollout of 3 of 4,"));
+        rest.expect("the rest is rolled out").at_millis as f64 / 1000.0
+    }),
     // The same after two minutes, which 130 s do not exceed.
     ("unneeded-time", 140.0, 0.0, |run| run.when(Actor::Autoscaler, 0)),
     // The first look is at 30 s instead of 10.

@@ -3,7 +3,7 @@
 use super::amounts::Named;
 use super::fields::{Fields, Reader};
 use super::tree::Node;
-use nodeplan_model::scenario::Amount;
+use nodeplan_model::scenario::{Amount, Rolled};
 
 /// Something that happens at a time, by name.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,6 +53,8 @@ pub enum What {
         surge: Amount,
         /// Replicas that may be missing.
         unavailable: Amount,
+        /// Which of its pods.
+        pods: Rolled,
     },
     /// Nodes of a pool are replaced.
     Upgrade {
@@ -64,12 +66,13 @@ pub enum What {
 }
 
 /// What an event is called, and the further fields it knows.
-const EVENTS: [(&str, &[&str]); 6] = [
+const EVENTS: [(&str, &[&str]); 7] = [
     ("node_fails", &["repair"]),
     ("zone_fails", &["for"]),
     ("spot_eviction", &["nodes"]),
     ("provisioning_fails", &["for"]),
     ("rollout", &["surge", "unavailable"]),
+    ("canary", &["share", "for", "surge", "unavailable"]),
     ("upgrade", &["surge"]),
 ];
 
@@ -77,13 +80,16 @@ const EVENTS: [(&str, &[&str]); 6] = [
 const USUAL: Amount = Amount::Percent(25);
 /// Largest surge of a rollout, percent.
 const MOST_SURGE: u32 = 1000;
+/// Share of the pods in a canary, and how long it is watched, where nothing is said.
+const CANARY: Amount = Amount::Percent(10);
+const CANARY_MILLIS: u64 = 600_000;
 /// Auto-repair of a node takes this long where nothing is said.
 const REPAIR_MILLIS: u64 = 600_000;
 /// A zone or the making of nodes fails this long where nothing is said.
 const OUTAGE_MILLIS: u64 = 1_800_000;
 
-/// Reads one event.
-pub(super) fn read(reader: &mut Reader, node: &Node) -> Option<EventEntry> {
+/// Reads one entry: an event, or both of a canary, which is what all others are rolled out after.
+pub(super) fn read(reader: &mut Reader, node: &Node) -> Option<Vec<EventEntry>> {
     let mut known = vec!["at"];
     for (event, own) in EVENTS {
         known.push(event);
@@ -105,7 +111,19 @@ pub(super) fn read(reader: &mut Reader, node: &Node) -> Option<EventEntry> {
         }
     }
     let what = what(reader, &fields, event)?;
-    Some(EventEntry { at_millis: at?, what })
+    let at_millis = at?;
+    let mut all = vec![EventEntry { at_millis, what }];
+    if let ("canary", What::Rollout { workload, surge, unavailable, .. }) = (*event, &all[0].what) {
+        let watched = reader.millis_of(&fields, "for").unwrap_or(CANARY_MILLIS);
+        let what = What::Rollout {
+            workload: workload.clone(),
+            surge: *surge,
+            unavailable: *unavailable,
+            pods: Rolled::MadeBefore(at_millis),
+        };
+        all.push(EventEntry { at_millis: at_millis.saturating_add(watched), what });
+    }
+    Some(all)
 }
 
 fn what(reader: &mut Reader, fields: &Fields<'_>, event: &str) -> Option<What> {
@@ -129,10 +147,14 @@ fn what(reader: &mut Reader, fields: &Fields<'_>, event: &str) -> Option<What> {
             let millis = reader.millis_of(fields, "for").unwrap_or(OUTAGE_MILLIS);
             What::ProvisioningFails { pool: named, millis }
         }
-        "rollout" => What::Rollout {
+        "rollout" | "canary" => What::Rollout {
             workload: named,
             surge: reader.share_of(fields, "surge", MOST_SURGE).unwrap_or(USUAL),
             unavailable: reader.share_of(fields, "unavailable", 100).unwrap_or(USUAL),
+            pods: match event {
+                "canary" => Rolled::Some(reader.share_of(fields, "share", 100).unwrap_or(CANARY)),
+                _ => Rolled::All,
+            },
         },
         _ => {
             let surge = fields.get("surge").and_then(|at| reader.small(at, "surge", 1, 1000));

@@ -122,7 +122,8 @@ pub(super) fn read(base: ScenarioFile, reader: &mut Reader, root: &Node) -> Scen
     }
     if let Some(node) = fields.get("events") {
         let items = reader.items(node, "events");
-        file.events = items.iter().filter_map(|item| events::read(reader, item)).collect();
+        file.events =
+            items.iter().filter_map(|item| events::read(reader, item)).flatten().collect();
     }
     file
 }

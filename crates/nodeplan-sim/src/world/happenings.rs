@@ -1,6 +1,6 @@
 //! Events of the scenario: failures, evictions of spot nodes, rollouts.
 
-use nodeplan_model::scenario::{Amount, Happening};
+use nodeplan_model::scenario::{Amount, Happening, Rolled};
 use nodeplan_model::timeline::{Actor, Decision};
 
 use super::World;
@@ -34,8 +34,8 @@ impl World<'_> {
             Happening::ProvisioningFails { pool, millis } => {
                 self.nodes.pools[pool].failing_until = self.clock.now().saturating_add(millis);
             }
-            Happening::Rollout { workload, surge, unavailable } => {
-                self.begin_rollout(workload.0, surge, unavailable);
+            Happening::Rollout { workload, surge, unavailable, pods } => {
+                self.begin_rollout(workload.0, surge, unavailable, pods);
             }
             Happening::Upgrade { pool, surge } => self.upgrade(pool, surge),
         }
@@ -67,14 +67,21 @@ impl World<'_> {
         self.clock.at(self.clock.now() + SPOT_NOTICE_MILLIS, Next::DeleteNode(id));
     }
 
-    /// Replaces every pod of a workload: `surge` more at once, `unavailable` fewer, as a
+    /// Replaces pods of a workload: `surge` more at once, `unavailable` fewer, as a
     /// Deployment rounds them (surge up, unavailable down, not both 0).
-    fn begin_rollout(&mut self, app: u32, surge: Amount, unavailable: Amount) {
+    fn begin_rollout(&mut self, app: u32, surge: Amount, unavailable: Amount, which: Rolled) {
         let row = &mut self.apps[app as usize];
+        let mut old = row.live.clone();
+        match which {
+            Rolled::All => {}
+            Rolled::Some(amount) => old.truncate(amount.rounded_up(row.wanted) as usize),
+            Rolled::MadeBefore(millis) => old.retain(|&id| self.pods[id].created < millis),
+        }
+        let (pods, live) = (old.len(), row.live.len());
         let surge = surge.rounded_up(row.wanted);
         let unavailable = unavailable.rounded_down(row.wanted);
         let unavailable = if surge == 0 { unavailable.max(1) } else { unavailable };
-        row.rollout = Some(super::apps::Rollout { surge, unavailable, old: row.live.clone() });
+        row.rollout = Some(super::apps::Rollout { surge, unavailable, old });
         let (from, at_millis) = (row.wanted, self.clock.now());
         self.decide(Decision {
             at_millis,
@@ -83,7 +90,9 @@ impl World<'_> {
             pool: None,
             from,
             to: from,
-            reason: format!("rollout, {surge} more and {unavailable} fewer at once"),
+            reason: format!(
+                "rollout of {pods} of {live}, {surge} more and {unavailable} fewer at once"
+            ),
         });
         self.roll(app);
     }

@@ -400,7 +400,8 @@ fn a_rollout_keeps_what_it_promises() {
     scenario.sample_millis = 15_000;
     scenario.loads[0].startup_millis = 40_000;
     let (surge, unavailable) = (Amount::Percent(25), Amount::Count(0));
-    let what = Happening::Rollout { workload: WorkloadId(0), surge, unavailable };
+    let workload = WorkloadId(0);
+    let what = Happening::Rollout { workload, surge, unavailable, pods: Rolled::All };
     scenario.events = vec![Event { at_millis: HOUR, what }];
     let timeline = simulate(&problem, &plan, &scenario).unwrap();
     assert!(timeline.workloads.iter().all(|sample| sample.ready >= 3));
@@ -654,6 +655,8 @@ fn random_event(pools: usize, apps: usize, draw: &mut Stream) -> Happening {
             workload: WorkloadId(draw.below(apps as u32)),
             surge: random_amount(draw),
             unavailable: random_amount(draw),
+            pods: [Rolled::All, Rolled::Some(Amount::Percent(40)), Rolled::MadeBefore(millis)]
+                [millis as usize % 3],
         },
         _ => Happening::Upgrade { pool, surge: 1 + draw.below(2) },
     }

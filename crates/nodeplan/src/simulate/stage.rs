@@ -207,10 +207,11 @@ fn happening(entry: &EventEntry, names: &mut Names<'_>) -> Option<Event> {
         What::ProvisioningFails { pool, millis } => {
             Happening::ProvisioningFails { pool: names.pool(pool)?, millis: *millis }
         }
-        What::Rollout { workload, surge, unavailable } => Happening::Rollout {
+        What::Rollout { workload, surge, unavailable, pods } => Happening::Rollout {
             workload: names.workload(workload)?,
             surge: *surge,
             unavailable: *unavailable,
+            pods: *pods,
         },
         What::Upgrade { pool, surge } => {
             Happening::Upgrade { pool: names.pool(pool)?, surge: *surge }

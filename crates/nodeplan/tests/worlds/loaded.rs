@@ -19,7 +19,7 @@ use nodeplan::model::problem::{
 use nodeplan::model::scenario::{
     Amount, AutoProvisioning, AutoscalerProfile, Autoscaling, Balancing, Event, Expander,
     Happening, Load, MILLION, Metric, NodeTimes, Objective, PodRules, PoolBounds, Provisioning,
-    Retries, Scenario, Series, Service, Source,
+    Retries, Rolled, Scenario, Series, Service, Source,
 };
 use nodeplan::model::units::{Bytes, DAY_MILLIS, MIB, MilliCpu, PerMille, UsdPerHour};
 use nodeplan::model::workload::Workload;
@@ -309,7 +309,8 @@ fn events(draw: &mut Draw, horizon: u64, count: usize) -> Vec<Event> {
     if draw.chance(15) {
         let workload = WorkloadId(draw.below(count as u64) as u32);
         let surge = Amount::Percent(draw.pick(&[25, 100]));
-        let what = Happening::Rollout { workload, surge, unavailable: Amount::Percent(25) };
+        let (unavailable, pods) = (Amount::Percent(25), Rolled::All);
+        let what = Happening::Rollout { workload, surge, unavailable, pods };
         all.push(Event { at_millis: draw.below(horizon), what });
     }
     if draw.chance(15) {
