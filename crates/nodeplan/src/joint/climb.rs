@@ -29,8 +29,10 @@ const FIRST_PART: u64 = 10;
 const CLOSING_PART: u64 = 6;
 /// One over the part of all runs before hazards are looked at.
 const EARLY_PART: u64 = 12;
-/// One over the part of all runs for the targets that the inputs have.
-const OWN_PART: u64 = 10;
+/// One over the part of all runs for the targets that the inputs have, per workload that scales, and the
+/// least and the most of it: the more there are, the more runs hazards take.
+const OWN_PART: u64 = 2;
+const OWN_PARTS: (u64, u64) = (4, 10);
 /// One over the part of all runs for nodes that the other maker makes.
 const MAKER_PART: u64 = 6;
 /// Loads of pods to start from, percent of what still meets the objective.
@@ -236,7 +238,9 @@ impl<'a> Search<'a> {
         let Some(start) = self.ranked(design, None)? else { return Ok(None) };
         let others: Vec<Move> =
             moves.iter().copied().filter(|one| !one.families().contains(&targets)).collect();
-        self.climb(start, &others, self.until(OWN_PART)).map(Some)
+        let scaled = start.design.scaling.iter().flatten().count() as u64;
+        let part = (OWN_PART * scaled).clamp(OWN_PARTS.0, OWN_PARTS.1);
+        self.climb(start, &others, self.until(part)).map(Some)
     }
 
     /// The first steps from a start with room that all share: moves of one family lead to emptier pods,
