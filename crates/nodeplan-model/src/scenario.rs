@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 pub const MILLION: u64 = 1_000_000;
 
 /// Seconds of a week.
-const WEEK_SECONDS: u32 = (7 * DAY_MILLIS / 1000) as u32;
+pub const WEEK_SECONDS: u32 = (7 * DAY_MILLIS / 1000) as u32;
 
 /// A number of pods or nodes, or a share of them (`intstr.IntOrString`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -5,6 +5,7 @@ use crate::args::{Format, Global, OptimizeArgs, TrafficGaps, TrafficUnit};
 use crate::diagnose::Failure;
 use crate::progress::Watch;
 use crate::{Done, output};
+use clap::ValueEnum;
 use nodeplan::eval::JudgeOptions;
 use nodeplan::eval::floor::check_floor;
 use nodeplan::io::document::{CatalogStamp, Tool, write};
@@ -250,13 +251,9 @@ fn again(args: &OptimizeArgs) -> Vec<String> {
     if demand.unit == TrafficUnit::Rate {
         words.push("--unit rate".to_owned());
     }
-    let gaps = match demand.gaps {
-        TrafficGaps::Linear => None,
-        TrafficGaps::Hold => Some("hold"),
-        TrafficGaps::Zero => Some("zero"),
-        TrafficGaps::Error => Some("error"),
-    };
-    words.extend(gaps.map(|gaps| format!("--gaps {gaps}")));
+    let gaps = Some(demand.gaps).filter(|gaps| *gaps != TrafficGaps::default());
+    let gaps = gaps.and_then(|gaps| gaps.to_possible_value());
+    words.extend(gaps.map(|gaps| format!("--gaps {}", gaps.get_name())));
     let texts =
         [("offset", &demand.offset), ("horizon", &demand.horizon), ("sample", &demand.sample)];
     for (name, text) in texts {

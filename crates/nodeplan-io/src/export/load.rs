@@ -1,6 +1,6 @@
 //! What work costs and where it comes from, as a load file.
 
-use super::scalar::scalar;
+use super::scalar::{decimals, scalar};
 use nodeplan_model::problem::Problem;
 use nodeplan_model::scenario::{Balancing, Load, Objective, Service};
 
@@ -96,12 +96,6 @@ fn objective(one: &Objective) -> Option<(&'static str, String)> {
 
 fn millis(millis: u64) -> String {
     format!("{millis}ms")
-}
-
-/// A number of so many places.
-fn decimals(value: u64, places: u32) -> String {
-    let unit = 10_u64.pow(places);
-    format!("{}.{:0width$}", value / unit, value % unit, width = places as usize)
 }
 
 #[cfg(test)]

@@ -54,6 +54,12 @@ pub(super) fn literal(text: &str, indent: usize) -> String {
     block
 }
 
+/// A number, of which so many places are decimals.
+pub(super) fn decimals(value: u64, places: u32) -> String {
+    let unit = 10_u64.pow(places);
+    format!("{}.{:0width$}", value / unit, value % unit, width = places as usize)
+}
+
 #[cfg(test)]
 mod tests {
     use super::scalar;

@@ -1,6 +1,6 @@
 //! How a cluster scales, as a scenario file that is read over another one.
 
-use super::scalar::scalar;
+use super::scalar::{decimals, scalar};
 use nodeplan_model::plan::Plan;
 use nodeplan_model::problem::Problem;
 use nodeplan_model::scenario::{
@@ -55,10 +55,6 @@ fn time(millis: u64) -> String {
     if millis.is_multiple_of(1000) { format!("{}s", millis / 1000) } else { format!("{millis}ms") }
 }
 
-fn milli(thousandths: u64) -> String {
-    format!("{}.{:03}", thousandths / 1000, thousandths % 1000)
-}
-
 /// A size with its unit, since a number alone is a percentage; ten digits tell a byte exactly.
 fn kibibytes(bytes: u64) -> String {
     match bytes % 1024 {
@@ -77,7 +73,7 @@ fn profile(profile: &AutoscalerProfile) -> String {
         ("scale_down_delay_after_failure", time(profile.delay_after_failure_millis)),
         ("scale_down_unneeded", time(profile.unneeded_millis)),
         ("scale_down_unready", time(profile.unready_millis)),
-        ("scale_down_utilization_threshold", milli(u64::from(profile.utilization_milli))),
+        ("scale_down_utilization_threshold", decimals(u64::from(profile.utilization_milli), 3)),
         ("max_graceful_termination", time(profile.max_graceful_millis)),
         ("max_node_provisioning_time", time(profile.max_provision_millis)),
         ("new_pod_scale_up_delay", time(profile.new_pod_delay_millis)),
@@ -118,10 +114,14 @@ fn one_workload(name: &str, one: &Autoscaling, replicas: u32) -> String {
             Metric::ContainerCpu(percent) => format!("      container_cpu: {percent}%\n"),
             Metric::ContainerMemory(percent) => format!("      container_memory: {percent}%\n"),
             Metric::QueueLength(messages) => format!("      queue: {messages}\n"),
-            Metric::RequestsPerPod(rate) => format!("      requests_per_pod: {}\n", milli(*rate)),
+            Metric::RequestsPerPod(rate) => {
+                format!("      requests_per_pod: {}\n", decimals(*rate, 3))
+            }
             Metric::CpuAverage(target) => format!("      cpu: {target}m\n"),
             Metric::MemoryAverage(bytes) => format!("      memory: {}\n", kibibytes(*bytes)),
-            Metric::RequestsValue(rate) => format!("      requests_value: {}\n", milli(*rate)),
+            Metric::RequestsValue(rate) => {
+                format!("      requests_value: {}\n", decimals(*rate, 3))
+            }
             Metric::QueueValue(messages) => format!("      queue_value: {messages}\n"),
         });
     }
@@ -160,7 +160,7 @@ fn behaviour(behavior: &Behavior) -> String {
             text.push_str(&format!("        stabilizationWindowSeconds: {seconds}\n"));
         }
         if let Some(tolerance) = rules.tolerance_milli {
-            text.push_str(&format!("        tolerance: {}\n", milli(u64::from(tolerance))));
+            text.push_str(&format!("        tolerance: {}\n", decimals(u64::from(tolerance), 3)));
         }
         let Some(policies) = &rules.policies else { continue };
         text.push_str("        policies:\n");

@@ -148,12 +148,9 @@ impl WorkloadSamples {
     #[must_use]
     #[inline]
     pub fn get(&self, at: usize) -> WorkloadSample {
-        match self.wide.is_empty() {
-            true => self.narrow[at].sample(&self.troubles),
-            false => match self.wide.get(&at) {
-                Some(sample) => *sample,
-                None => self.narrow[at].sample(&self.troubles),
-            },
+        match self.wide.get(&at) {
+            Some(sample) => *sample,
+            None => self.narrow[at].sample(&self.troubles),
         }
     }
 

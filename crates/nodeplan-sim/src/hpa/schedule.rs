@@ -5,15 +5,13 @@
 //! [`CRON_METRIC`]), so that its end passes through the autoscaler's stabilisation like any
 //! other scale-down; a minimum that somebody patches ([`minimum`]) does so too.
 
-use nodeplan_model::scenario::Schedule;
+use nodeplan_model::scenario::{Schedule, WEEK_SECONDS};
 
 use super::Metric;
 use super::keda::Signal;
 
 /// Seconds of a day.
 const DAY_SECONDS: u32 = 86_400;
-/// Seconds of a week.
-pub const WEEK_SECONDS: u32 = 7 * DAY_SECONDS;
 /// The metric of a `cron` trigger: as many replicas as its value.
 pub const CRON_METRIC: Metric = Metric::ExternalAverage { milli: 1_000 };
 

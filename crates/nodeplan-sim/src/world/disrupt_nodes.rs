@@ -180,15 +180,8 @@ impl World<'_> {
     /// A machine never came: nodes that waited for it stay.
     fn replacement_lost(&mut self, id: u32) {
         for old in self.replaced_by(id) {
-            let pool = self.nodes.all[old as usize].pool as usize;
-            let from = self.nodes.staying(pool);
-            let node = &mut self.nodes.all[old as usize];
-            if node.phase == NodePhase::Draining {
-                node.phase = NodePhase::Ready;
-                node.turned = self.clock.now();
-                self.binder.uncordon(old);
-                self.stirred = true;
-                self.told(Actor::Autoscaler, pool, from, "its replacement never came");
+            if self.nodes.all[old as usize].phase == NodePhase::Draining {
+                self.reopen(old, Actor::Autoscaler, "its replacement never came");
             }
         }
     }

@@ -408,6 +408,19 @@ impl World<'_> {
         self.told(actor, pool, from, reason);
     }
 
+    /// A node that was to go takes pods again.
+    pub(super) fn reopen(&mut self, id: u32, actor: Actor, reason: &str) {
+        let pool = self.nodes.all[id as usize].pool as usize;
+        let from = self.nodes.staying(pool);
+        let node = &mut self.nodes.all[id as usize];
+        node.phase = NodePhase::Ready;
+        node.turned = self.clock.now();
+        self.binder.uncordon(id);
+        self.stirred = true;
+        self.provisioner.changed();
+        self.told(actor, pool, from, reason);
+    }
+
     /// Deletes a machine: its pods are lost, it is paid for until it is gone.
     pub(super) fn delete_node(&mut self, id: u32) {
         let now = self.clock.now();

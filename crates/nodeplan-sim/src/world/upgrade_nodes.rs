@@ -87,15 +87,8 @@ impl World<'_> {
             return false;
         };
         let pool = node.pool as usize;
-        let from = self.nodes.staying(pool);
-        let node = &mut self.nodes.all[id as usize];
-        node.phase = NodePhase::Ready;
-        node.turned = now;
         self.nodes.pools[pool].upgrading.clear();
-        self.binder.uncordon(id);
-        self.stirred = true;
-        self.provisioner.changed();
-        self.told(Actor::Scenario, pool, from, "drain timed out, node takes pods again");
+        self.reopen(id, Actor::Scenario, "drain timed out, node takes pods again");
         if let Some(surge) = surge {
             let upgrading = Upgrading { until: now + DRAIN_MILLIS, surge: None };
             self.drain_for_upgrade(surge, upgrading, "upgrade failed, surge node goes");

@@ -17,7 +17,7 @@ use nodeplan_model::resources::Resources;
 use nodeplan_model::scenario::{AutoscalerProfile, Autoscaling, Metric, Provisioning, Scenario};
 use nodeplan_model::units::Spend;
 
-use super::trial::Trial;
+use super::trial::{Trial, pending};
 
 /// The answer of a search under these options.
 #[must_use]
@@ -43,8 +43,6 @@ pub fn joint_answer(
         head_room: month(shares.head_room),
         packing: month(shares.packing),
     });
-    // Pods that keep room come after the scenario's own.
-    let own = scenario.loads.len();
     let spot = joint.design.pools.iter().any(|pool| pool.spot);
     let quotes = spot.then(spot_quotes);
     let (costs, met) = &joint.replications;
@@ -57,9 +55,9 @@ pub fn joint_answer(
         pools: pools(joint),
         settings: settings(problem, scenario, joint),
         parts: vec![
-            part("seen", &joint.seen, own),
-            part("unseen", &joint.unseen, own),
-            part("whole", &joint.whole, own),
+            part("seen", &joint.seen, scenario),
+            part("unseen", &joint.unseen, scenario),
+            part("whole", &joint.whole, scenario),
         ],
         floor,
         finale: Finale {
@@ -160,10 +158,7 @@ fn met(trial: &Trial) -> bool {
     trial.short == 0 && trial.run.scorecard.met()
 }
 
-fn part(name: &str, trial: &Trial, own: usize) -> PartAnswer {
-    let totals = trial.run.timeline.totals.iter().take(own);
-    let mut waits: Vec<u64> = totals.flat_map(|one| one.pending_millis.iter().copied()).collect();
-    waits.sort_unstable();
+fn part(name: &str, trial: &Trial, scenario: &Scenario) -> PartAnswer {
     let score = trial.run.scorecard.clone();
     PartAnswer {
         name: name.to_owned(),
@@ -171,7 +166,7 @@ fn part(name: &str, trial: &Trial, own: usize) -> PartAnswer {
         month: Money::month_of(score.spend, score.millis),
         met: met(trial),
         kept: trial.short == 0,
-        pending_p95_millis: percentile(&waits, 95),
+        pending_p95_millis: pending(&trial.run, scenario),
         score,
     }
 }

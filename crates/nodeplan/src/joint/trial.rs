@@ -244,7 +244,7 @@ fn lacks(run: &Simulated, layout: &Layout, scenario: &Scenario, demands: &Demand
 }
 
 /// The 95th percentile of the wait for a node, milliseconds, of the scenario's own pods.
-fn pending(run: &Simulated, scenario: &Scenario) -> u64 {
+pub(super) fn pending(run: &Simulated, scenario: &Scenario) -> u64 {
     let totals = &run.timeline.totals;
     if totals.len() <= scenario.loads.len() {
         return run.scorecard.pending_p95_millis;

@@ -7,10 +7,11 @@ use nodeplan_io::diagnostic::ImportError;
 use nodeplan_io::yaml::{EventEntry, ScenarioFile, What};
 use nodeplan_model::plan::{NodePool, Plan, PoolMode};
 use nodeplan_model::problem::Problem;
-use nodeplan_model::scenario::{Event, Happening, PoolBounds, Provisioning, Scenario, Series};
+use nodeplan_model::scenario::{
+    Event, Happening, PoolBounds, Provisioning, Scenario, Series, WEEK_SECONDS,
+};
 use nodeplan_model::units::DAY_MILLIS;
 use nodeplan_sim::autoscaler::priority::Priorities;
-use nodeplan_sim::hpa::schedule::WEEK_SECONDS;
 
 /// Lengths of samples to choose from.
 const SAMPLES: [u64; 4] = [60_000, 300_000, 900_000, 3_600_000];
