@@ -21,12 +21,14 @@ mod nodes;
 mod places;
 mod pods;
 mod preempt;
+mod pressure;
 mod provision_nodes;
 mod record;
 mod scale_nodes;
 mod scale_pods;
 mod schedule;
 mod stays;
+mod take_nodes;
 mod upgrade_nodes;
 mod view_nodes;
 
@@ -288,6 +290,7 @@ impl World<'_> {
             Next::Event(index) => self.happen(index),
             Next::NodeSilent(node) => self.node_silent(node),
             Next::PodsLeave(node) => self.pods_leave(node),
+            Next::PressureEnds(node) => self.pressure_ends(node),
             Next::Cron(app) => self.cron(app),
             Next::Load => {
                 self.settle();
@@ -308,6 +311,7 @@ impl World<'_> {
             Next::TooOld(node) => self.too_old(node),
             Next::DeleteNode(node) => self.delete_node(node),
             Next::Drain(node) => self.go_on_draining(node),
+            Next::Actuate => self.actuate(),
             Next::Sample => {
                 self.sample();
                 self.clock.at(now + self.scenario.sample_millis, Next::Sample);

@@ -275,8 +275,8 @@ const PODS: &[Row] = &[
     // Two jobs of a CPU-minute at 500m each: from 300 s to 420.
     ("cron-jobs", 420.0, 0.0, |run| run.when(Actor::Scenario, 1)),
     // Two jobs of 200 CPU-seconds: 15 of them are done in each interval, the last at 705 s. The run of
-    // 600 s is left out.
-    ("cron-forbid", 900.0, 0.0, |run| run.when(Actor::Scenario, 2)),
+    // 600 s waits for that.
+    ("cron-forbid", 705.0, 0.0, |run| run.when(Actor::Scenario, 2)),
     // Two more pods at 600 s.
     ("cron-allow", 4.0, 0.0, Run::most_workers),
     // At 300, 600 and 900 s two pods.
@@ -286,6 +286,9 @@ const PODS: &[Row] = &[
     // the same node, and so on for ten minutes.
     ("node-memory", 40.0, 0.0, |run| run.done.timeline.totals[WEB].evictions as f64),
     ("node-memory", 40.0, 0.0, |run| run.done.timeline.totals[WEB].pressed as f64),
+    // The same three without requests: one goes at the first look, at 15 s, and is not let back for
+    // five minutes; then one goes again, and that lasts until after the end.
+    ("node-memory-taint", 2.0, 0.0, |run| run.done.timeline.totals[WEB].evictions as f64),
     // B2ms begins with 30 credits a core, 60 core-minutes, and earns 0.6 of the 1.6 it uses: an
     // hour. Then 600m remain.
     ("burstable", 1_600.0, 0.0, |run| run.done.timeline.pools_at(0)[0].used_milli as f64),
@@ -453,6 +456,17 @@ const NODES: &[Row] = &[
         let rest = told.iter().find(|decision| decision.reason.starts_with("rollout of 3 of 4,"));
         rest.expect("the rest is rolled out").at_millis as f64 / 1000.0
     }),
+    // One node grows for big at 10 s. The other size has a node too many from 10 s on, for longer than
+    // two minutes at 140; five minutes after the growth are over at 310.
+    ("delay-after-add", 310.0, 0.0, |run| run.when(Actor::Autoscaler, 1)),
+    // As `scale-down`, but the second node is taken three minutes after the first, not as soon as
+    // the first is gone.
+    ("delay-after-delete", 800.0, 0.0, |run| run.when(Actor::Autoscaler, 1)),
+    // Unneeded from 10 s on; it fails at 300 s and counts as not ready from 340 on. Eight minutes are not
+    // exceeded at 490.
+    ("scale-down-unready", 500.0, 0.0, |run| run.when(Actor::Autoscaler, 0)),
+    // Taint at 620 s, pods told at 625. They would take until 925, but are killed at 685; gone at 745.
+    ("graceful-termination", 1_945.0, 0.0, Run::node_seconds),
     // The same after two minutes, which 130 s do not exceed.
     ("unneeded-time", 140.0, 0.0, |run| run.when(Actor::Autoscaler, 0)),
     // The first look is at 30 s instead of 10.
@@ -468,6 +482,10 @@ const NODES: &[Row] = &[
     // deleted. Asked for again at 1,230.
     ("slow-machines", 930.0, 0.0, |run| run.when(Actor::Autoscaler, 1)),
     ("slow-machines", 1_230.0, 0.0, |run| run.when(Actor::Autoscaler, 2)),
+    // Two of six on a node that goes. One is evicted at 625 s and is Ready again elsewhere at 805. The
+    // other may not go before, and two minutes after the first attempt the node stays.
+    ("drain-fails", 745.0, 0.0, |run| run.when(Actor::Autoscaler, 1)),
+    ("drain-fails", 3_600.0, 0.0, Run::node_seconds),
     // 70 % of six are 4.2: five must be Ready. A fifth of six is 1.2: two may be away.
     ("budget-min-available", 5.0, 0.0, Run::least_ready),
     ("budget-max-unavailable", 4.0, 0.0, Run::least_ready),

@@ -5,7 +5,6 @@
 //! [`Actuator::wake`] does it through [`Hands`].
 
 use super::deletions::{DeletionResult, Deletions};
-use super::drain::Blocking;
 use super::options::Options;
 use super::view::{NodeKey, PodKey};
 
@@ -27,11 +26,9 @@ pub struct Load {
 
 /// The cluster and the cloud, as the actuator touches them.
 pub trait Hands {
-    /// What is on the node, by the rules of draining with the budgets of now.
-    ///
-    /// # Errors
-    /// The pod that has come to block it.
-    fn load(&mut self, node: NodeKey) -> Result<Load, Blocking>;
+    /// What is on the node, by the rules of draining with the budgets of now; none where a pod
+    /// has come to block it.
+    fn load(&mut self, node: NodeKey) -> Option<Load>;
     /// Evicts a pod with a grace period in milliseconds; false if it is refused.
     fn evict(&mut self, pod: PodKey, grace_ms: i64) -> bool;
     /// Whether a pod is no longer on its node.
@@ -122,7 +119,7 @@ impl Task {
     ) -> Option<DeletionResult> {
         match std::mem::replace(&mut self.stage, Stage::Tainted) {
             Stage::Tainted => {
-                let Ok(load) = hands.load(self.node) else {
+                let Some(load) = hands.load(self.node) else {
                     return Some(DeletionResult::Internal);
                 };
                 if !self.drain {
@@ -204,9 +201,9 @@ mod tests {
     }
 
     impl Hands for Script {
-        fn load(&mut self, _: NodeKey) -> Result<Load, Blocking> {
+        fn load(&mut self, _: NodeKey) -> Option<Load> {
             let pods = vec![(1, 30_000), (2, 900_000)];
-            Ok(Load { pods, daemons: vec![(9, 30_000)] })
+            Some(Load { pods, daemons: vec![(9, 30_000)] })
         }
 
         fn evict(&mut self, pod: PodKey, grace_ms: i64) -> bool {

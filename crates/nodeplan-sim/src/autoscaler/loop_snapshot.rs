@@ -18,6 +18,7 @@ pub(crate) struct SnapshotNode<'a> {
     pub(crate) shape: usize,
     /// Carries the `ToBeDeleted` taint.
     pub(crate) tainted: bool,
+    condition_taint: Option<u32>,
     /// Indices into `ClusterView::pods`; a pod that is being moved may be on two nodes.
     pub(crate) pods: Cow<'a, [usize]>,
     cpu: i64,
@@ -76,6 +77,7 @@ impl<'a> Snapshot<'a> {
             index: Some(index),
             shape: node.shape,
             tainted: node.deletion_taint_ms.is_some(),
+            condition_taint: node.condition_taint,
             pods: Cow::Borrowed(&content.pods[..]),
             cpu: content.room.cpu,
             memory: content.room.memory,
@@ -101,6 +103,7 @@ impl<'a> Snapshot<'a> {
             index: None,
             shape,
             tainted: false,
+            condition_taint: None,
             pods: Cow::Borrowed(&[]),
             cpu,
             memory,
@@ -195,6 +198,7 @@ impl<'a> Snapshot<'a> {
         room.holds(class, shape)
             && admits(class, shape)
             && (!at.tainted || class.tolerates == Toleration::All)
+            && at.condition_taint.is_none_or(|key| class.tolerates.bears(key))
             && !self.repels(class, at)
     }
 
@@ -236,10 +240,7 @@ impl Room {
 /// `NodeAffinity` (selector) and `TaintToleration` of a shape.
 pub(crate) fn admits(class: &PodClass, shape: &NodeShape) -> bool {
     class.selector.iter().all(|label| shape.labels.contains(label))
-        && match &class.tolerates {
-            Toleration::All => true,
-            Toleration::Keys(keys) => shape.taints.iter().all(|taint| keys.contains(&taint.key)),
-        }
+        && shape.taints.iter().all(|taint| class.tolerates.bears(taint.key))
 }
 
 /// Tries to find a place for each pod in turn (`TrySchedulePods`): where it was put last time, else

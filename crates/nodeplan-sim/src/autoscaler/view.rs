@@ -112,6 +112,8 @@ pub struct Node {
     pub deletion_taint_ms: Option<i64>,
     /// Carries the soft `DeletionCandidate` taint.
     pub soft_taint: bool,
+    /// Key of the taint of a condition of the node, beside the taints of its shape.
+    pub condition_taint: Option<u32>,
 }
 
 /// Which controller owns a pod.
@@ -147,6 +149,17 @@ pub enum Toleration {
     All,
     /// Those with these keys, whatever value and effect.
     Keys(Vec<u32>),
+}
+
+impl Toleration {
+    /// Whether it bears a taint with this key.
+    #[must_use]
+    pub fn bears(&self, key: u32) -> bool {
+        match self {
+            Self::All => true,
+            Self::Keys(keys) => keys.contains(&key),
+        }
+    }
 }
 
 /// Labels and spec that pods share: pods of equal labels and equal spec have one class.

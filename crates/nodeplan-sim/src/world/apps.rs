@@ -2,6 +2,7 @@
 
 use nodeplan_model::problem::Problem;
 use nodeplan_model::scenario::Scenario;
+use nodeplan_model::workload::QosClass;
 
 use crate::random::Stream;
 
@@ -38,6 +39,8 @@ pub struct App {
     pub arrivals: Stream,
     /// Jobs that a CronJob brought since the last interval.
     pub brought: u64,
+    /// Whether a time of its CronJob passed while jobs ran.
+    pub missed: bool,
     /// Its HorizontalPodAutoscaler.
     pub scaler: Option<Box<Scaler>>,
     /// A rollout that goes on.
@@ -61,6 +64,7 @@ impl App {
         let rows = problem.workloads().iter().enumerate();
         rows.map(|(index, workload)| Self {
             ask: Ask {
+                best_effort: workload.qos == QosClass::BestEffort,
                 app: index as u32,
                 cpu: workload.request.cpu.0,
                 memory: workload.request.memory.0,
@@ -84,6 +88,7 @@ impl App {
             on_node: Vec::new(),
             arrivals: Stream::new(scenario.seed, "arrivals", &workload.full_name()),
             brought: 0,
+            missed: false,
             scaler: scenario.scaling[index].as_ref().map(|own| Box::new(Scaler::new(own))),
             rollout: None,
         })

@@ -23,6 +23,8 @@ pub enum Next {
     NodeSilent(u32),
     /// Pods of a node that failed are evicted.
     PodsLeave(u32),
+    /// A node may have had memory enough for so long that it takes all pods again.
+    PressureEnds(u32),
     /// Traffic of the interval that ends now.
     Load,
     /// A CronJob begins.
@@ -41,8 +43,10 @@ pub enum Next {
     TooOld(u32),
     /// A node that was drained is deleted.
     DeleteNode(u32),
-    /// A node that the autoscaler takes away is drained further.
+    /// A node that an upgrade or node auto-provisioning takes away is drained further.
     Drain(u32),
+    /// The cluster autoscaler goes on with its deletions.
+    Actuate,
     /// A sample of the timeline ends.
     Sample,
 }

@@ -333,6 +333,7 @@ impl World<'_> {
         if let Some(index) = evict(memory, order) {
             evicted.push(node.pods[index]);
         }
+        self.feel_pressure(id);
     }
 
     /// CPU that pods of a node may use in this interval: all that is not kept for the system, or

@@ -408,15 +408,20 @@ impl World<'_> {
         self.told(actor, pool, from, reason);
     }
 
-    /// A node that was to go takes pods again.
+    /// A node that was to go stays and takes pods again, if it answers.
     pub(super) fn reopen(&mut self, id: u32, actor: Actor, reason: &str) {
+        let now = self.clock.now();
+        let noticed = self.scenario.times.noticed_millis;
         let pool = self.nodes.all[id as usize].pool as usize;
         let from = self.nodes.staying(pool);
         let node = &mut self.nodes.all[id as usize];
-        node.phase = NodePhase::Ready;
-        node.turned = self.clock.now();
-        self.binder.uncordon(id);
-        self.stirred = true;
+        let silent = node.failed.is_some_and(|since| now >= since.saturating_add(noticed));
+        node.phase = if silent { NodePhase::Down } else { NodePhase::Ready };
+        node.turned = now;
+        if !silent {
+            self.binder.uncordon(id);
+            self.stirred = true;
+        }
         self.provisioner.changed();
         self.told(actor, pool, from, reason);
     }

@@ -7,6 +7,8 @@ use nodeplan_model::problem::{PoolKind, Problem};
 use nodeplan_model::scenario::{PoolBounds, Scenario};
 use nodeplan_model::units::DAY_MILLIS;
 
+use crate::kubelet::eviction::Pressure;
+
 use super::upgrade_nodes::Upgrading;
 
 /// Where a machine is in its life.
@@ -49,6 +51,8 @@ pub struct Node {
     pub failed: Option<u64>,
     /// Credits of a burstable machine: milli-cores above its baseline × milliseconds.
     pub credits: u64,
+    /// Its want of memory.
+    pub pressure: Pressure,
     /// Pods on it, in order of binding.
     pub pods: Vec<u32>,
     /// Workloads whose image it holds or pulls, one bit each.
@@ -245,6 +249,7 @@ impl Nodes {
             free_memory: row.memory,
             free_pods: row.slots,
             failed: None,
+            pressure: Pressure::default(),
             credits: row.baseline.map_or(0, |baseline| baseline.initial),
             pods: Vec::new(),
             images: vec![0; self.workloads.div_ceil(64)],

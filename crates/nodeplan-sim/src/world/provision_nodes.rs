@@ -15,7 +15,7 @@ use nodeplan_model::timeline::Actor;
 use crate::hpa::schedule::{holds, seconds_to_change};
 use crate::karpenter::nouns::{
     Amounts, Budget, Cluster, Effect, InstanceType, Limits, Node, NodePool, Offering, Pdb, Pod,
-    Policy, Reason, Settings, Shape, Share, Spread, Taint,
+    Policy, Reason, Settings, Shape, Share, Spread, Taint, Toleration,
 };
 use crate::karpenter::provision::{Claim, provision};
 use crate::karpenter::requirement::{Key, Requirement, Requirements, Value};
@@ -42,6 +42,10 @@ const REFUSED_MILLIS: u64 = 180_000;
 const REGISTRATION_MILLIS: u64 = REGISTRATION_MS as u64;
 /// The taint of a node that does not answer.
 const NOT_READY: Taint = Taint { key: 0, value: 0, effect: Effect::NoSchedule };
+/// The taint of a node short of memory, and what lets all pods but BestEffort ones bear it.
+const PRESSURE: Taint = Taint { key: 1, value: 0, effect: Effect::NoSchedule };
+const BEARS_PRESSURE: Toleration =
+    Toleration { key: Some(PRESSURE.key), value: None, effect: Some(PRESSURE.effect) };
 /// Zones play no role: all nodes are in this one.
 const ZONE: Value = Value::Word(0);
 
@@ -245,6 +249,7 @@ fn shape(app: &App, nodes: &Nodes) -> Shape {
             pods: 1,
             ..Amounts::default()
         },
+        tolerations: if ask.best_effort { Vec::new() } else { vec![BEARS_PRESSURE] },
         selector,
         spread: if ask.per_node == u32::MAX { Vec::new() } else { vec![apart] },
         ..Shape::default()
@@ -469,7 +474,11 @@ impl World<'_> {
                 (Key::ZONE, ZONE),
                 (Key::CAPACITY_TYPE, capacity_type(row)),
             ]),
-            taints: if node.phase == NodePhase::Down { vec![NOT_READY] } else { Vec::new() },
+            taints: match node.phase {
+                NodePhase::Down => vec![NOT_READY],
+                _ if node.pressure.stands(now) => vec![PRESSURE],
+                _ => Vec::new(),
+            },
             capacity: machine(row),
             allocatable: room(row),
             daemons_to_come: Amounts::default(),

@@ -3,8 +3,8 @@
 use nodeplan_model::scenario::{Expander, Scenario};
 use nodeplan_model::timeline::{Actor, Decision, Held};
 
+use crate::autoscaler::actuator::Actuator;
 use crate::autoscaler::cloud::{Action, Need};
-use crate::autoscaler::deletions::DeletionResult;
 use crate::autoscaler::expander::Filter;
 use crate::autoscaler::layout::Layout;
 use crate::autoscaler::options::Options;
@@ -16,14 +16,8 @@ use crate::autoscaler::view::{
 use crate::random::Stream;
 
 use super::World;
-use super::clock::Next;
-use super::nodes::{NodePhase, Nodes};
+use super::nodes::Nodes;
 
-/// From the taint to the first eviction or, for an empty node, the deletion
-/// (`node-delete-delay-after-taint`).
-const AFTER_TAINT_MILLIS: u64 = 5_000;
-/// Between two looks at a node that is drained.
-const POLL_MILLIS: u64 = 5_000;
 /// The background refresh of the list of machines.
 const REFRESH_MILLIS: u64 = 120_000;
 
@@ -36,6 +30,10 @@ const QUIET_LOOPS: u32 = 2;
 pub struct Scaler {
     pub(super) options: Options,
     pub(super) state: AutoscalerState,
+    /// Deletions that are being carried out.
+    pub(super) actuator: Actuator,
+    /// When it is next to be woken.
+    pub(super) wakes: Option<i64>,
     pub(super) shapes: Vec<NodeShape>,
     pub(super) classes: Vec<PodClass>,
     pub(super) groups: Vec<Group>,
@@ -102,6 +100,8 @@ impl Scaler {
         Self {
             options,
             state,
+            actuator: Actuator::default(),
+            wakes: None,
             shapes,
             classes: Vec::new(),
             groups: Vec::new(),
@@ -271,18 +271,8 @@ impl World<'_> {
         ripe.chain(again).min().unwrap_or(u64::MAX)
     }
 
-    /// The autoscaler hears that the deletion of a node ended.
-    fn deleted(&mut self, node: u32) {
-        if let Some(scaler) = &mut self.scaler
-            && scaler.state.deletions.contains(node)
-        {
-            scaler.state.deletions.finish(node, DeletionResult::Done);
-        }
-    }
-
     /// Carries out what the autoscaler asked for.
     fn act(&mut self, action: Action) {
-        let now = self.clock.now();
         match action {
             Action::Increase { group, delta, need, done } => {
                 let from = self.nodes.staying(group);
@@ -314,39 +304,13 @@ impl World<'_> {
                     "node is empty"
                 };
                 self.close(node, Actor::Autoscaler, reason);
-                self.clock.at(now + AFTER_TAINT_MILLIS, Next::Drain(node));
+                self.start_deletion(node, drain);
             }
             Action::Delete { .. }
             | Action::DecreaseTarget { .. }
             | Action::SoftTaint(_)
             | Action::SoftUntaint(_) => {}
         }
-    }
-
-    /// Goes on draining a node: evicts what is on it, deletes it once it is empty.
-    pub(super) fn go_on_draining(&mut self, id: u32) {
-        let node = &self.nodes.all[id as usize];
-        if node.phase != NodePhase::Draining {
-            self.deleted(id);
-            return;
-        }
-        if node.pods.is_empty() || self.only_lost_pods(id) {
-            self.delete_node(id);
-            self.deleted(id);
-            return;
-        }
-        if self.drain_fails(id) {
-            return;
-        }
-        let node = &self.nodes.all[id as usize];
-        let upgraded = node.upgrading.is_some();
-        let reason = if upgraded { "node pool is upgraded" } else { "node is scaled down" };
-        for pod in node.pods.clone() {
-            if self.may_go(self.pods[pod].app as usize) {
-                self.evict(pod, reason);
-            }
-        }
-        self.clock.at(self.clock.now() + POLL_MILLIS, Next::Drain(id));
     }
 
     /// Notes what was done to a pool of which so many nodes stayed before.

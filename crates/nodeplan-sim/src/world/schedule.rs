@@ -7,9 +7,9 @@
 
 use crate::random::Stream;
 use crate::scheduler::{
-    Budget, Cluster, Cycle, Demand, Life, NodeId, NodeSpec, NodeTerm, Operator, Outcome, Pending,
-    PodId, PodTemplate, Requirement, Selector, Symbol, TemplateId, eligible_to_preempt, fit_error,
-    labels, preempt, schedule_one, takes,
+    Budget, Cluster, Cycle, Demand, Effect, Life, NodeId, NodeSpec, NodeTerm, Operator, Outcome,
+    Pending, PodId, PodTemplate, Requirement, Selector, Symbol, Taint, TemplateId, Toleration,
+    eligible_to_preempt, fit_error, labels, preempt, schedule_one, takes,
 };
 
 use super::nodes::{Node, Nodes};
@@ -33,6 +33,8 @@ pub struct Ask {
     pub per_node: u32,
     /// Priority.
     pub priority: i32,
+    /// Whether a node short of memory takes none of them.
+    pub best_effort: bool,
     /// Whether they may take the place of less important pods.
     pub preempts: bool,
 }
@@ -91,6 +93,8 @@ struct Keys {
     zone: Symbol,
     host: Symbol,
     app: Symbol,
+    pressure: Symbol,
+    nothing: Symbol,
 }
 
 /// An amount as the API's signed integer.
@@ -108,6 +112,8 @@ impl Binder {
             zone: names.intern("topology.kubernetes.io/zone"),
             host: names.intern("kubernetes.io/hostname"),
             app: names.intern("app"),
+            pressure: names.intern("node.kubernetes.io/memory-pressure"),
+            nothing: names.intern(""),
         };
         binder.equals = true;
         let mut first = None;
@@ -163,9 +169,29 @@ impl Binder {
                 names: Vec::new(),
             }]),
             default_spread: Some(Selector::of_labels(&[label])),
+            tolerations: if ask.best_effort { Vec::new() } else { vec![self.bears_pressure()] },
             priority: ask.priority,
             preemption_never: !ask.preempts,
             ..PodTemplate::default()
+        }
+    }
+
+    /// What admission gives all pods but BestEffort ones.
+    fn bears_pressure(&self) -> Toleration {
+        let effect = Some(Effect::NoSchedule);
+        Toleration { key: Some(self.keys.pressure), value: None, effect }
+    }
+
+    /// A node is short of memory, or no longer.
+    pub fn press(&mut self, id: u32, short: bool) {
+        let Some(known) = self.known(id) else { return };
+        let Keys { pressure, nothing, .. } = self.keys;
+        let taint = Taint { key: pressure, value: nothing, effect: Effect::NoSchedule };
+        let taints = if short { vec![taint] } else { Vec::new() };
+        let spec = NodeSpec { taints, ..self.cluster.node(known).clone() };
+        self.cluster.update_node(known, spec);
+        if !short {
+            self.roomier.push(id);
         }
     }
 

@@ -11,6 +11,8 @@ use super::nodes::NodePhase;
 
 /// How long the drain of a node may take (AKS's default).
 const DRAIN_MILLIS: u64 = 30 * 60_000;
+/// Between two looks at a node that is drained.
+const POLL_MILLIS: u64 = 5_000;
 
 /// The drain of a node by an upgrade.
 #[derive(Clone, Copy, Debug)]
@@ -79,8 +81,32 @@ impl World<'_> {
         self.clock.at(now, Next::Drain(id));
     }
 
+    /// Goes on draining a node: evicts what is on it, deletes it once it is empty.
+    pub(super) fn go_on_draining(&mut self, id: u32) {
+        let node = &self.nodes.all[id as usize];
+        if node.phase != NodePhase::Draining {
+            return;
+        }
+        if node.pods.is_empty() || self.only_lost_pods(id) {
+            self.delete_node(id);
+            return;
+        }
+        if self.drain_fails(id) {
+            return;
+        }
+        let node = &self.nodes.all[id as usize];
+        let upgraded = node.upgrading.is_some();
+        let reason = if upgraded { "node pool is upgraded" } else { "node is scaled down" };
+        for pod in node.pods.clone() {
+            if self.may_go(self.pods[pod].app as usize) {
+                self.evict(pod, reason);
+            }
+        }
+        self.clock.at(self.clock.now() + POLL_MILLIS, Next::Drain(id));
+    }
+
     /// Gives the drain of a node up if it takes too long; whether it does.
-    pub(super) fn drain_fails(&mut self, id: u32) -> bool {
+    fn drain_fails(&mut self, id: u32) -> bool {
         let now = self.clock.now();
         let node = &mut self.nodes.all[id as usize];
         let Some(Upgrading { surge, .. }) = node.upgrading.take_if(|own| now >= own.until) else {

@@ -13,6 +13,12 @@ use super::scale_nodes::{Scaler, amount};
 use super::scale_pods::scheduled_min;
 use super::schedule::ADDON_PRIORITY;
 
+/// Key of the taint of a node that does not answer.
+const UNREACHABLE: u32 = 0;
+/// Key of the taint of a node short of memory, which only BestEffort pods do not bear
+/// (`plugin/pkg/admission/podtolerationrestriction`, `PodTolerationRestriction`).
+const MEMORY_PRESSURE: u32 = 1;
+
 impl World<'_> {
     /// Writes what the autoscaler sees.
     pub(super) fn view(&mut self, scaler: &mut Scaler) {
@@ -68,6 +74,7 @@ impl World<'_> {
 
     /// Registered nodes, oldest first.
     fn view_nodes(&self, scaler: &mut Scaler) {
+        let now = self.clock.now();
         let mut live: Vec<u32> =
             self.nodes.pools.iter().flat_map(|pool| pool.live.iter().copied()).collect();
         live.sort_unstable();
@@ -87,6 +94,10 @@ impl World<'_> {
                 deletion_taint_ms: (node.phase == NodePhase::Draining)
                     .then_some((node.turned / 1000 * 1000) as i64),
                 soft_taint: false,
+                condition_taint: match node.phase {
+                    NodePhase::Down => Some(UNREACHABLE),
+                    _ => node.pressure.stands(now).then_some(MEMORY_PRESSURE),
+                },
             });
         }
     }
@@ -248,7 +259,11 @@ fn class(app: &super::apps::App) -> PodClass {
         memory_bytes: amount(app.ask.memory),
         app: app.ask.app,
         selector: vec![(app.ask.app, 1)],
-        tolerates: Toleration::All,
+        tolerates: Toleration::Keys(if app.ask.best_effort {
+            Vec::new()
+        } else {
+            vec![MEMORY_PRESSURE]
+        }),
         host_anti_affinity: app.ask.per_node == 1,
         grace_ms: amount(app.ending_millis),
     }

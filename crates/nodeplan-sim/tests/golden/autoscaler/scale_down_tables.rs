@@ -52,6 +52,7 @@ impl<'f> World<'f> {
                 scale_down_disabled: name == "noScaleDown",
                 deletion_taint_ms: (name == "justDeleted").then_some(START_MS - 30_000),
                 soft_taint: false,
+                condition_taint: None,
             });
             world.names.push(name);
         }

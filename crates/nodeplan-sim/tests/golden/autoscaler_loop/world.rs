@@ -154,6 +154,7 @@ impl World {
                 .and_then(|taint| taint[1].parse::<i64>().ok())
                 .map(|seconds| (seconds - EPOCH_S) * 1000),
             soft_taint: carries("DeletionCandidateOfClusterAutoscaler").is_some(),
+            condition_taint: None,
         };
         match self.nodes.iter_mut().find(|node| node.key == key) {
             Some(old) => *old = new,
