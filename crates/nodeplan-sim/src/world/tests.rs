@@ -457,6 +457,7 @@ fn random(seed: u64) -> (Problem, Plan, Scenario) {
     let skus = (0..pools)
         .map(|index| sku(&format!("S{index}"), 2 << draw.below(4), 4 << draw.below(4), 50))
         .collect();
+    let mut rest = Stream::new(seed, "rest", "");
     let workloads = (0..apps)
         .map(|index| {
             let mut row = workload(
@@ -472,6 +473,11 @@ fn random(seed: u64) -> (Problem, Plan, Scenario) {
             }
             if draw.below(4) == 0 {
                 row.max_per_node = Some(1 + draw.below(2));
+            }
+            if rest.below(5) == 0 {
+                row.request = Resources { pods: 1, ..Resources::default() };
+                (row.cpu_limit, row.memory_limit) = (None, None);
+                row.qos = QosClass::BestEffort;
             }
             row
         })
@@ -494,6 +500,9 @@ fn random(seed: u64) -> (Problem, Plan, Scenario) {
     scenario.times.tolerated_millis = u64::from(draw.below(600_000));
     scenario.autoscaler.delay_after_add_millis = u64::from(draw.below(600_000));
     scenario.autoscaler.unneeded_millis = u64::from(draw.below(600_000));
+    scenario.autoscaler.unready_millis = u64::from(rest.below(1_200_000));
+    scenario.autoscaler.delay_after_delete_millis = u64::from(rest.below(120_000));
+    scenario.autoscaler.max_graceful_millis = u64::from(rest.below(60_000));
     scenario.series = vec![Series {
         name: "s".to_owned(),
         step_millis: 60_000 * u64::from(1 + draw.below(20)),
