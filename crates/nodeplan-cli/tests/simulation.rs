@@ -67,7 +67,8 @@ fn a_run_tells_cost_service_curves_decisions_and_assumptions() {
         " POOL ",
         " web arrivals/s ",
         " web ready pods ",
-        " pending pods ",
+        " CPU used ",
+        " cost per hour ",
         "  HPA  ",
         "Assumptions (*)",
     ] {
@@ -80,6 +81,26 @@ fn a_run_tells_cost_service_curves_decisions_and_assumptions() {
     assert!(why.starts_with("web at Mon 00:15:00\n"), "{why}");
     assert!(why.contains("Why that many replicas") && why.contains("  HPA  "), "{why}");
     assert_eq!(why, stdout(&folder.run(&simulate(&["--explain", "web@00:15"]))));
+}
+
+#[test]
+fn curves_tell_what_is_not_zero_and_all_where_all_is_asked_for() {
+    let folder = planned("curves");
+    folder.write("crowd.yaml", "horizon: 10m\nworkloads: {web: {replicas: 60, autoscaling: no}}\n");
+    let shown = |more: &[&str]| {
+        let done = folder.run(&simulate(more));
+        assert_eq!(code(&done), 0, "{}", stderr(&done));
+        stdout(&done)
+    };
+    let calm = ["--horizon", "9m"];
+    let (few, all) = (shown(&calm), shown(&["-v", "--horizon", "9m"]));
+    for part in [" web p95 response time ", " ms\n", " pending pods "] {
+        assert!(all.contains(part), "no `{part}` in\n{all}");
+    }
+    assert!(!few.contains(" p95 response time ") && !few.contains(" pending pods "), "{few}");
+    assert!(few.contains("%\n") && few.contains(" USD\n"), "{few}");
+    let crowd = shown(&["-s", "crowd.yaml"]);
+    assert!(crowd.contains(" pending pods "), "{crowd}");
 }
 
 #[test]

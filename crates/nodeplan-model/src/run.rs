@@ -33,11 +33,17 @@ pub struct RunPool {
 /// A quantity over time, in equal parts of the run.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Trail {
-    /// What: `requests/s`, `ready`, `nodes`, `pending`.
+    /// What: `arrivals/s`, `ready pods`, `nodes`, `pending pods`.
     pub what: String,
     /// Of which workload or pool; empty: of all.
     pub of: String,
-    /// Mean of each part, thousandths; highest of each part for pending pods and nodes.
+    /// Unit: `%`, `ms`, `s`, a currency; empty: a number of them.
+    #[serde(default)]
+    pub unit: String,
+    /// Whether it is shown only where all is asked for.
+    #[serde(default)]
+    pub detail: bool,
+    /// Mean of each part, thousandths; highest of each part for nodes, what waits, and response times.
     pub parts: Vec<u64>,
     /// Least sample, thousandths.
     pub least: u64,

@@ -33,7 +33,8 @@ pub fn document(answer: &RunAnswer, detail: Detail) -> Document {
     blocks.push(Block::Table(services(answer, detail)));
     blocks.push(Block::Table(pods(answer, detail)));
     blocks.push(Block::Table(pools(answer)));
-    let sparks: Vec<Spark> = answer.trails.iter().map(spark).collect();
+    let trails = answer.trails.iter().filter(|trail| detail.verbose || !trail.detail);
+    let sparks: Vec<Spark> = trails.map(spark).collect();
     let span = time(answer.scorecard.millis);
     blocks.push(Block::Heading(format!("Over {span}, from left to right")));
     blocks.push(Block::Sparks(sparks));
@@ -230,9 +231,19 @@ fn spark(trail: &Trail) -> Spark {
         format!("{} {}", trail.of, trail.what)
     };
     let whole = trail.least.is_multiple_of(1000) && trail.most.is_multiple_of(1000);
-    let places = if whole { 0 } else { 1 };
-    let (least, most) = (thousandths(trail.least, places), thousandths(trail.most, places));
+    let places = match trail.most {
+        _ if whole => 0,
+        ..10_000 if trail.unit != "%" => 2,
+        _ => 1,
+    };
+    let shown = |value: u64| thousandths(value, if value == 0 { 0 } else { places });
+    let (least, most) = (shown(trail.least), shown(trail.most));
     let range = if least == most { least } else { format!("{least}..{most}") };
+    let range = match trail.unit.as_str() {
+        "" => range,
+        "%" => format!("{range}%"),
+        unit => format!("{range} {unit}"),
+    };
     Spark { label, heights: trail.parts.iter().map(height).collect(), range }
 }
 
@@ -422,9 +433,20 @@ mod tests {
             parts: vec![0, 1, 500, 1000],
             least: 0,
             most: 1000,
+            ..Trail::default()
         };
         let want =
             Spark { label: "a nodes".into(), heights: vec![0, 1, 4, 8], range: "0..1".into() };
         assert_eq!(spark(&trail), want);
+        for (unit, least, most, want) in [
+            ("USD", 384, 768, "0.38..0.77 USD"),
+            ("USD", 1000, 12_345, "1.0..12.3 USD"),
+            ("%", 8500, 9049, "8.5..9.0%"),
+            ("ms", 250, 250, "0.25 ms"),
+            ("", 1000, 3000, "1..3"),
+        ] {
+            let trail = Trail { unit: unit.into(), least, most, ..trail.clone() };
+            assert_eq!(spark(&trail).range, want);
+        }
     }
 }

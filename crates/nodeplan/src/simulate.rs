@@ -12,6 +12,7 @@ mod replications;
 mod scaling;
 mod sources;
 mod stage;
+mod trails;
 
 use crate::Error;
 use nodeplan_eval::scorecard::evaluate;

@@ -32,7 +32,7 @@ pub fn run(global: &Global, args: &SimulateArgs) -> Done {
     staged.assumptions.splice(0..0, notes);
     listen();
     let watch = Watch::new(None, args.progress, 0);
-    let (done, replications) = watched(&watch, args, &problem, &plan, &staged)?;
+    let (done, replications) = watched(&watch, (global, args), &problem, &plan, &staged)?;
     let answer = run_answer(&problem, &plan, staged, done, replications, files);
     if let Some(asked) = &args.explain {
         let shown = explained(&answer, asked)?;
@@ -60,14 +60,14 @@ pub fn run(global: &Global, args: &SimulateArgs) -> Done {
 /// The run, and the runs of many seeds if they are asked for; Ctrl-C ends both.
 fn watched(
     watch: &Watch,
-    args: &SimulateArgs,
+    (global, args): (&Global, &SimulateArgs),
     problem: &Problem,
     plan: &Plan,
     staged: &Staged,
 ) -> Result<(Simulated, Option<Replications>), Failure> {
     let scenario = &staged.scenario;
     let span = report::run::time(scenario.horizon_millis);
-    let done = simulate_under(problem, plan, scenario, shown(args), &|reached| {
+    let done = simulate_under(problem, plan, scenario, shown(global, args), &|reached| {
         watch.line(|| {
             let percent = reached.saturating_mul(100) / scenario.horizon_millis.max(1);
             format!("simulated  {} of {span}, {percent}%", report::run::time(reached))
@@ -87,10 +87,12 @@ fn watched(
     Ok((done, replications))
 }
 
-/// The response times that will be shown: those of samples only stand in curves and explanations.
-fn shown(args: &SimulateArgs) -> Latency {
+/// The response times that will be shown: those of samples only stand in documents, explanations and
+/// the curves of a report of everything.
+fn shown(global: &Global, args: &SimulateArgs) -> Latency {
     let format = output::format(args.format, args.output.as_deref());
-    let samples = args.explain.is_some() || matches!(format, Format::Json | Format::Csv);
+    let samples =
+        global.verbose || args.explain.is_some() || matches!(format, Format::Json | Format::Csv);
     if samples { Latency::Samples } else { Latency::Run }
 }
 
