@@ -76,7 +76,7 @@ fn a_run_tells_cost_service_curves_decisions_and_assumptions() {
     }
     assert!(told.is_ascii(), "pipes get ASCII:\n{told}");
     let page = stdout(&folder.run(&simulate(&["-f", "md"])));
-    assert!(page.contains("| WORKLOAD | OFFERED |") && page.contains("█"), "{page}");
+    assert!(page.contains("| WORKLOAD | COUNTED | OFFERED |") && page.contains("█"), "{page}");
     let why = stdout(&folder.run(&simulate(&["--explain", "web@15m"])));
     assert!(why.starts_with("web at Mon 00:15:00\n"), "{why}");
     assert!(why.contains("Why that many replicas") && why.contains("  HPA  "), "{why}");

@@ -120,10 +120,30 @@ fn shown(answer: &RunAnswer, detail: Detail) -> impl Iterator<Item = (usize, &Se
     all.filter(move |(at, _)| detail.verbose || !own(at))
 }
 
+/// What requests are counted as.
+const REQUESTS: &str = "requests";
+
+/// What is counted as offered, lost and waiting of such work, if there is any.
+fn work(service: Service) -> Option<String> {
+    match service {
+        Service::None => None,
+        Service::Requests { .. } => Some(REQUESTS.to_owned()),
+        Service::Messages { .. } => Some("messages".to_owned()),
+        Service::Jobs { arrivals_per_job: 0 | 1, .. } => Some("jobs".to_owned()),
+        Service::Jobs { arrivals_per_job, .. } => {
+            Some(format!("messages, {} a job", number::grouped(arrivals_per_job.into())))
+        }
+    }
+}
+
 /// How good service was.
 fn services(answer: &RunAnswer, detail: Detail) -> Table {
-    let mut titles = vec![
-        "WORKLOAD",
+    // What is counted, where it is not requests alone.
+    let works = |at: usize| answer.scenario.loads.get(at).and_then(|load| work(load.service));
+    let told = shown(answer, detail).any(|(at, _)| works(at).is_some_and(|work| work != REQUESTS));
+    let mut titles = vec!["WORKLOAD"];
+    titles.extend(told.then_some("COUNTED"));
+    titles.extend([
         ">OFFERED",
         ">LOST",
         ">GOOD",
@@ -131,15 +151,16 @@ fn services(answer: &RunAnswer, detail: Detail) -> Table {
         ">MISS min",
         ">p50/p95/p99 ms",
         ">OLDEST",
-    ];
+    ]);
     // Only where clients do that.
     let again = answer.scorecard.services.iter().any(|service| service.retried > 0);
-    if again {
-        titles.push(">RETRIED");
-    }
+    titles.extend(again.then_some(">RETRIED"));
     let mut table = Table::new(&titles);
     for (at, service) in shown(answer, detail) {
         let mut row: Vec<Cell> = vec![service.workload.as_str().into()];
+        if told {
+            row.push(works(at).unwrap_or_default().into());
+        }
         row.push(number::grouped(u128::from(service.offered)).into());
         row.push(number::grouped(u128::from(service.lost)).into());
         row.push(good(service).into());
