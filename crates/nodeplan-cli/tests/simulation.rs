@@ -104,6 +104,29 @@ fn curves_tell_what_is_not_zero_and_all_where_all_is_asked_for() {
 }
 
 #[test]
+fn many_runs_tell_the_rest_of_the_scorecard_too() {
+    let folder = planned("many");
+    let run = |more: &[&str]| {
+        let done = folder.run(&simulate(&[&["--runs", "3", "--horizon", "10m"], more].concat()));
+        assert_eq!(code(&done), 0, "{}", stderr(&done));
+        stdout(&done)
+    };
+    let told = run(&[]);
+    for part in ["OVER RUNS", " node-hours ", " p95 ms of web "] {
+        assert!(told.contains(part), "no `{part}` in\n{told}");
+    }
+    assert!(!told.contains(" evictions of "), "{told}");
+    let json: serde_json::Value = serde_json::from_str(&run(&["-f", "json"])).unwrap();
+    let services = json["run"]["replications"]["services"].as_array().unwrap();
+    assert_eq!(services.len(), json["run"]["workloads"].as_array().unwrap().len());
+    assert!(
+        services[0]["p95_micros"]["mean"].as_u64().is_some_and(|mean| mean > 0),
+        "{services:?}"
+    );
+    assert_eq!(services[0]["evictions_milli"]["most"], 0);
+}
+
+#[test]
 fn what_is_explained_and_its_decisions_are_of_one_instant() {
     let folder = planned("instant");
     let explained = |sample: &str, asked: &str| {

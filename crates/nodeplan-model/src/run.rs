@@ -64,6 +64,26 @@ pub struct Estimate {
     pub most: i128,
 }
 
+/// What many runs show of the service of one workload. Counts are thousandths, so that means of few
+/// are not lost.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServiceEstimates {
+    /// Requests lost, thousandths.
+    pub lost_milli: Estimate,
+    /// Minutes that missed the objective, thousandths.
+    pub miss_minutes_milli: Estimate,
+    /// 95th percentile of response times, microseconds.
+    pub p95_micros: Estimate,
+    /// 95th percentile of how long pods waited for a node, milliseconds.
+    pub pending_p95_millis: Estimate,
+    /// Oldest message or job that waited, milliseconds.
+    pub oldest_millis: Estimate,
+    /// Pods evicted, thousandths.
+    pub evictions_milli: Estimate,
+    /// Containers killed for memory, thousandths.
+    pub oom_kills_milli: Estimate,
+}
+
 /// What many runs show, seed by seed.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Replications {
@@ -79,6 +99,15 @@ pub struct Replications {
     pub met: Vec<u32>,
     /// Runs in which all did.
     pub all_met: u32,
+    /// Node time, thousandths of an hour.
+    #[serde(default)]
+    pub node_hours_milli: Estimate,
+    /// 95th percentile of how long pods waited for a node, milliseconds.
+    #[serde(default)]
+    pub pending_p95_millis: Estimate,
+    /// The rest of what is told of each workload.
+    #[serde(default)]
+    pub services: Vec<ServiceEstimates>,
     /// How many were asked for, if they were interrupted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub asked: Option<u32>,

@@ -50,7 +50,7 @@ pub fn document(answer: &RunAnswer, detail: Detail) -> Document {
             replications.first_seed,
             replications.first_seed.saturating_add(u64::from(replications.runs).max(1) - 1),
         )));
-        blocks.push(Block::Table(replicated(answer, replications)));
+        blocks.push(Block::Table(replicated(answer, replications, detail)));
     }
     decisions(answer, detail, &mut blocks);
     if !answer.assumptions.is_empty() {
@@ -268,28 +268,57 @@ fn spark(trail: &Trail) -> Spark {
     Spark { label, heights: trail.parts.iter().map(height).collect(), range }
 }
 
-fn replicated(answer: &RunAnswer, replications: &Replications) -> Table {
+/// What many runs show. Of what no run has any, nothing is told.
+fn replicated(answer: &RunAnswer, replications: &Replications, detail: Detail) -> Table {
     let mut table = Table::new(&["OVER RUNS", ">MEAN", ">+-", ">LEAST", ">MOST", ">KEPT IN"]);
     let runs = replications.runs;
-    let mut row = |what: String, one: &Estimate, show: &dyn Fn(i128) -> String, met: u32| {
+    let mut row = |what: String, one: &Estimate, show: &dyn Fn(i128) -> String, met| {
         table.rows.push(vec![
             what.into(),
             show(one.mean).into(),
             show(one.half).into(),
             show(one.least).into(),
             show(one.most).into(),
-            format!("{met} of {runs}").into(),
+            Option::map_or(met, String::new(), |met: u32| format!("{met} of {runs}")).into(),
         ]);
     };
     let money = |value: i128| number::money(nodeplan_model::answer::Money(value));
     let cost = format!("cost, {}/month (kept: all objectives)", answer.currency);
-    row(cost, &replications.month, &money, replications.all_met);
-    let percent = |value: i128| share(u64::try_from(value).unwrap_or(0));
-    for (at, good) in replications.good.iter().enumerate() {
-        if let Some(good) = good {
-            let name = answer.workloads.get(at).cloned().unwrap_or_default();
+    row(cost, &replications.month, &money, Some(replications.all_met));
+    let small = |value: i128| u64::try_from(value).unwrap_or(if value < 0 { 0 } else { u64::MAX });
+    let tenths = |value: i128| thousandths(small(value), 1);
+    let hours = |value: i128| thousandths(small(value), 2);
+    row("node-hours".to_owned(), &replications.node_hours_milli, &hours, None);
+    let wait = &replications.pending_p95_millis;
+    if wait.most > 0 {
+        row("wait for a node, p95, s".to_owned(), wait, &tenths, None);
+    }
+    let percent = |value: i128| share(small(value));
+    for (at, service) in shown(answer, detail) {
+        let name = &service.workload;
+        if let Some(good) = replications.good.get(at).copied().flatten() {
             let met = replications.met.get(at).copied().unwrap_or(0);
-            row(format!("good service of {name}"), good, &percent, met);
+            row(format!("good service of {name}"), &good, &percent, Some(met));
+        }
+        let Some(rest) = replications.services.get(at) else { continue };
+        // Nobody waits for the answer to a message or job.
+        let waits = answer.scenario.loads.get(at).map(|load| load.service);
+        let requests = matches!(waits, Some(Service::Requests { .. }));
+        let none = Estimate::default();
+        let p95 = if requests { &rest.p95_micros } else { &none };
+        let oldest = if requests { &none } else { &rest.oldest_millis };
+        let rest: [(&str, &Estimate, u32); 7] = [
+            ("p95 ms of", p95, 2),
+            ("oldest waiting, s, of", oldest, 1),
+            ("miss minutes of", &rest.miss_minutes_milli, 1),
+            ("lost of", &rest.lost_milli, 1),
+            ("evictions of", &rest.evictions_milli, 1),
+            ("OOM kills of", &rest.oom_kills_milli, 1),
+            ("wait for a node, p95, s, of", &rest.pending_p95_millis, 1),
+        ];
+        for (what, one, places) in rest.into_iter().filter(|(_, one, _)| one.most > 0) {
+            let show = |value: i128| thousandths(small(value), places);
+            row(format!("{what} {name}"), one, &show, None);
         }
     }
     table

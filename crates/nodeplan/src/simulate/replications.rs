@@ -7,10 +7,11 @@ use nodeplan_eval::scorecard::evaluate;
 use nodeplan_model::answer::Money;
 use nodeplan_model::plan::Plan;
 use nodeplan_model::problem::Problem;
-use nodeplan_model::run::{Estimate, Replications};
+use nodeplan_model::run::{Estimate, Replications, ServiceEstimates};
 use nodeplan_model::scenario::Scenario;
-use nodeplan_model::scorecard::Scorecard;
+use nodeplan_model::scorecard::{Scorecard, ServiceScore};
 use nodeplan_model::timeline::Timeline;
+use nodeplan_model::units::HOUR_MILLIS;
 use nodeplan_sim::queueing::table::Tables;
 use nodeplan_sim::world::{Latency, simulate_under};
 use rayon::prelude::*;
@@ -53,7 +54,7 @@ pub fn replicate_under(
                 break;
             }
             own.seed = scenario.seed.wrapping_add(u64::from(run));
-            let timeline = simulate_under(problem, plan, &own, &mut tables, Latency::Shares, &ends)
+            let timeline = simulate_under(problem, plan, &own, &mut tables, Latency::Run, &ends)
                 .map_err(Error::Simulate)?;
             if !whole(&timeline, &own) {
                 break;
@@ -102,7 +103,39 @@ fn summary(scores: &[Scorecard], first_seed: u64) -> Replications {
         good: (0..workloads).map(good).collect(),
         met: (0..workloads).map(met).collect(),
         all_met: small(all_met),
+        node_hours_milli: over(scores, |score| whole_hours(score.node_millis)),
+        pending_p95_millis: over(scores, |score| score.pending_p95_millis.into()),
+        services: (0..workloads).map(|at| service(scores, at)).collect(),
         asked: None,
+    }
+}
+
+/// Thousandths of an hour.
+fn whole_hours(millis: u128) -> i128 {
+    i128::try_from(millis * 1000 / u128::from(HOUR_MILLIS)).unwrap_or(i128::MAX)
+}
+
+/// A figure over runs.
+fn over(scores: &[Scorecard], figure: impl Fn(&Scorecard) -> i128) -> Estimate {
+    estimate(&scores.iter().map(figure).collect::<Vec<_>>())
+}
+
+/// The figures of one workload over runs.
+fn service(scores: &[Scorecard], at: usize) -> ServiceEstimates {
+    let of = |figure: fn(&ServiceScore) -> u64| {
+        over(scores, |score| i128::from(figure(&score.services[at])))
+    };
+    let milli = |figure: fn(&ServiceScore) -> u64| {
+        over(scores, |score| i128::from(figure(&score.services[at])) * 1000)
+    };
+    ServiceEstimates {
+        lost_milli: milli(|one| one.lost),
+        miss_minutes_milli: milli(|one| one.miss_minutes),
+        p95_micros: of(|one| one.latency_micros[1]),
+        pending_p95_millis: of(|one| one.pending_p95_millis),
+        oldest_millis: of(|one| one.oldest_millis),
+        evictions_milli: milli(|one| one.evictions),
+        oom_kills_milli: milli(|one| one.oom_kills),
     }
 }
 
