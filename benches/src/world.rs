@@ -225,6 +225,7 @@ fn load(workload: &Workload, at: u32, size: WorldSize) -> Load {
     let peak = each * 1000 * u64::from(size.replicas.1) * MILLION / cpu_micros;
     Load {
         sources: vec![Source::Series { series: at as usize % TRACES, factor: peak }],
+        refused: Vec::new(),
         burstiness_milli: 1000,
         retries: None,
         service: Service::Requests {

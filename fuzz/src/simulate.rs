@@ -191,6 +191,7 @@ fn load(tape: &mut Tape<'_>, at: u8, workloads: u8, series: usize) -> Load {
     };
     Load {
         sources,
+        refused: Vec::new(),
         burstiness_milli: tape.pick(&[1000, 1000, 4000, 0, u32::MAX]),
         service,
         retries: tape.pick(&[

@@ -337,6 +337,13 @@ fn made_up_traffic_schedules_events_and_gateways_run() {
     let offered: u64 =
         web.filter(|row| row[2] == "web").map(|row| row[3].parse().unwrap_or(0)).sum();
     assert!((14_300..15_700).contains(&offered), "{offered}");
+    // Half of 30 is 15, of which 5 a second are refused for 1200 s; the trace rises in a minute at most.
+    let last = |line: &str| line.rsplit(',').next().and_then(|cell| cell.parse::<u64>().ok());
+    let refused: u64 = csv.lines().filter_map(last).sum();
+    assert!((5_700..6_300).contains(&refused), "{refused}");
+    assert!(told.contains(" REFUSED"), "{told}");
+    let json = stdout(&folder.run(&[&run[..], &["-f", "json"]].concat()));
+    assert!(json.contains(&format!("\"refused\":{refused},")), "{refused}");
 }
 
 #[test]

@@ -162,6 +162,7 @@ fn service(
         served,
         lost,
         retried,
+        refused: totals.refused.iter().fold(0, |sum, one| sum.saturating_add(*one)),
         good,
         objective: asked,
         miss_minutes: (missed * timeline.sample_millis).div_ceil(60_000),

@@ -193,6 +193,9 @@ pub struct Retries {
 pub struct Load {
     /// Arrivals.
     pub sources: Vec<Source>,
+    /// What a rate limit refused of them before they arrive.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub refused: Vec<Source>,
     /// Index of dispersion of arrivals, thousandths (1000: Poisson).
     pub burstiness_milli: u32,
     /// Cost of one.

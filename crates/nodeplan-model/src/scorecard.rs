@@ -17,6 +17,9 @@ pub struct ServiceScore {
     /// Tried again; not part of those offered.
     #[serde(default)]
     pub retried: u64,
+    /// Refused by a rate limit; not part of those offered.
+    #[serde(default)]
+    pub refused: u64,
     /// Share within the objective, parts per million of those offered; none without objective.
     pub good: Option<u64>,
     /// Share that the objective asks for, parts per million.

@@ -173,6 +173,9 @@ pub struct WorkloadTotals {
     pub latency: LatencyCounts,
     /// How long pods waited for a node, milliseconds, each pod once, in order.
     pub pending_millis: Vec<u64>,
+    /// Refused by a rate limit in each sample, none of them offered; empty without such a limit.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub refused: Vec<u64>,
     /// Containers killed for memory.
     pub oom_kills: u64,
     /// Pods evicted (pressure, preemption, drains, failures).

@@ -155,6 +155,9 @@ fn services(answer: &RunAnswer, detail: Detail) -> Table {
     // Only where clients do that.
     let again = answer.scorecard.services.iter().any(|service| service.retried > 0);
     titles.extend(again.then_some(">RETRIED"));
+    // Only where a rate limit does that. What it refuses is not offered.
+    let limited = answer.scorecard.services.iter().any(|service| service.refused > 0);
+    titles.extend(limited.then_some(">REFUSED"));
     let mut table = Table::new(&titles);
     for (at, service) in shown(answer, detail) {
         let mut row: Vec<Cell> = vec![service.workload.as_str().into()];
@@ -183,6 +186,9 @@ fn services(answer: &RunAnswer, detail: Detail) -> Table {
         row.extend([latency.into(), oldest.into()]);
         if again {
             row.push(number::grouped(u128::from(service.retried)).into());
+        }
+        if limited {
+            row.push(number::grouped(u128::from(service.refused)).into());
         }
         table.rows.push(row);
     }

@@ -62,6 +62,29 @@ pub fn expected(series: &Series, from: u64, to: u64) -> f64 {
     sum
 }
 
+/// What rate limits refuse of a workload's traffic in each of equal samples, in whole ones whose sum is
+/// off by at most a half; nothing without limits.
+#[must_use]
+pub fn refused(series: &[Series], load: &Load, sample_millis: u64, samples: usize) -> Vec<u64> {
+    if load.refused.is_empty() {
+        return Vec::new();
+    }
+    let (mut sum, mut told) = (0.0, 0);
+    let sample = |at: u64| {
+        let (from, to) = (at * sample_millis, (at + 1) * sample_millis);
+        for source in &load.refused {
+            if let Source::Series { series: one, factor } = *source
+                && let Some(series) = series.get(one)
+            {
+                sum += expected(series, from, to) * (factor as f64 / MILLION as f64);
+            }
+        }
+        let whole = libm::round(sum) as u64;
+        std::mem::replace(&mut told, whole).abs_diff(whole)
+    };
+    (0..samples as u64).map(sample).collect()
+}
+
 /// The first time after `at` at which the rate bends or jumps.
 fn next_bend(series: &Series, at: u64) -> u64 {
     let step = series.step_millis.max(1);

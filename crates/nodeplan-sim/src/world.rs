@@ -37,6 +37,7 @@ use nodeplan_model::problem::Problem;
 use nodeplan_model::scenario::{Provisioning, Scenario};
 use nodeplan_model::timeline::{Actor, Timeline};
 
+use crate::demand::refused;
 use crate::hpa::Reading;
 use crate::queueing::table::Tables;
 use crate::random::Stream;
@@ -203,7 +204,12 @@ fn run(
     world.begin();
     world.run();
     *tables = std::mem::take(&mut world.load.tables);
-    Ok(world.record.finish(tables))
+    let mut timeline = world.record.finish(tables);
+    for (totals, load) in timeline.totals.iter_mut().zip(&scenario.loads) {
+        let (each, count) = (timeline.sample_millis, timeline.samples);
+        totals.refused = refused(&scenario.series, load, each, count);
+    }
+    Ok(timeline)
 }
 
 impl World<'_> {

@@ -158,8 +158,13 @@ fn a_gateway_limits_what_growth_makes() {
     );
     let calm = SCENARIO.replace("rate_limit: 30", "rate_limit: 50");
     let calm = self::staged(LOAD, &calm, Scale::Factor(MILLION)).expect("a scenario").scenario;
-    let got = &calm.series[calm.series.len() - 1].micro_per_second;
-    assert_eq!(*got, [30 * MILLION, 50 * MILLION, 45 * MILLION]);
+    let load = &calm.loads[place("web")];
+    let rates = |source: &Source| {
+        let Source::Series { series, factor: MILLION } = *source else { panic!("{source:?}") };
+        calm.series[series].micro_per_second.clone()
+    };
+    assert_eq!(rates(&load.sources[0]), [30 * MILLION, 50 * MILLION, 45 * MILLION]);
+    assert_eq!(load.refused.iter().map(rates).collect::<Vec<_>>(), [[0, 10 * MILLION, 0]]);
 }
 
 proptest! {

@@ -177,6 +177,10 @@ const TRAFFIC: &[Row] = &[
     // The cache answers half. 600 a second leave 300; 1,000 leave 500, of which 400 pass.
     ("gateway", 18_000.0, 671.0, |run| run.offered(WEB, 0)),
     ("gateway", 24_000.0, 775.0, |run| run.offered(WEB, 1)),
+    // 100 a second are refused for a minute.
+    ("gateway", 6_000.0, 0.0, |run| {
+        run.done.timeline.totals[WEB].refused.iter().sum::<u64>() as f64
+    }),
     // 100 a second, then 1,000; half a second of the rise on either side of the first minute's end: 112.
     ("step", 6_112.0, 391.0, |run| run.offered(WEB, 0)),
     ("step", 59_888.0, 1_224.0, |run| run.offered(WEB, 1)),

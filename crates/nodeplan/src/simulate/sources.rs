@@ -82,8 +82,13 @@ pub(super) fn all(
     let arrivals = told(problem, &series, files, &loads, &own);
     grow(file.growth.unwrap_or(MILLION), &mut loads);
     ahead::all(inputs, &mut series, &loads, names, assumptions);
-    gateways(&file.gateways, &mut series, &mut loads, names);
+    let refused = gateways(&file.gateways, &mut series, &mut loads, names);
     shift(&offsets, &mut series, &mut loads);
+    for (at, source, over) in refused {
+        let offset = offsets.get(at).and_then(|own| own.get(source)).copied().unwrap_or(0);
+        loads[at].refused.push(Source::Series { series: series.len(), factor: MILLION });
+        series.push(later(&over, offset));
+    }
     silent(problem, &entries, &loads, startup, assumptions);
     doubts::all(problem, scaling, &loads, assumptions);
     Traffic { series, loads, arrivals }
@@ -313,6 +318,7 @@ fn load(workload: &Workload, entry: Option<&LoadEntry>, startup: u64) -> Load {
     let start = entry.and_then(|entry| entry.startup_cpu);
     Load {
         sources: Vec::new(),
+        refused: Vec::new(),
         burstiness_milli: entry.map_or(1000, |entry| entry.burstiness_milli),
         service: entry.map_or(Service::None, |entry| entry.service),
         retries: entry.and_then(|entry| entry.retries),
@@ -475,30 +481,41 @@ fn told(
 }
 
 /// What a gateway leaves of a series: the factors of its sources go into a series of its own,
-/// because a limit holds for what arrives in the end.
-fn gateways(all: &[Gateway], series: &mut Vec<Series>, loads: &mut [Load], names: &mut Names<'_>) {
+/// because a limit holds for what arrives in the end. Tells what limits refuse, by workload and source.
+fn gateways(
+    all: &[Gateway],
+    series: &mut Vec<Series>,
+    loads: &mut [Load],
+    names: &mut Names<'_>,
+) -> Vec<(usize, usize, Series)> {
     let known = series.clone();
+    let mut refused = Vec::new();
     for gateway in all {
         let Some(through) = names.series(&gateway.series, &known) else { continue };
-        for load in loads.iter_mut() {
-            for source in &mut load.sources {
+        for (at, load) in loads.iter_mut().enumerate() {
+            for (nth, source) in load.sources.iter_mut().enumerate() {
                 let Source::Series { series: one, factor } = source else { continue };
                 if *one != through {
                     continue;
                 }
-                let pass = |rate: &u64| {
+                let behind = |rate: &u64| {
                     let scaled = u128::from(*rate) * u128::from(*factor) / u128::from(MILLION);
                     let missed = u128::from(MILLION.saturating_sub(gateway.cache_hit));
-                    let behind = scaled * missed / u128::from(MILLION);
-                    let limit = gateway.rate_limit.unwrap_or(u64::MAX);
-                    u64::try_from(behind).unwrap_or(u64::MAX).min(limit)
+                    u64::try_from(scaled * missed / u128::from(MILLION)).unwrap_or(u64::MAX)
                 };
-                let rates = known[through].micro_per_second.iter().map(pass).collect();
-                series.push(Series { micro_per_second: rates, ..known[through].clone() });
+                let limit = gateway.rate_limit.unwrap_or(u64::MAX);
+                let all: Vec<u64> = known[through].micro_per_second.iter().map(behind).collect();
+                let made = |rates| Series { micro_per_second: rates, ..known[through].clone() };
+                if all.iter().any(|rate| *rate > limit) {
+                    let over = all.iter().map(|rate| rate.saturating_sub(limit)).collect();
+                    refused.push((at, nth, made(over)));
+                }
+                series.push(made(all.into_iter().map(|rate| rate.min(limit)).collect()));
                 *source = Source::Series { series: series.len() - 1, factor: MILLION };
             }
         }
     }
+    refused
 }
 
 /// Workloads of which nothing is told.
