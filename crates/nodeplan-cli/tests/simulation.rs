@@ -104,6 +104,22 @@ fn curves_tell_what_is_not_zero_and_all_where_all_is_asked_for() {
 }
 
 #[test]
+fn an_explanation_tells_why_no_node_comes_for_those_that_wait() {
+    let folder = planned("lack");
+    folder.write("crowd.yaml", "horizon: 5m\nworkloads: {web: {replicas: 60, autoscaling: no}}\n");
+    let why = |asked: &str| {
+        let done = folder.run(&simulate(&["-s", "crowd.yaml", "--explain", asked]));
+        assert_eq!(code(&done), 0, "{}", stderr(&done));
+        stdout(&done)
+    };
+    let told = why("web@5m");
+    assert!(told.contains("Why no more nodes were asked for while pods wait"), "{told}");
+    assert!(told.contains("it has as many nodes as it may, "), "{told}");
+    let calm = stdout(&folder.run(&simulate(&["--horizon", "5m", "--explain", "web@5m"])));
+    assert!(!calm.contains("Why no more nodes"), "{calm}");
+}
+
+#[test]
 fn many_runs_tell_the_rest_of_the_scorecard_too() {
     let folder = planned("many");
     let run = |more: &[&str]| {

@@ -157,6 +157,55 @@ pub struct Stay {
     pub held: Vec<Held>,
 }
 
+/// What the cluster autoscaler found when it looked whether to ask for nodes of a pool.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Lack {
+    /// No pod waits.
+    Nobody,
+    /// It asked for nodes.
+    Grows,
+    /// All that wait have room on nodes that are there or on their way.
+    Room,
+    /// All that wait are so new that it waits for more.
+    New,
+    /// All that wait are so unimportant that it makes no node for them.
+    Expendable,
+    /// It put sizes and machines right first, or found too few nodes Ready to do anything.
+    PutRight,
+    /// Nodes did not come before, so that it tries others until then.
+    BackOff {
+        /// Until when.
+        until_millis: u64,
+    },
+    /// Too many of the pool's nodes are not Ready.
+    Unready,
+    /// The pool has as many nodes as it may.
+    AtMax {
+        /// As many.
+        max: u32,
+    },
+    /// An empty node of it takes none that wait.
+    Unfit,
+    /// It takes some, but one more would not help: rules of spreading.
+    NoHelp,
+    /// It asked, and the cloud refused.
+    Refused,
+    /// Another pool was chosen.
+    OtherChosen,
+}
+
+/// What the cluster autoscaler found of a pool, from a time until the pool's next entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lacking {
+    /// From when.
+    pub at_millis: u64,
+    /// Index of the pool.
+    pub pool: u32,
+    /// What.
+    pub why: Lack,
+}
+
 /// A histogram of response times, its buckets so narrow that a percentile is off by at most one
 /// percent.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -217,6 +266,9 @@ pub struct Timeline {
     /// Why nodes were not removed by the cluster autoscaler, whenever that changed.
     #[serde(default)]
     pub stays: Vec<Stay>,
+    /// Why the cluster autoscaler asked for no node while pods waited, whenever that changed.
+    #[serde(default)]
+    pub lacks: Vec<Lacking>,
 }
 
 impl Timeline {

@@ -1,12 +1,12 @@
 //! Why a simulated workload or pool was as it was at a time: its state then, the decisions that led
-//! there, and what kept nodes from being removed.
+//! there, what kept nodes from being added while pods waited, and what kept others from being removed.
 
 use crate::document::{Block, Document, Fact};
 use crate::number;
 use crate::run::{clock, decision_table, millis, time};
 use nodeplan_model::run::RunAnswer;
 use nodeplan_model::scenario::Provisioning;
-use nodeplan_model::timeline::{Actor, Decision, Held, Hold, Stay};
+use nodeplan_model::timeline::{Actor, Decision, Held, Hold, Lack, Lacking, Stay};
 
 /// Decisions of each kind that an explanation shows.
 const TOLD: usize = 8;
@@ -65,12 +65,18 @@ pub fn explain(answer: &RunAnswer, subject: Subject, asked_millis: u64) -> Docum
             told("What became of its pods", &pods, answer, &mut blocks);
             let nodes = before(&|one| one.pool.is_some());
             told("Why nodes came or went", &nodes, answer, &mut blocks);
+            if timeline.samples > 0 && timeline.workload_at(sample, workload).pending > 0 {
+                lacks(answer, 0..answer.pools.len(), at_millis, &mut blocks);
+            }
             stays(answer, 0..answer.pools.len(), at_millis, &mut blocks);
         }
         Subject::Pool(pool) => {
             let own = |one: &Decision| one.pool.is_some_and(|at| at as usize == pool);
             let nodes = before(&own);
             told("Why nodes came or went", &nodes, answer, &mut blocks);
+            if timeline.samples > 0 && timeline.workloads_at(sample).any(|row| row.pending > 0) {
+                lacks(answer, pool..pool + 1, at_millis, &mut blocks);
+            }
             stays(answer, pool..pool + 1, at_millis, &mut blocks);
         }
     }
@@ -130,6 +136,70 @@ fn told(title: &str, decisions: &[&Decision], answer: &RunAnswer, blocks: &mut V
     }
 }
 
+/// What is told where no cluster autoscaler looks at nodes; `nap` if node auto-provisioning does.
+fn unseen(answer: &RunAnswer, nap: &'static str) -> Option<&'static str> {
+    match answer.scenario.provisioning {
+        Provisioning::NodeAutoProvisioning(_) => Some(nap),
+        Provisioning::ClusterAutoscaler if !answer.scenario.autoscaler.enabled => {
+            Some("the cluster autoscaler is off")
+        }
+        Provisioning::ClusterAutoscaler => None,
+    }
+}
+
+/// Why some pools got no more nodes while pods waited.
+fn lacks(
+    answer: &RunAnswer,
+    pools: std::ops::Range<usize>,
+    at_millis: u64,
+    blocks: &mut Vec<Block>,
+) {
+    blocks.push(Block::Heading("Why no more nodes were asked for while pods wait".to_owned()));
+    let nap = "node auto-provisioning makes nodes; why it makes none is not recorded";
+    if let Some(unseen) = unseen(answer, nap) {
+        blocks.push(Block::Line(format!("  {unseen}")));
+        return;
+    }
+    let scan = answer.scenario.autoscaler.scan_millis;
+    let line = |pool: usize| {
+        let name = answer.pools.get(pool).map_or("", |pool| pool.name.as_str());
+        let of = |one: &&Lacking| one.pool as usize == pool && one.at_millis <= at_millis;
+        let last = answer.timeline.lacks.iter().rev().find(of);
+        format!("{name}: {}", lack_line(last.copied(), scan, &|at| clock(answer, at)))
+    };
+    blocks.push(Block::List(pools.map(line).collect()));
+}
+
+/// Why a pool did not grow; `clock` tells a moment of the run as its local time.
+fn lack_line(last: Option<Lacking>, scan_millis: u64, clock: &dyn Fn(u64) -> String) -> String {
+    let Some(Lacking { at_millis, why, .. }) = last.filter(|one| one.why != Lack::Nobody) else {
+        return format!(
+            "the autoscaler has not looked since: it looks every {}",
+            time(scan_millis)
+        );
+    };
+    let why = match why {
+        Lack::Nobody | Lack::Grows => {
+            return format!("nodes were asked for at {}", clock(at_millis));
+        }
+        Lack::Room => "the pods that wait have room on nodes that are there or on their way".into(),
+        Lack::New => "the pods that wait are so new that more may follow".into(),
+        Lack::Expendable => "pods of a priority below the cutoff get no nodes".into(),
+        Lack::PutRight => "sizes that were not as expected were put right first".into(),
+        Lack::BackOff { until_millis } => {
+            format!("nodes failed to come, so no more are asked for before {}", clock(until_millis))
+        }
+        Lack::Unready => "too many of its nodes are not Ready".into(),
+        Lack::AtMax { max } => format!("it has as many nodes as it may, {max}"),
+        Lack::Unfit => "an empty node of it takes none of the pods that wait".into(),
+        Lack::NoHelp => "one more node of it would take none of the pods that wait".into(),
+        Lack::Refused => "the cloud refused".into(),
+        Lack::OtherChosen => "another pool was chosen for the pods that wait (`expander`)".into(),
+    };
+    let why: String = why;
+    format!("{why} (since {})", clock(at_millis))
+}
+
 /// Why the nodes of some pools were not removed.
 fn stays(
     answer: &RunAnswer,
@@ -138,16 +208,8 @@ fn stays(
     blocks: &mut Vec<Block>,
 ) {
     blocks.push(Block::Heading("Why nodes were not removed".to_owned()));
-    let unseen = match answer.scenario.provisioning {
-        Provisioning::NodeAutoProvisioning(_) => {
-            Some("node auto-provisioning removes nodes; why it leaves one is not recorded")
-        }
-        Provisioning::ClusterAutoscaler if !answer.scenario.autoscaler.enabled => {
-            Some("the cluster autoscaler is off")
-        }
-        Provisioning::ClusterAutoscaler => None,
-    };
-    if let Some(unseen) = unseen {
+    let nap = "node auto-provisioning removes nodes; why it leaves one is not recorded";
+    if let Some(unseen) = unseen(answer, nap) {
         blocks.push(Block::Line(format!("  {unseen}")));
         return;
     }
@@ -228,6 +290,24 @@ fn tenths(milli: u32) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn why_a_pool_does_not_grow() {
+        let clock = |at: u64| format!("minute {}", at / 60_000);
+        for (why, want) in [
+            (None, "the autoscaler has not looked since: it looks every 10 s"),
+            (Some(Lack::Nobody), "the autoscaler has not looked since: it looks every 10 s"),
+            (Some(Lack::Grows), "nodes were asked for at minute 2"),
+            (Some(Lack::AtMax { max: 3 }), "it has as many nodes as it may, 3 (since minute 2)"),
+            (
+                Some(Lack::BackOff { until_millis: 420_000 }),
+                "nodes failed to come, so no more are asked for before minute 7 (since minute 2)",
+            ),
+        ] {
+            let last = why.map(|why| Lacking { at_millis: 120_000, pool: 0, why });
+            assert_eq!(lack_line(last, 10_000, &clock), want);
+        }
+    }
 
     #[test]
     fn each_reason_in_words() {

@@ -15,6 +15,7 @@ mod fail_nodes;
 mod faults;
 mod happenings;
 mod kinds;
+mod lacks;
 mod life;
 mod load;
 mod nodes;

@@ -42,6 +42,12 @@ impl Backoff {
         self.entries[group].is_some_and(|entry| entry.until >= now)
     }
 
+    /// Until when a group backs off, if it has ever failed.
+    #[must_use]
+    pub fn until(&self, group: usize) -> Option<i64> {
+        self.entries[group].map(|entry| entry.until)
+    }
+
     /// Forgets failures that are long past.
     pub fn forget_stale(&mut self, now: i64, options: &Options) {
         for entry in &mut self.entries {

@@ -340,6 +340,12 @@ impl ClusterState {
         self.backoff.active(group, now)
     }
 
+    /// Until when a group backs off; 0 of one that never failed.
+    #[must_use]
+    pub fn backs_off_until(&self, group: usize) -> i64 {
+        self.backoff.until(group).unwrap_or(0)
+    }
+
     /// How many nodes of a group are about to come (`GetUpcomingNodes`).
     #[must_use]
     pub fn upcoming(&self, group: usize, now: i64) -> i64 {

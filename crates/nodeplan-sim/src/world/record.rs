@@ -2,7 +2,7 @@
 
 use nodeplan_model::scenario::{MILLION, Scenario};
 use nodeplan_model::timeline::{
-    Decision, LatencyCounts, PoolSample, Stay, Timeline, WorkloadSample, WorkloadSamples,
+    Decision, Lacking, LatencyCounts, PoolSample, Stay, Timeline, WorkloadSample, WorkloadSamples,
     WorkloadTotals,
 };
 use nodeplan_model::units::Spend;
@@ -217,6 +217,8 @@ pub struct Record {
     pub decisions: Vec<Decision>,
     /// Why nodes stay.
     pub stays: Vec<Stay>,
+    /// Why no nodes were asked for.
+    pub lacks: Vec<Lacking>,
     /// CPU used on the nodes of each pool in the last interval, milli-cores.
     pub used: Vec<u64>,
     sample_millis: u64,
@@ -242,6 +244,7 @@ impl Record {
             costs: vec![(0.0, 0.0); workloads],
             decisions: Vec::new(),
             stays: Vec::new(),
+            lacks: Vec::new(),
             used: vec![0; pools],
             sample_millis: scenario.sample_millis,
             pools: Vec::with_capacity(samples.saturating_mul(pools).min(1 << 24)),
@@ -278,6 +281,7 @@ impl Record {
             node_millis: self.node_millis,
             decisions: self.decisions,
             stays: self.stays,
+            lacks: self.lacks,
         }
     }
 }

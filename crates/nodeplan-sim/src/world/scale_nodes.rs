@@ -1,7 +1,7 @@
 //! The cluster autoscaler of the world: what it sees, and what follows from its actions.
 
 use nodeplan_model::scenario::{Expander, Scenario};
-use nodeplan_model::timeline::{Actor, Decision, Held};
+use nodeplan_model::timeline::{Actor, Decision, Held, Lack};
 
 use crate::autoscaler::actuator::Actuator;
 use crate::autoscaler::cloud::{Action, Need};
@@ -62,6 +62,8 @@ pub struct Scaler {
     calm_at: Option<u64>,
     /// Why nodes of each pool stay, as last told.
     pub(super) told: Vec<Vec<Held>>,
+    /// What was told last of whether each pool grows.
+    pub(super) lacks: Vec<Lack>,
 }
 
 impl Scaler {
@@ -119,6 +121,7 @@ impl Scaler {
             calm: (0, 0),
             calm_at: None,
             told: vec![Vec::new(); nodes.pools.len()],
+            lacks: vec![Lack::Nobody; nodes.pools.len()],
         }
     }
 }
@@ -179,6 +182,7 @@ impl World<'_> {
         if quiet || (known && self.still_calm(&mut scaler)) {
             // The machines are those of the last loop.
             scaler.refresh(now);
+            self.tell_no_lacks(&mut scaler);
             self.scaler = Some(scaler);
             return;
         }
@@ -200,6 +204,7 @@ impl World<'_> {
         if outcome.scale_down != ScaleDownResult::NotTried {
             self.tell_stays(&mut scaler);
         }
+        self.tell_lacks(&mut scaler, &outcome);
         self.scaler = Some(scaler);
         for action in outcome.actions {
             self.act(action);
