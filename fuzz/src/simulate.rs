@@ -98,7 +98,7 @@ fn scenario(tape: &mut Tape<'_>, workloads: u8, pools: u8) -> Scenario {
         },
         provisioning: provisioning(tape),
         autoscaler: profile(tape),
-        events: (0..tape.byte() % 5).map(|_| event(tape, workloads, pools)).collect(),
+        events: events(tape, workloads, pools),
     }
 }
 
@@ -214,14 +214,7 @@ fn scaling(tape: &mut Tape<'_>) -> Option<Autoscaling> {
         return None;
     }
     let (one, other) = (u32::from(tape.byte() % 32), replicas(tape));
-    let metrics = (0..tape.byte() % 3).map(|_| match tape.byte() % 5 {
-        0 | 1 => Metric::CpuUtilization(u32::from(tape.byte())),
-        2 => Metric::MemoryUtilization(u32::from(tape.byte())),
-        3 => Metric::QueueLength(tape.word()),
-        4 => Metric::ContainerCpu(u32::from(tape.byte())),
-        5 => Metric::ContainerMemory(u32::from(tape.byte())),
-        _ => Metric::RequestsPerPod(tape.word()),
-    });
+    let metrics = (0..tape.byte() % 3).map(|_| metric(tape));
     let metrics = metrics.collect();
     Some(Autoscaling {
         min: one.min(other),
@@ -240,17 +233,51 @@ fn scaling(tape: &mut Tape<'_>) -> Option<Autoscaling> {
     })
 }
 
+fn metric(tape: &mut Tape<'_>) -> Metric {
+    let at = tape.byte();
+    match at {
+        0..160 => match at % 5 {
+            0 | 1 => Metric::CpuUtilization(u32::from(tape.byte())),
+            2 => Metric::MemoryUtilization(u32::from(tape.byte())),
+            3 => Metric::QueueLength(tape.word()),
+            _ => Metric::ContainerCpu(u32::from(tape.byte())),
+        },
+        160..170 => Metric::ContainerMemory(u32::from(tape.byte())),
+        170..185 => Metric::RequestsPerPod(tape.word()),
+        185..200 => Metric::CpuAverage(large(tape, 10)),
+        200..215 => Metric::MemoryAverage(large(tape, 16 * MIB)),
+        215..235 => Metric::RequestsValue(large(tape, 100_000)),
+        235..255 => Metric::QueueValue(large(tape, 100)),
+        255 => Metric::CpuUtilization(u32::MAX),
+    }
+}
+
+/// So many units, seldom the most there is.
+fn large(tape: &mut Tape<'_>, unit: u64) -> u64 {
+    match tape.byte() {
+        255 => u64::MAX,
+        at => unit * u64::from(at),
+    }
+}
+
 fn rules(tape: &mut Tape<'_>) -> Rules {
     let policy = |tape: &mut Tape<'_>| RatePolicy {
         percent: tape.one_in(2),
-        value: u32::from(tape.byte()),
+        value: match tape.byte() {
+            255 => u32::MAX,
+            at => u32::from(at),
+        },
         period_seconds: u32::from(tape.byte()),
     };
     Rules {
         window_seconds: tape.pick(&[None, Some(0), Some(60), Some(3600)]),
         select: tape.pick(&[Select::Max, Select::Min, Select::Disabled]),
         policies: tape.one_in(2).then(|| (0..tape.byte() % 3).map(|_| policy(tape)).collect()),
-        tolerance_milli: tape.pick(&[None, None, Some(0), Some(u32::MAX)]),
+        tolerance_milli: match tape.byte() {
+            255 => Some(500),
+            at @ 200.. => Some(u32::from(at) - 200),
+            at => [None, None, Some(0), Some(u32::MAX)][usize::from(at % 4)],
+        },
     }
 }
 
@@ -325,6 +352,27 @@ fn profile(tape: &mut Tape<'_>) -> AutoscalerProfile {
         skip_system_pods: tape.one_in(2),
         new_pod_delay_millis: tape.pick(&[0, 0, 60_000]),
     }
+}
+
+/// A few. A rollout of a share of the pods is a canary: what it leaves follows.
+fn events(tape: &mut Tape<'_>, workloads: u8, pools: u8) -> Vec<Event> {
+    let mut all: Vec<Event> = (0..tape.byte() % 5).map(|_| event(tape, workloads, pools)).collect();
+    let rest = |one: &Event| match one.what {
+        Happening::Rollout {
+            workload,
+            surge,
+            unavailable,
+            pods: Rolled::Some(Amount::Percent(_)),
+        } => {
+            let pods = Rolled::MadeBefore(one.at_millis);
+            let what = Happening::Rollout { workload, surge, unavailable, pods };
+            Some(Event { at_millis: one.at_millis + 300_000, what })
+        }
+        _ => None,
+    };
+    let rests: Vec<Event> = all.iter().filter_map(rest).collect();
+    all.extend(rests);
+    all
 }
 
 fn event(tape: &mut Tape<'_>, workloads: u8, pools: u8) -> Event {
