@@ -147,6 +147,9 @@ pub struct JointFrozen {
     pub high: Money,
     /// In how many of the seeds everything demanded is met.
     pub met: u32,
+    /// Whether its design is the answer.
+    #[serde(default)]
+    pub answer: bool,
 }
 
 /// The answer.

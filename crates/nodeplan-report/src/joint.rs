@@ -36,7 +36,7 @@ pub fn document(answer: &JointAnswer) -> Document {
     if !answer.frozen.is_empty() {
         blocks.push(Block::Heading("What each family of variables is worth".to_owned()));
         blocks.push(Block::Table(frozen(answer)));
-        blocks.extend(cheaper(&answer.frozen).map(Block::Line));
+        blocks.extend(found(&answer.frozen).map(Block::Line));
     }
     if !answer.out_of_reach.is_empty() {
         blocks.push(Block::Heading(
@@ -302,16 +302,16 @@ fn frontier(answer: &JointAnswer) -> Table {
     table
 }
 
-/// What the search finds with a family frozen, against what it finds with none.
+/// What the search finds with a family frozen, against the answer.
 fn frozen(answer: &JointAnswer) -> Table {
     let mut table = Table::new(&["FROZEN", ">COST/MONTH", ">CHANGE", ">SEEDS MET"]);
-    let free = answer.frozen.iter().find(|one| one.family.is_none()).map(|one| one.high);
+    let base = answer.frozen.iter().find(|one| one.answer).map(|one| one.high);
     for one in &answer.frozen {
-        let change = match (&one.family, free) {
-            (Some(_), Some(free)) => {
-                number::signed_percent(one.high.minus(free).per_mille_of(free))
+        let change = match base {
+            Some(base) if !one.answer => {
+                number::signed_percent(one.high.minus(base).per_mille_of(base))
             }
-            _ => String::new(),
+            _ => "the answer".to_owned(),
         };
         let cells = [
             one.family.clone().unwrap_or_else(|| "nothing".to_owned()),
@@ -324,17 +324,15 @@ fn frozen(answer: &JointAnswer) -> Table {
     table
 }
 
-/// What to freeze for a cheaper design, where the search went further with less to try.
-fn cheaper(rows: &[JointFrozen]) -> Option<String> {
+/// Where the answer was found, if not by the search with nothing more frozen.
+fn found(rows: &[JointFrozen]) -> Option<String> {
     let free = rows.iter().find(|one| one.family.is_none())?;
-    let better = |one: &&JointFrozen| one.high < free.high && one.met >= free.met;
-    let best = rows.iter().filter(better).min_by_key(|one| one.high)?;
+    let best = rows.iter().find(|one| one.answer)?;
     let family = best.family.as_ref()?;
-    let change = number::signed_percent(best.high.minus(free.high).per_mille_of(free.high));
     Some(format!(
-        "With fewer families to try the search went further: with `{family}` in `--freeze` too it ends \
-         at {} a month ({change}).",
-        number::money(best.high)
+        "The answer was found with `{family}` frozen: with fewer families to try the search went further. \
+         Without that it ended at {} a month.",
+        number::money(free.high),
     ))
 }
 
@@ -367,23 +365,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_search_that_froze_more_is_told_where_it_ends_cheaper_and_holds_as_often() {
-        let row = |family: Option<&str>, dollars: i128, met: u32| JointFrozen {
+    fn where_the_answer_was_found_is_told() {
+        let row = |family: Option<&str>, dollars: i128, answer: bool| JointFrozen {
             family: family.map(str::to_owned),
             high: Money(dollars * 1_000_000_000),
-            met,
+            met: 7,
+            answer,
         };
-        let none = row(None, 1000, 7);
-        for (rows, told) in [
-            (vec![none.clone(), row(Some("min"), 1000, 8), row(Some("max"), 900, 6)], None),
-            (vec![none.clone(), row(Some("min"), 950, 7), row(Some("max"), 980, 8)], Some("min")),
-            (vec![row(Some("min"), 950, 7)], None),
-        ] {
-            let text = cheaper(&rows);
-            assert_eq!(text.is_some(), told.is_some(), "{text:?}");
-            let named =
-                |family: &str| text.is_some_and(|text| text.contains(&format!("`{family}`")));
-            assert!(told.is_none_or(named));
-        }
+        let (none, min) = (row(None, 1000, true), row(Some("min"), 1010, false));
+        assert_eq!(found(&[none, min]), None);
+        let text = found(&[row(None, 1000, false), row(Some("min"), 950, true)]);
+        let text = text.expect("another search than the first");
+        assert!(text.contains("found with `min` frozen"), "{text}");
+        assert!(text.contains("at 1,000.00 a month"), "{text}");
+        assert_eq!(found(&[]), None);
     }
 }

@@ -35,7 +35,7 @@ mod track;
 mod trial;
 mod worths;
 
-pub use ablation::{Ablated, ablation};
+pub use ablation::{Ablated, Ablation, ablation};
 pub use answer::{frontier_answer, frozen_answer, joint_answer};
 pub use counterfactual::Shares;
 pub use design::Design;

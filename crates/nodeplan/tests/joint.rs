@@ -7,8 +7,10 @@ mod loaded;
 mod worlds;
 
 use loaded::{Loaded, loaded};
-use nodeplan::joint::{Demands, Design, Family, Hazards, Joint, JointOptions, Layout, Trial};
-use nodeplan::joint::{optimize_under_load, split};
+use nodeplan::joint::{
+    Ablated, Demands, Design, Family, Hazards, Joint, JointOptions, Layout, Trial,
+};
+use nodeplan::joint::{ablation, optimize_under_load, split};
 use nodeplan::model::scenario::{Autoscaling, Metric, Scenario};
 use nodeplan::solve::Control;
 use nodeplan::{Optimized, Options, optimize};
@@ -112,6 +114,46 @@ fn a_search_meets_what_goes_wrong() {
     let rows: Vec<(bool, bool)> = found.into_iter().flatten().collect();
     assert!(rows.iter().any(|(harder, _)| *harder), "{rows:?}");
     assert!(rows.iter().any(|(_, other)| *other), "{rows:?}");
+}
+
+/// The best of all searches is the answer, whichever froze what.
+#[test]
+fn an_ablation_answers_with_the_best_of_its_designs() {
+    let check = |seed: u64| -> Result<Option<bool>, String> {
+        let Some((world, plain)) = tiny(seed, 2) else { return Ok(None) };
+        let options = JointOptions {
+            runs: 40,
+            replications: SEEDS,
+            hazards: Hazards::NONE,
+            ..JointOptions::default()
+        };
+        let Some(first) = search(&world, &plain, Vec::new(), options.runs) else { return Ok(None) };
+        let floor = first.floor.as_ref().map(|floor| floor.check.spend);
+        let ground = (&world.problem, &world.scenario);
+        let all = ablation(ground, first, &options, Control::NONE, &|_| ()).expect("runs");
+        let (row, joint) = (all.rows[all.best], &all.joint);
+        let told = (joint.replications.0.last(), joint.replications.1);
+        if told != (Some(&row.high), row.met) {
+            return Err(format!("{told:?} are not the figures of {row:?}"));
+        }
+        let better = |one: &&Ablated| one.met >= row.met && one.high.0 * 1001 < row.high.0 * 1000;
+        if let Some(other) = all.rows.iter().find(better) {
+            return Err(format!("{other:?} is better than {row:?}"));
+        }
+        let frozen: Vec<Family> = row.frozen.into_iter().collect();
+        let differs = changed(&joint.design, &world.scenario, &joint.layouts);
+        if differs.iter().any(|family| frozen.contains(family)) {
+            return Err(format!("{row:?} changes what it froze: {differs:?}"));
+        }
+        let spend = joint.whole.run.scorecard.spend;
+        if joint.whole.short == 0 && floor.is_some_and(|floor| floor > spend) {
+            return Err(format!("{floor:?} is above {spend:?}"));
+        }
+        Ok(Some(all.best > 0))
+    };
+    let found = seeds::sweep("joint::an_ablation_answers_with_the_best_of_its_designs", 6, check);
+    let rows: Vec<bool> = found.into_iter().flatten().collect();
+    assert!(rows.contains(&true) && rows.contains(&false), "{rows:?}");
 }
 
 /// Seeds under which a design must hold: those of the search.

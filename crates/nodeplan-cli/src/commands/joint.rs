@@ -12,11 +12,11 @@ use nodeplan::io::document::{CatalogStamp, Tool, write};
 use nodeplan::io::joint::{FLOOR_FAMILY, FLOOR_VERSION, FloorDocument};
 use nodeplan::io::{export, joint as document, quantity};
 use nodeplan::joint::{
-    Ablated, Design, Family, FrontierPoint, Hazards, Joint, JointOptions, Layout, Step, ablation,
-    frontier, frontier_answer, frozen_answer, joint_answer, optimize_under_load,
+    Ablated, Ablation, Design, Family, FrontierPoint, Hazards, Joint, JointOptions, Layout, Step,
+    ablation, frontier, frontier_answer, frozen_answer, joint_answer, optimize_under_load,
 };
 use nodeplan::model::answer::{InputFile, Money};
-use nodeplan::model::joint::JointAnswer;
+use nodeplan::model::joint::{JointAnswer, JointFrozen};
 use nodeplan::model::plan::Plan;
 use nodeplan::model::problem::Problem;
 use nodeplan::model::scenario::PoolBounds;
@@ -65,9 +65,14 @@ pub fn run(
     let Some(joint) = found else {
         return Err(Failure::new(crate::OUT_OF_WORK, "", "no pools were found in time"));
     };
+    let (joint, frozen) = match args.joint.ablation {
+        true => ablated(&plain, &staged, joint, &limits, watch)?,
+        false => (joint, Vec::new()),
+    };
     let mut answer = joint_answer(&plain.problem, &staged, (&joint, &limits), files);
     answer.assumptions.splice(0..0, notes);
     answer.again = again(args);
+    answer.frozen = frozen;
     further(args, &plain, (&staged, &joint), &limits, watch, &mut answer)?;
     answer.cut_short = watch.ends();
     if let Some(directory) = &args.joint.write {
@@ -115,7 +120,29 @@ fn over(budget: Money, month: Money, answer: &JointAnswer) -> String {
     text
 }
 
-/// The searches that were asked for beside the first.
+/// The best of the first search and those that freeze more, and what each of them found.
+fn ablated(
+    plain: &Optimized,
+    staged: &Staged,
+    joint: Joint,
+    limits: &JointOptions,
+    watch: &Watch,
+) -> Result<(Joint, Vec<JointFrozen>), Failure> {
+    let seen = joint.seen.run.scorecard.millis;
+    let told = |one: &Ablated| {
+        let name = one.frozen.map_or("nothing", Family::name);
+        let month = Money::month_of(one.high, seen);
+        watch.say(&format!("{name} frozen: {}", report::number::money(month)));
+    };
+    let world = (&plain.problem, &staged.scenario);
+    let found = watch.over(|control| -> Result<Ablation, Failure> {
+        Ok(ablation(world, joint, limits, control, &told)?)
+    })?;
+    let rows = frozen_answer(&found);
+    Ok((found.joint, rows))
+}
+
+/// What other wishes would cost, where that was asked for.
 fn further(
     args: &OptimizeArgs,
     plain: &Optimized,
@@ -124,16 +151,6 @@ fn further(
     watch: &Watch,
     answer: &mut JointAnswer,
 ) -> Result<(), Failure> {
-    if args.joint.ablation {
-        let told = |one: &Ablated| {
-            let name = one.frozen.map_or("nothing", Family::name);
-            watch.say(&format!("{name} frozen: {}", report::number::money(month(one, joint))));
-        };
-        let found = watch.over(|control| -> Result<Vec<Ablated>, Failure> {
-            Ok(ablation(&plain.problem, joint, limits, control, &told)?)
-        })?;
-        answer.frozen = frozen_answer(joint, &found);
-    }
     if args.joint.frontier {
         let told = |one: &FrontierPoint| {
             let month = report::number::money(Money::month_of(
@@ -157,11 +174,6 @@ fn further(
         }
     }
     Ok(())
-}
-
-/// The cost of a month of a design with a frozen family.
-fn month(one: &Ablated, joint: &Joint) -> Money {
-    Money::month_of(one.high, joint.seen.run.scorecard.millis)
 }
 
 /// Bounds of pools that the search replaces.

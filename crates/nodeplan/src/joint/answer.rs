@@ -1,6 +1,6 @@
 //! What a search found, computed for reports.
 
-use super::ablation::Ablated;
+use super::ablation::Ablation;
 use super::finale::percentile;
 use super::frontier::FrontierPoint;
 use super::moves::Family;
@@ -111,16 +111,17 @@ fn beyond(name: &str, best: u64, asked: u64) -> String {
     )
 }
 
-/// What searches with frozen families found, for the answer of the search that has none.
+/// What searches with frozen families found, for the answer that is the best of them.
 #[must_use]
-pub fn frozen_answer(joint: &Joint, found: &[Ablated]) -> Vec<JointFrozen> {
-    let seen = joint.seen.run.scorecard.millis;
-    let row = |one: &Ablated| JointFrozen {
+pub fn frozen_answer(found: &Ablation) -> Vec<JointFrozen> {
+    let seen = found.joint.seen.run.scorecard.millis;
+    let rows = found.rows.iter().enumerate().map(|(at, one)| JointFrozen {
         family: one.frozen.map(|family| family.name().to_owned()),
         high: Money::month_of(one.high, seen),
         met: one.met,
-    };
-    found.iter().map(row).collect()
+        answer: at == found.best,
+    });
+    rows.collect()
 }
 
 /// What other wishes would cost, for the answer of the search.

@@ -37,10 +37,13 @@ pub(super) fn may_miss(runs: usize) -> usize {
 const BATCH: usize = 4;
 const MOST: usize = 12;
 
+/// What orders designs in their last runs.
+pub(super) type Key = (usize, u64, Spend);
+
 impl Judged {
     /// First who misses least often beyond what may be, and by least, then who costs less where
     /// things go badly.
-    fn key(&self) -> (usize, u64, Spend) {
+    pub(super) fn key(&self) -> Key {
         let missed = self.costs.len().saturating_sub(self.met as usize);
         let beyond = missed.saturating_sub(may_miss(self.costs.len()));
         (beyond, self.short, percentile(&self.costs, 95))
@@ -74,14 +77,17 @@ pub(super) fn finale(
             break;
         }
     }
-    let Some((missed, short, least)) = judged.iter().map(Judged::key).min() else {
-        return Ok(None);
+    let keys: Vec<Key> = judged.iter().map(Judged::key).collect();
+    Ok(best(&keys).map(|at| judged.swap_remove(at)))
+}
+
+/// The first of those that are as good as the best but for next to nothing.
+pub(super) fn best(keys: &[Key]) -> Option<usize> {
+    let (missed, short, least) = *keys.iter().min()?;
+    let close = |(own, lack, high): &Key| {
+        (*own, *lack) == (missed, short) && high.0 <= least.0 + least.0 / WORTH
     };
-    let close = |one: &Judged| {
-        let (own, lack, high) = one.key();
-        (own, lack) == (missed, short) && high.0 <= least.0 + least.0 / WORTH
-    };
-    Ok(judged.into_iter().find(close))
+    keys.iter().position(close)
 }
 
 /// The last runs of some designs.
@@ -137,6 +143,22 @@ fn judge(design: &Design, rows: &[Run]) -> Judged {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_better_for_next_to_nothing_does_not_go_before() {
+        for (rows, want) in [
+            (&[][..], None),
+            (&[(0, 0, 10_000)][..], Some(0)),
+            (&[(0, 0, 10_000), (0, 0, 9_991)][..], Some(0)),
+            (&[(0, 0, 10_000), (0, 0, 9_989)][..], Some(1)),
+            (&[(0, 0, 10_000), (1, 0, 5_000)][..], Some(0)),
+            (&[(1, 7, 10_000), (1, 6, 11_000)][..], Some(1)),
+        ] {
+            let keys: Vec<Key> =
+                rows.iter().map(|&(missed, short, high)| (missed, short, Spend(high))).collect();
+            assert_eq!(best(&keys), want, "{rows:?}");
+        }
+    }
 
     #[test]
     fn a_percentile_is_a_rank() {

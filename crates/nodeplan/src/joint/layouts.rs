@@ -167,6 +167,11 @@ impl Starts {
         Ok(all)
     }
 
+    /// The one that a search with nothing frozen has first.
+    pub fn first(&self) -> Option<&Layout> {
+        self.plain.iter().chain(&self.own.0).chain(&self.used.0).next()
+    }
+
     /// Those of a search that freezes so much, and their work, labels.
     pub fn free(&self, frozen: &[Family]) -> (Vec<Layout>, u64) {
         let mut all: Vec<Layout> = self.plain.iter().cloned().collect();

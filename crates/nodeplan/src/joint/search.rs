@@ -3,7 +3,7 @@
 use super::climb::Search;
 use super::counterfactual::Shares;
 use super::design::Design;
-use super::finale::{Judged, finale};
+use super::finale::{Judged, Key, finale};
 use super::floor::{Floored, floor_of};
 use super::hazards::Hazards;
 use super::layouts::{Layout, Quarry, Starts};
@@ -94,6 +94,8 @@ pub struct Joint {
     pub shares: Option<Shares>,
     /// Costs of the design in its last runs, ascending, and how many of them met everything.
     pub replications: (Vec<Spend>, u32),
+    /// What orders it among others there.
+    pub(super) key: Key,
     /// What goes wrong in those runs.
     pub hazards: Hazards,
     /// Share of good service per workload in those runs, parts per million.
@@ -107,7 +109,28 @@ pub struct Joint {
 impl Joint {
     /// Whether designs might have spot pools: not where the options froze them.
     pub(super) fn may_use_spot(&self) -> bool {
-        self.layouts.first().is_some_and(|plain| plain.problem.cluster().spot)
+        self.starts.first().is_some_and(|plain| plain.problem.cluster().spot)
+    }
+
+    /// The same with what another search of the same traffic chose, which freezes no less than `options`.
+    pub(super) fn with(
+        self,
+        problem: &Problem,
+        scenario: &Scenario,
+        chosen: Chosen,
+        options: &JointOptions,
+        control: Control<'_>,
+    ) -> Result<Self, Error> {
+        let new = rooms(problem, scenario, &chosen.judged.design);
+        let old = rooms(problem, scenario, &self.design);
+        let enough = new.iter().zip(&old).all(|(new, old)| new <= old);
+        let ground = Ground {
+            starts: self.starts,
+            demands: self.demands,
+            halves: self.halves,
+            floor: enough.then_some(self.floor).flatten(),
+        };
+        ground.conclude(problem, scenario, chosen, options, control)
     }
 
     /// What a search starts from that freezes so much: the same, unless only it has no spot nodes.
@@ -181,43 +204,85 @@ pub fn optimize_under_load(
     let starts = Starts::of(plain, &quarry, &options.frozen, control)?;
     let parts = (&starts, &halves, &demands, &shelf);
     let Some(chosen) = choose(problem, parts, options, control, told)? else { return Ok(None) };
-    let Judged { design, costs, met, reached, .. } = chosen.judged;
-    let layout = chosen.layouts[design.layout].clone();
-    let on = |scenario: &Scenario| {
-        shelf.lend(|tables| Trial::with(&layout, &design, scenario, &demands, tables))
-    };
-    let (seen, unseen, whole) = (on(&halves.seen)?, on(&halves.unseen)?, on(scenario)?);
-    let rooms = rooms(problem, scenario, &design);
+    let ground = Ground { starts, demands, halves, floor: None };
+    ground.conclude(problem, scenario, chosen, options, control).map(Some)
+}
+
+/// What searches of the same traffic have in common.
+struct Ground {
+    starts: Starts,
+    demands: Demands,
+    halves: Halves,
+    /// A floor for as many pods as the design may have, where there is one already.
+    floor: Option<Floored>,
+}
+
+impl Ground {
+    /// All that is told of what a search chose.
+    fn conclude(
+        self,
+        problem: &Problem,
+        scenario: &Scenario,
+        chosen: Chosen,
+        options: &JointOptions,
+        control: Control<'_>,
+    ) -> Result<Joint, Error> {
+        let Self { starts, demands, halves, floor } = self;
+        let key = chosen.judged.key();
+        let Judged { design, costs, met, reached, .. } = chosen.judged;
+        let layout = chosen.layouts[design.layout].clone();
+        let shelf = Shelf::default();
+        let on = |scenario: &Scenario| {
+            shelf.lend(|tables| Trial::with(&layout, &design, scenario, &demands, tables))
+        };
+        let (seen, unseen, whole) = (on(&halves.seen)?, on(&halves.unseen)?, on(scenario)?);
+        let floor = match floor {
+            Some(floored) => Some(floored),
+            None => proven(problem, scenario, &demands, &design, options, control)?,
+        };
+        let spend = whole.run.scorecard.spend;
+        let shares = match &floor {
+            Some(floored) => Some(Shares::of(&layout, &design, scenario, floored, spend)?),
+            None => None,
+        };
+        Ok(Joint {
+            layouts: chosen.layouts,
+            starts,
+            layout,
+            design,
+            demands,
+            halves,
+            seen,
+            unseen,
+            whole,
+            floor,
+            shares,
+            replications: (costs, met),
+            key,
+            hazards: options.hazards,
+            reached,
+            steps: chosen.steps,
+            runs: chosen.runs,
+        })
+    }
+}
+
+/// The floor of all designs that may have as many pods as this one.
+fn proven(
+    problem: &Problem,
+    scenario: &Scenario,
+    demands: &Demands,
+    design: &Design,
+    options: &JointOptions,
+    control: Control<'_>,
+) -> Result<Option<Floored>, Error> {
     // Where requests are a choice, pods may ask for as little as any design may.
     let least = match options.frozen.contains(&Family::Requests) {
         true => None,
-        false => Room::of(problem, scenario, &demands).least(problem),
+        false => Room::of(problem, scenario, demands).least(problem),
     };
-    let asked = least.as_ref().unwrap_or(problem);
-    let floor = floor_of(asked, scenario, &demands, &rooms, control)?;
-    let spend = whole.run.scorecard.spend;
-    let shares = match &floor {
-        Some(floored) => Some(Shares::of(&layout, &design, scenario, floored, spend)?),
-        None => None,
-    };
-    Ok(Some(Joint {
-        layouts: chosen.layouts,
-        starts,
-        layout,
-        design,
-        demands,
-        halves,
-        seen,
-        unseen,
-        whole,
-        floor,
-        shares,
-        replications: (costs, met),
-        hazards: options.hazards,
-        reached,
-        steps: chosen.steps,
-        runs: chosen.runs,
-    }))
+    let rooms = rooms(problem, scenario, design);
+    floor_of(least.as_ref().unwrap_or(problem), scenario, demands, &rooms, control)
 }
 
 /// The search and the last choice.
