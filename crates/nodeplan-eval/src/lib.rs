@@ -39,6 +39,7 @@ pub mod scorecard;
 
 mod attain;
 mod capacity;
+mod causes;
 mod certificate;
 mod items;
 mod kinds;

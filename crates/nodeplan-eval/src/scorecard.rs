@@ -3,6 +3,7 @@
 //! Shares are of requests offered: a lost request missed its objective. Percentiles are read
 //! from the merged histogram of the run, never averaged.
 
+use crate::causes::causes;
 use nodeplan_model::problem::Problem;
 use nodeplan_model::scenario::{Load, MILLION, Objective, Scenario, Service};
 use nodeplan_model::scorecard::{Scorecard, ServiceScore};
@@ -87,7 +88,6 @@ struct Sums {
 impl Sums {
     /// Takes in a sample of a workload under such a load.
     fn add(&mut self, row: &WorkloadSample, load: &Load) {
-        let at_once = matches!(load.service, Service::Requests { .. });
         self.offered = self.offered.saturating_add(row.offered);
         self.served = self.served.saturating_add(row.served);
         self.lost = self.lost.saturating_add(row.lost);
@@ -95,15 +95,16 @@ impl Sums {
         self.good_milli += u128::from(row.good_milli);
         self.oldest_millis = self.oldest_millis.max(row.oldest_millis);
         self.ready.push(row.ready);
-        self.missed += u64::from(misses(row, load.objective, at_once));
+        self.missed += u64::from(misses(row, load));
     }
 }
 
 /// Whether a sample misses the objective: of what was done in it, served or lost, too little was good,
 /// or nothing was done while something waited for too long. Work that waits over the end of a sample is
-/// judged where it is done. `at_once` tells that the oldest that waits is not known.
-fn misses(row: &WorkloadSample, objective: Objective, at_once: bool) -> bool {
-    let Objective { within_millis: Some(within), share, .. } = objective else { return false };
+/// judged where it is done. Of requests, the oldest that waits is not known.
+pub(crate) fn misses(row: &WorkloadSample, load: &Load) -> bool {
+    let Objective { within_millis: Some(within), share, .. } = load.objective else { return false };
+    let at_once = matches!(load.service, Service::Requests { .. });
     let done = row.served.saturating_add(row.lost);
     if row.good_milli == 0 {
         let waits = row.backlog > 0 && (at_once || row.oldest_millis > within);
@@ -166,6 +167,7 @@ fn service(
         good,
         objective: asked,
         miss_minutes: (missed * timeline.sample_millis).div_ceil(60_000),
+        causes: if missed > 0 { causes(scenario, timeline, index) } else { Vec::new() },
         latency_micros: [500_000, 950_000, 990_000]
             .map(|share| latency_percentile(&totals.latency, share)),
         replicas: [least, p95, most],
@@ -183,6 +185,7 @@ fn service(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use nodeplan_model::scenario::Balancing;
 
     #[test]
     fn samples_miss_by_what_was_done_in_them() {
@@ -217,7 +220,16 @@ mod tests {
                 oldest_millis,
                 ..WorkloadSample::default()
             };
-            let got = [true, false].map(|at_once| misses(&row, objective, at_once));
+            let requests = Service::Requests {
+                cpu_micros: 1000,
+                cv2_milli: 1000,
+                latency_micros: 0,
+                workers: None,
+                timeout_millis: 60_000,
+                balancing: Balancing::default(),
+            };
+            let got = [requests, Service::Messages { cpu_micros: 1000, batch: 1 }]
+                .map(|service| misses(&row, &Load { objective, service, ..Load::default() }));
             assert_eq!(got, want, "{row:?}");
         }
     }

@@ -3,6 +3,35 @@
 use crate::units::Spend;
 use serde::{Deserialize, Serialize};
 
+/// Why a workload missed its objective for a while; of those that apply the first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Cause {
+    /// Nodes were lost not long before, and pods are away.
+    NodeLost,
+    /// Pods waited for a node.
+    NoNode,
+    /// Pods that are wanted were not Ready.
+    Starting,
+    /// It had as many pods as it may have.
+    AtMost,
+    /// Work was left over from before.
+    LeftOver,
+    /// More pods were wanted soon after: the load rose before that.
+    Behind,
+    /// Nobody wanted more pods, and those that there were had too much to do.
+    Busy,
+}
+
+/// Time in which a workload missed its objective for one cause.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Missed {
+    /// Why.
+    pub cause: Cause,
+    /// For how long, milliseconds.
+    pub millis: u64,
+}
+
 /// Quality of service of one workload over a run.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct ServiceScore {
@@ -26,6 +55,9 @@ pub struct ServiceScore {
     pub objective: Option<u64>,
     /// Minutes in which the share fell below it.
     pub miss_minutes: u64,
+    /// Why, what took longest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub causes: Vec<Missed>,
     /// Median, 95th and 99th percentile over the run, microseconds, request-weighted.
     pub latency_micros: [u64; 3],
     /// Fewest, 95th percentile and most ready replicas over samples.

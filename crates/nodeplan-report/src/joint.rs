@@ -119,7 +119,10 @@ fn facts(answer: &JointAnswer) -> Vec<Fact> {
 /// `every objective kept`, or of whom they are not.
 fn objectives(part: &PartAnswer) -> String {
     let missed = part.score.services.iter().filter(|service| !service.met);
-    let minutes = |one: &ServiceScore| format!("{} in {} min", one.workload, one.miss_minutes);
+    let minutes = |one: &ServiceScore| {
+        let why = crate::run::causes(one).map_or(String::new(), |why| format!(" ({why})"));
+        format!("{} in {} min{why}", one.workload, one.miss_minutes)
+    };
     let beyond = |one: &ServiceScore| {
         let share = |ppm: Option<u64>| number::ppm_percent(ppm.unwrap_or(0));
         let (good, asked) = (share(one.good), share(one.objective));

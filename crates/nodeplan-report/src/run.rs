@@ -6,7 +6,7 @@ use crate::document::{Block, Cell, Document, Fact, Remark, Spark, Table, Tone};
 use crate::number;
 use nodeplan_model::run::{Estimate, Replications, RunAnswer, Trail};
 use nodeplan_model::scenario::Service;
-use nodeplan_model::scorecard::ServiceScore;
+use nodeplan_model::scorecard::{Cause, Missed, ServiceScore};
 use nodeplan_model::timeline::{Actor, Decision};
 
 /// Decisions shown where not all are asked for: so many first ones, so many last ones.
@@ -99,6 +99,13 @@ fn facts(answer: &RunAnswer) -> Vec<Fact> {
         (_, some) => (format!("missed by {some} of {asked}: {}", missed.join(", ")), Tone::Mind),
     };
     facts.push(Fact { label: "Objectives".to_owned(), text, tone });
+    for service in score.services.iter().filter(|service| !service.met) {
+        if let Some(why) = causes(service) {
+            let minutes = number::grouped(u128::from(service.miss_minutes));
+            let text = format!("{} in {minutes} min: {why}", service.workload);
+            facts.push(Fact::plain("Missed", text));
+        }
+    }
     facts.push(Fact::plain(
         "Nodes",
         format!(
@@ -111,6 +118,29 @@ fn facts(answer: &RunAnswer) -> Vec<Fact> {
         ),
     ));
     facts
+}
+
+/// Why objectives were missed, in parts of the time: `80 % pods waited for a node, 20 % …`.
+pub(crate) fn causes(service: &ServiceScore) -> Option<String> {
+    let all: u64 = service.causes.iter().map(|one| one.millis).sum();
+    let told = |one: &Missed| {
+        let words = match one.cause {
+            Cause::NodeLost => "nodes were lost",
+            Cause::NoNode => "pods waited for a node",
+            Cause::Starting => "pods were not Ready yet",
+            Cause::AtMost => "no more pods were allowed",
+            Cause::LeftOver => "work was left over from before",
+            Cause::Behind => "the load rose before pods were added",
+            Cause::Busy => "pods had too much to do, and no more were wanted",
+        };
+        let percent = (u128::from(one.millis) * 100).checked_div(all.into()).unwrap_or(0);
+        match percent {
+            0 => format!("under 1 % {words}"),
+            _ => format!("{percent} % {words}"),
+        }
+    };
+    let all: Vec<String> = service.causes.iter().map(told).collect();
+    (!all.is_empty()).then(|| all.join(", "))
 }
 
 /// The workloads that are shown: the platform's own only if all is asked for.
