@@ -556,7 +556,7 @@ pub struct CheckArgs {
 /// `diff`.
 #[derive(Clone, Debug, Args)]
 pub struct DiffArgs {
-    /// Document before: of `optimize -f json` or of `simulate -f json`
+    /// Document before: of `optimize -f json`, of `simulate -f json`, or a design.json
     #[arg(value_name = "BEFORE")]
     pub before: PathBuf,
     /// Document after, of the same kind

@@ -236,6 +236,47 @@ fn columns_that_mean_nothing_are_among_the_assumptions() {
     assert!(told.contains("region koreacentral, since none was named"), "{told}");
 }
 
+/// Two designs with other targets: in settings and cost, and their plans do not pass for equal.
+#[test]
+fn designs_are_compared_by_cost_service_pools_and_settings() {
+    let folder = folder("joint-diff");
+    let others = "sizes,min,max,behavior,nodes,provisioning,schedules,requests,overprovisioning";
+    let few = ["--trials", "30", "--hazards", "none"];
+    for (frozen, out) in [(format!("{others},profile,targets"), "a"), (others.to_owned(), "b")] {
+        let own = ["--freeze", &frozen, "--write", out];
+        let done = folder.run(&optimize(&[&few[..], &own].concat()));
+        assert_eq!(code(&done), 0, "{}", stderr(&done));
+    }
+    let diff = |more: &[&str]| {
+        let done = folder.run(&[&["diff"], more].concat());
+        assert_eq!(code(&done), 0, "{}", stderr(&done));
+        stdout(&done).split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    let told = diff(&["a/design.json", "b/design.json"]);
+    for part in [
+        "Two designs: a/design.json -> b/design.json",
+        "USD/month",
+        "~ web ",
+        "HPA targets CPU 40% CPU ",
+    ] {
+        assert!(told.contains(part), "no `{part}` in {told}");
+    }
+    let back = diff(&["b/design.json", "a/design.json", "-f", "csv"]);
+    assert!(back.contains(",CPU 40%"), "{back}");
+    let same = diff(&["a/design.json", "a/design.json", "--exit-code"]);
+    assert!(same.contains("Nothing differs."), "{same}");
+    let plans = diff(&["a/plan.json", "b/plan.json"]);
+    assert!(
+        plans.contains("note: bounds, targets and autoscaler beside the plans differ"),
+        "{plans}"
+    );
+    assert!(!plans.contains("Nothing differs."), "{plans}");
+    let mixed = folder.run(&["diff", "b/design.json", "a/plan.json"]);
+    assert_eq!(code(&mixed), 2);
+    let said = stderr(&mixed);
+    assert!(said.contains("a/plan.json is a plan and b/design.json a design"), "{said}");
+}
+
 #[test]
 fn the_same_bytes_on_any_number_of_threads() {
     let folder = folder("joint-threads");

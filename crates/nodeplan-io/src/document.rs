@@ -23,6 +23,10 @@ pub use nodeplan_model::answer::InputFile;
 /// Version of the plan document that this crate writes.
 pub const PLAN_VERSION: &str = "nodeplan/plan/v1";
 
+/// The option of a plan document that holds the SHA-256 of the scenario written beside the plan: its bounds,
+/// targets and autoscaler.
+pub const SCALING: &str = "scenario.yaml";
+
 /// The program that wrote a document.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tool {

@@ -8,6 +8,7 @@ use nodeplan_model::floor::Floor;
 use nodeplan_model::joint::JointAnswer;
 use nodeplan_model::problem::Problem;
 use nodeplan_model::units::Spend;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 /// Version of the document of a design.
@@ -17,19 +18,53 @@ pub const FLOOR_FAMILY: &str = "nodeplan/floor/";
 /// Version of the document of a floor. Curves of the first were steps, and stood for any number of pods.
 pub const FLOOR_VERSION: &str = "nodeplan/floor/v2";
 
-#[derive(Serialize)]
-struct DesignDocument<'a> {
+/// A design with where its prices come from.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DesignDocument {
+    /// [`DESIGN_VERSION`].
     #[serde(rename = "schemaVersion")]
-    schema_version: &'static str,
-    tool: Tool,
-    catalog: CatalogStamp,
-    design: &'a JointAnswer,
+    pub schema_version: String,
+    /// The program that wrote it.
+    pub tool: Tool,
+    /// Where the prices come from.
+    pub catalog: CatalogStamp,
+    /// The design and what it is worth.
+    pub design: JointAnswer,
+}
+
+impl DesignDocument {
+    /// Reads it.
+    ///
+    /// # Errors
+    /// What is not JSON, or of another version.
+    pub fn read(name: &str, text: &str) -> Result<Self, ImportErrors> {
+        const HELP: &str = "give the design.json that `nodeplan optimize --write DIR` wrote";
+        read(name, text, DESIGN_VERSION, HELP)
+    }
+}
+
+/// A document of a version.
+fn read<T: DeserializeOwned>(
+    name: &str,
+    text: &str,
+    wanted: &str,
+    help: &'static str,
+) -> Result<T, ImportErrors> {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let version = schema_version(name, text)?;
+    if !is_version(&version, wanted) {
+        let message = format!("schemaVersion is `{}`", clip(&version));
+        let fault = ImportError::new("NP1302", Place::whole(name), message);
+        return Err(vec![fault.expected(wanted).help(help)]);
+    }
+    serde_json::from_str(text).map_err(|fault| vec![syntax(name, text, &fault).help(help)])
 }
 
 /// Writes a design; money is in billionths of the currency unit.
 #[must_use]
 pub fn write(answer: &JointAnswer, tool: Tool, catalog: CatalogStamp) -> String {
-    let document = DesignDocument { schema_version: DESIGN_VERSION, tool, catalog, design: answer };
+    let (schema_version, design) = (DESIGN_VERSION.to_owned(), answer.clone());
+    let document = DesignDocument { schema_version, tool, catalog, design };
     let mut text = serde_json::to_string_pretty(&document)
         .expect("a design has string keys only and finite numbers");
     text.push('\n');
@@ -68,14 +103,7 @@ impl FloorDocument {
     pub fn read(name: &str, text: &str) -> Result<Self, ImportErrors> {
         const HELP: &str = "give the floor.json that `nodeplan optimize --write DIR` of this version \
                             wrote: run it again, or use the nodeplan version that wrote the file";
-        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-        let version = schema_version(name, text)?;
-        if !is_version(&version, FLOOR_VERSION) {
-            let message = format!("schemaVersion is `{}`", clip(&version));
-            let fault = ImportError::new("NP1302", Place::whole(name), message);
-            return Err(vec![fault.expected(FLOOR_VERSION).help(HELP)]);
-        }
-        serde_json::from_str(text).map_err(|fault| vec![syntax(name, text, &fault).help(HELP)])
+        read(name, text, FLOOR_VERSION, HELP)
     }
 }
 

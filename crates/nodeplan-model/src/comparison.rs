@@ -1,4 +1,4 @@
-//! Two plans, or two runs, side by side: what each measure was before and is after.
+//! Two plans, designs or runs, side by side: what each measure was before and is after.
 
 use crate::answer::InputFile;
 use serde::Serialize;
@@ -11,6 +11,8 @@ pub enum Compared {
     Plans,
     /// Two documents of simulated runs.
     Runs,
+    /// Two documents of designs.
+    Designs,
 }
 
 /// A measure; its name in documents ends in its unit.
@@ -79,6 +81,26 @@ pub enum Measure {
     HpaTargets,
     /// Behaviour, schedules and idling of the autoscaler.
     HpaBehavior,
+    /// Scheduled minimums of the autoscaler.
+    HpaSchedules,
+    /// CPU and memory request of a pod.
+    Requests,
+    /// Pods of low priority that keep room.
+    RoomPods,
+    /// What makes nodes.
+    Provisioning,
+    /// Expander of the cluster autoscaler.
+    Expander,
+    /// Its `scan-interval`.
+    ScanInterval,
+    /// Its `scale-down-unneeded-time`.
+    UnneededTime,
+    /// Its `scale-down-delay-after-add`.
+    DelayAfterAdd,
+    /// Its `scale-down-utilization-threshold`.
+    UtilizationThreshold,
+    /// Bounds, targets and autoscaler that are written beside a plan.
+    Scaling,
     /// Arrivals.
     Offered,
     /// Arrivals that were lost.

@@ -13,6 +13,7 @@ pub fn document(comparison: &Comparison, detail: Detail) -> Document {
     let what = match comparison.compared {
         Compared::Plans => "plans",
         Compared::Runs => "simulated runs",
+        Compared::Designs => "designs",
     };
     let (before, after) = (&comparison.before.path, &comparison.after.path);
     let mut blocks = vec![Block::Line(format!("Two {what}: {before} -> {after}"))];
@@ -162,6 +163,16 @@ fn title(what: Measure, currency: &str) -> String {
         Measure::HpaMax => "HPA max".into(),
         Measure::HpaTargets => "HPA targets".into(),
         Measure::HpaBehavior => "HPA behaviour".into(),
+        Measure::HpaSchedules => "scheduled minimums".into(),
+        Measure::Requests => "requests".into(),
+        Measure::RoomPods => "pods that keep room".into(),
+        Measure::Provisioning => "nodes are made by".into(),
+        Measure::Expander => "expander".into(),
+        Measure::ScanInterval => "scan-interval".into(),
+        Measure::UnneededTime => "scale-down-unneeded-time".into(),
+        Measure::DelayAfterAdd => "scale-down-delay-after-add".into(),
+        Measure::UtilizationThreshold => "scale-down-utilization-threshold".into(),
+        Measure::Scaling => "scenario.yaml beside it".into(),
         Measure::Offered => "offered".into(),
         Measure::Lost => "lost".into(),
         Measure::Retried => "retried".into(),

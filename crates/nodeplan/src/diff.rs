@@ -1,11 +1,13 @@
-//! What differs between two plans, or two runs. Pools and workloads are matched by name.
+//! What differs between two plans, designs or runs. Pools and workloads are matched by name.
 
+mod designs;
 mod plans;
 mod runs;
 
 use nodeplan_model::answer::{InputFile, Money};
 use nodeplan_model::comparison::{Change, Compared, Comparison, Facet, Item, Measure, Value};
 
+pub use designs::designs;
 pub use plans::plans;
 pub use runs::runs;
 

@@ -1,21 +1,34 @@
-//! `diff`: two plan files, or two documents of simulated runs, side by side.
+//! `diff`: two plan files, two documents of simulated runs, or two of designs, side by side.
 
 use crate::args::{DiffArgs, Format, Global};
 use crate::diagnose::Failure;
 use crate::{Done, output, rules};
-use nodeplan::diff::{plans, runs};
+use nodeplan::diff::{designs, plans, runs};
 use nodeplan::io::diff as diff_document;
 use nodeplan::io::document::{self, PLAN_VERSION, PlanDocument, Tool, input};
+use nodeplan::io::joint::{DESIGN_VERSION, DesignDocument};
 use nodeplan::io::run::{self, RUN_VERSION, RunSummary};
 use nodeplan::model::answer::InputFile;
 use nodeplan::model::comparison::{Comparison, Measure, Value};
 use nodeplan::report;
 use std::path::Path;
 
-/// A document of either kind.
+/// A document of one of the kinds.
 enum Side {
     Plan(Box<PlanDocument>),
     Run(Box<RunSummary>),
+    Design(Box<DesignDocument>),
+}
+
+impl Side {
+    /// What it is; of two in this order.
+    fn kind(&self) -> (u8, &'static str) {
+        match self {
+            Self::Plan(_) => (0, "a plan"),
+            Self::Run(_) => (1, "a simulated run"),
+            Self::Design(_) => (2, "a design"),
+        }
+    }
 }
 
 /// Runs the command.
@@ -27,8 +40,8 @@ pub fn run(global: &Global, args: &DiffArgs) -> Done {
     let comparison = match (&before, &after) {
         (Side::Plan(before), Side::Plan(after)) => plans((old, before), (new, after)),
         (Side::Run(before), Side::Run(after)) => runs((old, before), (new, after)),
-        (Side::Plan(_), Side::Run(_)) => return Err(unlike(&old, &new)),
-        (Side::Run(_), Side::Plan(_)) => return Err(unlike(&new, &old)),
+        (Side::Design(before), Side::Design(after)) => designs((old, before), (new, after)),
+        _ => return Err(unlike((&old, &before), (&new, &after))),
     };
     output::write(&text(global, args, &comparison)?, args.output.as_deref())?;
     if let Some(limit) = limit
@@ -74,17 +87,29 @@ fn read(path: &Path) -> Result<(InputFile, Side), Failure> {
         Side::Run(Box::new(run::read(&name, &text).map_err(unread)?))
     } else if version.starts_with(PLAN_VERSION) {
         Side::Plan(Box::new(document::read(&name, &text).map_err(unread)?))
+    } else if version.starts_with(DESIGN_VERSION) {
+        Side::Design(Box::new(DesignDocument::read(&name, &text).map_err(unread)?))
     } else {
         let text = format!("{name}: schemaVersion is `{version}`");
-        return Err(Failure::new(crate::INVALID, "NP1302", text)
-            .help(format!("give two documents of {PLAN_VERSION}, or two of {RUN_VERSION}")));
+        return Err(Failure::new(crate::INVALID, "NP1302", text).help(format!(
+            "give two documents of {PLAN_VERSION}, two of {RUN_VERSION}, or two of {DESIGN_VERSION}"
+        )));
     };
     Ok((file, side))
 }
 
-fn unlike(plan: &InputFile, run: &InputFile) -> Failure {
-    Failure::usage(format!("{} is a plan and {} a simulated run", plan.path, run.path))
-        .help(format!("simulate the plan: nodeplan simulate {} -f json -o run.json …", plan.path))
+fn unlike(old: (&InputFile, &Side), new: (&InputFile, &Side)) -> Failure {
+    let mut both = [old, new];
+    both.sort_by_key(|(_, side)| side.kind());
+    let [(one, first), (other, second)] = both;
+    let (paths, kinds) = ([&one.path, &other.path], [first.kind().1, second.kind().1]);
+    let text = format!("{} is {} and {} {}", paths[0], kinds[0], paths[1], kinds[1]);
+    Failure::usage(text).help(match (first, second) {
+        (Side::Plan(_), Side::Run(_)) => {
+            format!("simulate the plan: nodeplan simulate {} -f json -o run.json …", one.path)
+        }
+        _ => "compare two designs, or the plans beside them, or runs of these plans".to_owned(),
+    })
 }
 
 /// Whether the cost of a month rises by more than so many thousandths.

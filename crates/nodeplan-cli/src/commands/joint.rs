@@ -8,7 +8,7 @@ use crate::{Done, output};
 use clap::ValueEnum;
 use nodeplan::eval::JudgeOptions;
 use nodeplan::eval::floor::check_floor;
-use nodeplan::io::document::{CatalogStamp, Tool, write};
+use nodeplan::io::document::{CatalogStamp, SCALING, Tool, input, write};
 use nodeplan::io::joint::{FLOOR_FAMILY, FLOOR_VERSION, FloorDocument};
 use nodeplan::io::{export, joint as document, quantity};
 use nodeplan::joint::{
@@ -332,10 +332,13 @@ fn runnable(
 ) -> Result<(), Failure> {
     let put = |name: &str, text: &str| output::write(text, Some(&directory.join(name)));
     let solved = layout.solved.clone();
-    let plan = super::optimize::document(inputs.to_vec(), Default::default(), solved, None);
-    put("plan.json", &write(&plan))?;
     let scenario = design.on(&staged.scenario);
-    put("scenario.yaml", &export::scaling(&layout.problem, &layout.plan, &scenario))?;
+    let scaling = export::scaling(&layout.problem, &layout.plan, &scenario);
+    let hash = input("scenario.yaml", scaling.as_bytes()).sha256;
+    let stated = [(SCALING.to_owned(), hash)].into();
+    let plan = super::optimize::document(inputs.to_vec(), stated, solved, None);
+    put("plan.json", &write(&plan))?;
+    put("scenario.yaml", &scaling)?;
     put("load.yaml", &export::load(&layout.problem, &staged.scenario.loads, &staged.arrivals))
 }
 

@@ -2,7 +2,7 @@
 
 use super::{Side, Sides, comparison, facets, items, large, notes, number, text, yes};
 use crate::pools::{pool_spend, total_millis};
-use nodeplan_io::document::PlanDocument;
+use nodeplan_io::document::{PlanDocument, SCALING};
 use nodeplan_model::answer::{InputFile, Money};
 use nodeplan_model::comparison::{Compared, Comparison, Measure, Value};
 use nodeplan_model::plan::{NodePool, PoolMode, Status};
@@ -12,16 +12,32 @@ use nodeplan_model::problem::Problem;
 #[must_use]
 pub fn plans(before: (InputFile, &PlanDocument), after: (InputFile, &PlanDocument)) -> Comparison {
     let (old, new) = (before.1, after.1);
+    let mut notes = notes([&old.catalog, &new.catalog], [&old.inputs, &new.inputs]);
+    let beside = |document: &PlanDocument| document.options.get(SCALING).cloned();
+    if let (Some(before), Some(after)) = (beside(old), beside(new))
+        && before != after
+    {
+        notes.push(
+            "bounds, targets and autoscaler beside the plans differ: compare the design.json of each, \
+             or runs"
+                .to_owned(),
+        );
+    }
     let sides = Sides {
         compared: Compared::Plans,
         currency: new.catalog.currency.clone(),
         months: (month(old), month(new)),
-        notes: notes([&old.catalog, &new.catalog], [&old.inputs, &new.inputs]),
+        notes,
         totals: facets(totals(old), totals(new)),
         pools: items(pools(old), pools(new)),
         workloads: items(workloads(&old.problem), workloads(&new.problem)),
     };
     comparison(before.0, after.0, sides)
+}
+
+/// The beginning of a hash.
+fn clipped(hash: &str) -> String {
+    hash.chars().take(12).collect()
 }
 
 fn month(document: &PlanDocument) -> Option<Money> {
@@ -43,6 +59,7 @@ fn totals(document: &PlanDocument) -> Vec<(Measure, Option<Value>)> {
         (Measure::BoundMonthBillionths, number(bound.0).filter(|_| proven)),
         (Measure::GapPpm, document.summary.gap_ppm.filter(|_| proven).and_then(number)),
         (Measure::Status, text(status)),
+        (Measure::Scaling, document.options.get(SCALING).and_then(|hash| text(clipped(hash)))),
     ]
 }
 

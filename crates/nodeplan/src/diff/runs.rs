@@ -81,7 +81,7 @@ fn workloads(document: &RunSummary) -> Vec<Side> {
     .collect()
 }
 
-fn served(service: &ServiceScore) -> Vec<(Measure, Option<Value>)> {
+pub(super) fn served(service: &ServiceScore) -> Vec<(Measure, Option<Value>)> {
     let [least, p95, most] = service.replicas;
     let [median, tail, far] = service.latency_micros;
     // No time at all is that of a workload without requests.
