@@ -116,7 +116,9 @@ impl Hazards {
         let mut own = Scenario { seed, ..seen.clone() };
         let blocks = seen.horizon_millis / halves.block_millis.max(1);
         if let (true, Ok(count @ 2..)) = (self.days, u32::try_from(blocks)) {
-            let chosen: Vec<u64> = (0..count).map(|_| u64::from(draws.below(count))).collect();
+            let mut chosen: Vec<u64> = (0..count).map(|_| u64::from(draws.below(count))).collect();
+            // What is left beyond whole blocks stays where it is: all runs are as long.
+            chosen.extend((seen.horizon_millis > blocks * halves.block_millis).then_some(blocks));
             own = part(&own, &chosen, halves.block_millis);
         }
         // An even part of the most, thousandths of it.

@@ -38,7 +38,8 @@ impl Halves {
 }
 
 /// Cuts a scenario into blocks of a day, or eighths where it is shorter than four days: odd blocks
-/// are seen, even ones are not. `tail`: the last third is unseen instead, for traffic that grows.
+/// are seen, even ones are not. What is left beyond whole blocks is one more, shorter one. `tail`: the last
+/// third is unseen instead, for traffic that grows.
 #[must_use]
 pub fn split(scenario: &Scenario, tail: bool) -> Halves {
     let horizon = scenario.horizon_millis;
@@ -50,6 +51,7 @@ pub fn split(scenario: &Scenario, tail: bool) -> Halves {
     // The nearest number of blocks to a third.
     let last = blocks - (blocks + 1) / 3;
     let unseen = |block: u64| if tail { block >= last } else { block % 2 == 1 };
+    let blocks = blocks + u64::from(length(scenario, blocks, block_millis) > 0);
     let take = |want: bool| {
         let chosen: Vec<u64> = (0..blocks).filter(|block| unseen(*block) == want).collect();
         // A run of one block has nothing to hold back.
@@ -85,14 +87,22 @@ fn busiest(scenario: &Scenario, chosen: &[u64], block_millis: u64) -> u64 {
     chosen.iter().fold((first, work(first)), more).0
 }
 
-/// The scenario of some blocks, one after the other.
+/// The length of a block in whole samples: the last one may be shorter than the others.
+fn length(scenario: &Scenario, block: u64, block_millis: u64) -> u64 {
+    let left = scenario.horizon_millis.saturating_sub(block * block_millis);
+    let grain = scenario.sample_millis.max(1);
+    if block == 0 || left >= block_millis { block_millis } else { left / grain * grain }
+}
+
+/// The scenario of some blocks, one after the other; a shorter one comes last.
 pub(super) fn part(scenario: &Scenario, blocks: &[u64], block_millis: u64) -> Scenario {
     let cut = |series: &Series| {
         // A step must end where a block does.
         let step = steps_of(series.step_millis.max(1), block_millis);
         let rates = blocks.iter().flat_map(|block| {
             let from = block * block_millis;
-            (0..block_millis / step).map(move |at| (from + at * step, from + (at + 1) * step))
+            let steps = length(scenario, *block, block_millis).div_ceil(step);
+            (0..steps).map(move |at| (from + at * step, from + (at + 1) * step))
         });
         let own = series.micro_per_second.len() as u64;
         let micro = |(from, to): (u64, u64)| {
@@ -124,7 +134,7 @@ pub(super) fn part(scenario: &Scenario, blocks: &[u64], block_millis: u64) -> Sc
     };
     let clock_jumps = (1..blocks.len()).filter_map(jump).collect();
     Scenario {
-        horizon_millis: blocks.len() as u64 * block_millis,
+        horizon_millis: blocks.iter().map(|block| length(scenario, *block, block_millis)).sum(),
         start_second_of_week: blocks.first().map_or(scenario.start_second_of_week, clock),
         clock_jumps,
         series: scenario.series.iter().map(cut).collect(),
@@ -204,6 +214,38 @@ mod tests {
         assert_eq!(hours(&drawn), [35, 35, 167, 11]);
         // Those that follow each other need no jump.
         assert_eq!(part(&scenario, &[2, 3, 4], day / 4).clock_jumps, []);
+    }
+
+    /// Five days and a half: the half is the second of a pair, as a whole day would be.
+    #[test]
+    fn what_is_left_beyond_whole_days_is_a_shorter_one() {
+        let (day, hour) = (DAY_MILLIS, DAY_MILLIS / 24);
+        let rates: Vec<u64> = (0..132).collect();
+        let series = Series { name: "s".into(), step_millis: hour, micro_per_second: rates };
+        for (hours, tail, seen, unseen) in [
+            (132, false, 72, 60),
+            (108, false, 60, 48),
+            (132, true, 72, 60),
+            (120, false, 72, 48),
+            (96, false, 48, 48),
+        ] {
+            let horizon_millis = hours * hour;
+            let scenario = Scenario { series: vec![series.clone()], horizon_millis, ..empty() };
+            let halves = split(&scenario, tail);
+            let got = [&halves.seen, &halves.unseen].map(|own| own.horizon_millis / hour);
+            assert_eq!(got, [seen, unseen], "{hours} {tail}");
+            for own in [&halves.seen, &halves.unseen] {
+                assert_eq!(own.series[0].micro_per_second.len() as u64, own.horizon_millis / hour);
+            }
+        }
+        let horizon_millis = 5 * day + day / 2;
+        let scenario = Scenario { series: vec![series], horizon_millis, ..empty() };
+        let unseen = split(&scenario, false).unseen;
+        assert_eq!(
+            unseen.series[0].micro_per_second[47..],
+            [95, 120, 121, 122, 123, 124, 125, 126, 127, 128, 129, 130, 131]
+        );
+        assert_eq!(unseen.second_of_week(2 * day), 5 * 86_400);
     }
 
     #[test]
