@@ -62,7 +62,13 @@ fn a_design_is_told_with_its_floor_and_runs_again_at_the_same_cost() {
     assert!(words.contains("/month while CPU requests stay at half or more (proven"), "{told}");
     let verified = folder.run(&["verify", "out/floor.json"]);
     assert_eq!(code(&verified), 0, "{}", stderr(&verified));
-    assert!(stdout(&verified).contains("All of it is true."));
+    assert!(
+        stdout(&verified).contains("sizes and rates compared with the catalog\nAll of it is true.")
+    );
+    let made =
+        folder.run(&["verify", "out/floor.json", "-w", "w.csv", "--input", "load.yaml,t.csv"]);
+    assert_eq!(code(&made), 0, "{}{}", stdout(&made), stderr(&made));
+    assert!(stdout(&made).contains("t.csv is a file the floor was made from"), "{}", stdout(&made));
     let floor = std::fs::read_to_string(folder.path().join("out/floor.json")).expect("written");
     folder.write("old.json", &floor.replace("nodeplan/floor/v2", "nodeplan/floor/v1"));
     let old = folder.run(&["verify", "old.json"]);
@@ -70,6 +76,7 @@ fn a_design_is_told_with_its_floor_and_runs_again_at_the_same_cost() {
     let said = stderr(&old);
     assert!(said.contains("error[NP1302]: schemaVersion is `nodeplan/floor/v1`"), "{said}");
     assert!(said.contains("nodeplan/floor/v2") && said.contains("optimize --write"), "{said}");
+    tampered(&folder, &floor);
     assert_eq!(code(&folder.run(&["verify", "out/plan.json"])), 0);
     let again = folder.run(&[
         "simulate",
@@ -93,6 +100,34 @@ fn a_design_is_told_with_its_floor_and_runs_again_at_the_same_cost() {
     let floor = &design["design"]["floor"];
     assert!(floor["cost"].as_i64() <= whole["cost"].as_i64(), "{floor} {}", whole["cost"]);
     assert!(floor["cost"].as_i64() > Some(0));
+}
+
+/// A floor of other rates, sizes, intervals or workloads is refused.
+fn tampered(folder: &Folder, floor: &str) {
+    type Change = fn(&mut serde_json::Value);
+    let cases: [(Change, &str); 6] = [
+        (|it| it["problem"]["skus"][0]["rates"]["on_demand"] = 900_000_000.into(), "NP5217"),
+        (|it| it["problem"]["skus"][0]["vcpus"] = 16.into(), "NP5217"),
+        (|it| it["problem"]["excluded"][0]["skus"] = 1.into(), "NP5217"),
+        (|it| it["problem"]["workloads"][0]["request"]["cpu"] = 900.into(), "NP5218"),
+        (|it| it["floor"]["terms"]["interval_millis"] = 60_000.into(), "NP5219"),
+        (|it| it["catalog"]["date"] = "2020-01-01".into(), "NP5301"),
+    ];
+    for (change, code_of) in cases {
+        let mut it: serde_json::Value = serde_json::from_str(floor).expect("JSON");
+        change(&mut it);
+        folder.write("tampered.json", &it.to_string());
+        let done = folder.run(&["verify", "tampered.json", "-w", "w.csv"]);
+        assert_eq!(code(&done), 4, "{code_of}: {}{}", stdout(&done), stderr(&done));
+        let said = stdout(&done);
+        assert!(said.contains(&format!("false[{code_of}]")), "{code_of}: {said}");
+    }
+    folder.write("other.csv", &SMALL.replace("queue", "cue"));
+    let done = folder.run(&["verify", "out/floor.json", "-w", "other.csv"]);
+    assert_eq!(code(&done), 4, "{}", stderr(&done));
+    let said = stdout(&done);
+    assert!(said.contains("false[NP5302]: other.csv: its SHA-256"), "{said}");
+    assert!(said.contains("false[NP5218]: queue: it is not among"), "{said}");
 }
 
 /// The command that an answer ends with, run in `folder`; the figures of its run and of the whole trace

@@ -93,6 +93,12 @@ codes! {
         "Plan and certificate cannot both be right. This is a fault of nodeplan: please report it.";
     FLOOR_CURVE = "NP5216", "Malformed curve of a floor",
         "What a pod answers well ascends with what it is offered, and never by more than that.";
+    FLOOR_SIZES = "NP5217", "Sizes of a floor that are not the catalog's",
+        "Every size has the rates and figures of the catalog, and each size of the catalog is there or left out for a reason.";
+    FLOOR_WORKLOADS = "NP5218", "Workloads of a floor that are not those given",
+        "A floor is for the workloads given, none of which asks for more CPU or memory than they do.";
+    FLOOR_INTERVAL = "NP5219", "An interval longer than nodes are paid for",
+        "Traffic is settled every 15 s, and a node is paid for no longer than that after its pods were Ready.";
 }
 
 #[cfg(test)]

@@ -21,9 +21,11 @@
 //! is computed exactly (`stocks`), and takes the place of the leaves ([`Stocked`]). There, a node
 //! that can be a system pool may also be asked for at all times. The larger of both counts.
 
+mod market;
 mod stocked;
 
 pub use crate::stocks::Stocks;
+pub use market::{check_interval, check_sizes, check_workloads};
 pub use stocked::{Sloped, Stocked};
 
 use crate::JudgeOptions;

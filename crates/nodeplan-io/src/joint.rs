@@ -4,6 +4,7 @@ use crate::diagnostic::{ImportError, ImportErrors, Place};
 use crate::document::{CatalogStamp, Tool, is_version, syntax};
 use crate::quantity::clip;
 use crate::run::schema_version;
+use nodeplan_model::answer::InputFile;
 use nodeplan_model::floor::Floor;
 use nodeplan_model::joint::JointAnswer;
 use nodeplan_model::problem::Problem;
@@ -79,6 +80,12 @@ pub struct FloorDocument {
     pub schema_version: String,
     /// The program that wrote it.
     pub tool: Tool,
+    /// Files it was made from.
+    #[serde(default)]
+    pub inputs: Vec<InputFile>,
+    /// Where the prices come from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub catalog: Option<CatalogStamp>,
     /// No run that meets the terms costs less: milliseconds × billionths of the currency an hour.
     pub spend: Spend,
     /// Nodes to choose from.

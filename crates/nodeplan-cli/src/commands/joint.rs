@@ -6,10 +6,8 @@ use crate::diagnose::Failure;
 use crate::progress::Watch;
 use crate::{Done, output};
 use clap::ValueEnum;
-use nodeplan::eval::JudgeOptions;
-use nodeplan::eval::floor::check_floor;
 use nodeplan::io::document::{CatalogStamp, SCALING, Tool, input, write};
-use nodeplan::io::joint::{FLOOR_FAMILY, FLOOR_VERSION, FloorDocument};
+use nodeplan::io::joint::{FLOOR_VERSION, FloorDocument};
 use nodeplan::io::{export, joint as document, quantity};
 use nodeplan::joint::{
     Ablated, Ablation, Design, Family, FrontierPoint, Hazards, Joint, JointOptions, Layout, Step,
@@ -20,7 +18,6 @@ use nodeplan::model::joint::{JointAnswer, JointFrozen};
 use nodeplan::model::plan::Plan;
 use nodeplan::model::problem::Problem;
 use nodeplan::model::scenario::PoolBounds;
-use nodeplan::model::units::Spend;
 use nodeplan::report;
 use nodeplan::simulate::{Inputs, Staged, stage};
 use nodeplan::{Optimized, Options, optimize_with};
@@ -314,6 +311,8 @@ fn written(
         let floor = FloorDocument {
             schema_version: FLOOR_VERSION.to_owned(),
             tool: tool(),
+            inputs: answer.inputs.clone(),
+            catalog: Some(CatalogStamp::of(&floored.problem)),
             spend: floored.check.spend,
             problem: floored.problem.clone(),
             floor: floored.floor.clone(),
@@ -340,36 +339,4 @@ fn runnable(
     put("plan.json", &write(&plan))?;
     put("scenario.yaml", &scaling)?;
     put("load.yaml", &export::load(&layout.problem, &staged.scenario.loads, &staged.arrivals))
-}
-
-/// Whether a file is a floor, of whatever version.
-pub fn is_floor(bytes: &[u8]) -> bool {
-    let head = &bytes[..bytes.len().min(200)];
-    String::from_utf8_lossy(head).contains(FLOOR_FAMILY)
-}
-
-/// The judge's word on a floor.
-pub fn verify(name: &str, bytes: Vec<u8>) -> Done {
-    let text = String::from_utf8(bytes)
-        .map_err(|_| Failure::new(crate::INVALID, "NP1301", format!("{name} is not UTF-8 text")))?;
-    let document = FloorDocument::read(name, &text).map_err(Failure::input)?;
-    let check = check_floor(&document.problem, &document.floor, &JudgeOptions::default());
-    let money = |spend: Spend| report::number::money(Money::of(spend));
-    let mut said = format!(
-        "{}: no run that meets the terms costs less than {} {}\n",
-        report::visible(name),
-        money(check.spend),
-        report::visible(&document.problem.parts().currency),
-    );
-    for one in &check.findings {
-        let (place, text) = (report::visible(&one.place), report::visible(&one.text));
-        said.push_str(&format!("false[{}]: {place}: {text}\n", one.code));
-    }
-    let holds = check.findings.is_empty() && check.spend >= document.spend;
-    if check.spend < document.spend {
-        said.push_str(&format!("false[NP5301]: it claims {}\n", money(document.spend)));
-    }
-    said.push_str(if holds { "All of it is true.\n" } else { "Not all of it is true.\n" });
-    output::print(&said)?;
-    Ok(if holds { crate::DONE } else { crate::GATE })
 }

@@ -5,6 +5,7 @@ pub mod check;
 pub mod diff;
 pub mod explain;
 pub mod export;
+pub mod floor;
 pub mod joint;
 pub mod matrix;
 pub mod optimize;

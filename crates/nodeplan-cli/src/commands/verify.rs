@@ -32,8 +32,8 @@ pub fn run(global: &Global, args: &VerifyArgs) -> Done {
     super::threads(global.threads);
     let bytes = output::read(&args.plan)?;
     let name = args.plan.display().to_string();
-    if super::joint::is_floor(&bytes) {
-        return super::joint::verify(&name, bytes);
+    if super::floor::is_floor(&bytes) {
+        return super::floor::verify(args, &name, bytes);
     }
     let document = parsed(&name, bytes)?;
     let found = nodeplan::verify(&document, &JudgeOptions::default());
@@ -46,7 +46,7 @@ pub fn run(global: &Global, args: &VerifyArgs) -> Done {
         if same {
             files.push(given);
         } else {
-            wrong.push(mismatch(&given, &document.inputs));
+            wrong.push(mismatch("plan", &given, &document.inputs));
         }
     }
     let mut text = said(args, &document, &found.verdict);
@@ -73,14 +73,15 @@ pub fn run(global: &Global, args: &VerifyArgs) -> Done {
     Ok(if wrong.is_empty() { crate::DONE } else { crate::GATE })
 }
 
-fn mismatch(given: &InputFile, recorded: &[InputFile]) -> Finding {
+/// A file that `what` was not made from.
+pub fn mismatch(what: &str, given: &InputFile, recorded: &[InputFile]) -> Finding {
     let known: Vec<String> =
         recorded.iter().map(|one| format!("{} ({})", one.path, &one.sha256)).collect();
     Finding {
         code: "NP5302".to_owned(),
         place: given.path.clone(),
         text: format!(
-            "its SHA-256 is {}, the plan was made from {}",
+            "its SHA-256 is {}, the {what} was made from {}",
             given.sha256,
             if known.is_empty() { "no recorded file".to_owned() } else { known.join(", ") }
         ),
