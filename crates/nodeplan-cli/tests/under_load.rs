@@ -211,6 +211,15 @@ fn pods_that_keep_room_are_found_and_run_again() {
 #[test]
 fn a_frontier_costs_more_the_fewer_are_missed_and_each_point_runs_again() {
     let folder = folder("joint-frontier");
+    for name in ["frontier-90", "frontier-91", "frontier-92", "frontier-093", "frontier-94"] {
+        let directory = folder.path().join("out").join(name);
+        std::fs::create_dir_all(directory).expect("a directory can be made");
+        for file in ["plan.json", "scenario.yaml", "load.yaml"] {
+            folder.write(&format!("out/{name}/{file}"), "");
+        }
+    }
+    folder.write("out/frontier-92/notes.md", "mine");
+    std::fs::remove_file(folder.path().join("out/frontier-94/load.yaml")).expect("written");
     let more =
         ["--frontier", "--hazards", "none", "--write", "out", "-f", "json", "--trials", "30"];
     let done = folder.run(&optimize(&more));
@@ -218,6 +227,12 @@ fn a_frontier_costs_more_the_fewer_are_missed_and_each_point_runs_again() {
     let told: serde_json::Value = serde_json::from_str(&stdout(&done)).expect("JSON");
     assert_eq!(told["design"]["finale"]["hazards"].as_array().map(Vec::len), Some(0));
     let points = told["design"]["frontier"].as_array().expect("points");
+    let left = |name: &str| folder.path().join("out").join(name).exists();
+    assert!(!left("frontier-90") && !left("frontier-91"), "of an earlier answer");
+    assert!(
+        left("frontier-92") && left("frontier-093") && left("frontier-94"),
+        "not written by us"
+    );
     let traced: Vec<_> = points.iter().filter(|one| one["traffic_milli"] == 1000).collect();
     assert!(!traced.is_empty());
     for pair in traced.windows(2) {

@@ -74,6 +74,7 @@ pub fn run(
     answer.cut_short = watch.ends();
     if let Some(directory) = &args.joint.write {
         written(directory, &answer, &joint, &staged)?;
+        super::leftovers::remove(directory, answer.frontier.len(), joint.floor.is_some())?;
     }
     output::write(&text(global, args, &plain.problem, &answer), args.output.as_deref())?;
     let month = answer.parts.iter().find(|part| part.name == "whole").map(|part| part.month);

@@ -7,6 +7,7 @@ pub mod explain;
 pub mod export;
 pub mod floor;
 pub mod joint;
+pub mod leftovers;
 pub mod matrix;
 pub mod optimize;
 pub mod pack;
