@@ -22,7 +22,9 @@ pub(crate) fn causes(scenario: &Scenario, timeline: &Timeline, workload: usize) 
     };
     let mut all: Vec<Missed> = Vec::new();
     for sample in (0..timeline.samples).filter(|sample| misses(&row(*sample), load)) {
-        let before = if sample > 0 { row(sample - 1) } else { WorkloadSample::default() };
+        // It begins as it is at the end of the first sample, with nothing to do.
+        let first = || WorkloadSample { backlog: 0, ..row(0) };
+        let before = sample.checked_sub(1).map_or_else(first, row);
         let after = row((sample + 1).min(timeline.samples - 1));
         let until = (sample as u64 + 1) * timeline.sample_millis;
         let from = until - timeline.sample_millis;
@@ -139,9 +141,10 @@ mod tests {
     fn each_missed_minute_has_the_first_cause_that_applies() {
         let good = [3, 3, 0, 0, 100];
         let bad = [3, 3, 0, 0, 50];
-        let table: [Row; 11] = [
+        let table: [Row; 12] = [
             (&[good, good], Some(9), None, &[]),
             (&[good, bad, good], Some(9), None, &[(Cause::Busy, 1)]),
+            (&[bad, good], Some(9), None, &[(Cause::Busy, 1)]),
             // More pods come in the next minute, or came in this one.
             (&[good, bad, [4, 4, 0, 0, 100]], Some(9), None, &[(Cause::Behind, 1)]),
             (&[good, [4, 4, 0, 0, 50]], Some(9), None, &[(Cause::Behind, 1)]),
