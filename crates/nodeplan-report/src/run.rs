@@ -8,6 +8,7 @@ use nodeplan_model::run::{Estimate, Replications, RunAnswer, Trail};
 use nodeplan_model::scenario::Service;
 use nodeplan_model::scorecard::{Cause, Missed, ServiceScore};
 use nodeplan_model::timeline::{Actor, Decision};
+use std::cmp::Reverse;
 
 /// Decisions shown where not all are asked for: so many first ones, so many last ones.
 const SHOWN: usize = 6;
@@ -29,7 +30,7 @@ pub fn document(answer: &RunAnswer, detail: Detail) -> Document {
             ),
         }]));
     }
-    blocks.push(Block::Facts(facts(answer)));
+    blocks.push(Block::Facts(facts(answer, detail)));
     blocks.push(Block::Table(services(answer, detail)));
     blocks.push(Block::Table(pods(answer, detail)));
     blocks.push(Block::Table(pools(answer)));
@@ -73,7 +74,7 @@ fn read_line(answer: &RunAnswer) -> String {
     )
 }
 
-fn facts(answer: &RunAnswer) -> Vec<Fact> {
+fn facts(answer: &RunAnswer, detail: Detail) -> Vec<Fact> {
     let score = &answer.scorecard;
     let currency = &answer.currency;
     let mut facts = vec![Fact::plain(
@@ -99,12 +100,22 @@ fn facts(answer: &RunAnswer) -> Vec<Fact> {
         (_, some) => (format!("missed by {some} of {asked}: {}", missed.join(", ")), Tone::Mind),
     };
     facts.push(Fact { label: "Objectives".to_owned(), text, tone });
-    for service in score.services.iter().filter(|service| !service.met) {
-        if let Some(why) = causes(service) {
-            let minutes = number::grouped(u128::from(service.miss_minutes));
-            let text = format!("{} in {minutes} min: {why}", service.workload);
-            facts.push(Fact::plain("Missed", text));
-        }
+    let mut told: Vec<(&ServiceScore, String)> = score
+        .services
+        .iter()
+        .filter(|service| !service.met)
+        .filter_map(|service| Some((service, causes(service)?)))
+        .collect();
+    told.sort_by_key(|(service, _)| Reverse(service.miss_minutes));
+    let few = if detail.verbose { told.len() } else { FEW };
+    for (service, why) in told.iter().take(few) {
+        let minutes = number::grouped(u128::from(service.miss_minutes));
+        let text = format!("{} in {minutes} min: {why}", service.workload);
+        facts.push(Fact::plain("Missed", text));
+    }
+    if told.len() > few {
+        let text = format!("... and why {} more did; -v tells", told.len() - few);
+        facts.push(Fact::plain("", text));
     }
     facts.push(Fact::plain(
         "Nodes",
@@ -120,7 +131,11 @@ fn facts(answer: &RunAnswer) -> Vec<Fact> {
     facts
 }
 
-/// Why objectives were missed, in parts of the time: `80 % pods waited for a node, 20 % …`.
+/// How many workloads a table tells why they missed their objective; `-v` tells it of all.
+const FEW: usize = 5;
+
+/// Why objectives were missed, in parts of the time: `80 % pods waited for a node, 20 % …`. What is less
+/// than one in a hundred is left out.
 pub(crate) fn causes(service: &ServiceScore) -> Option<String> {
     let all: u64 = service.causes.iter().map(|one| one.millis).sum();
     let told = |one: &Missed| {
@@ -134,12 +149,9 @@ pub(crate) fn causes(service: &ServiceScore) -> Option<String> {
             Cause::Busy => "pods had too much to do, and no more were wanted",
         };
         let percent = (u128::from(one.millis) * 100).checked_div(all.into()).unwrap_or(0);
-        match percent {
-            0 => format!("under 1 % {words}"),
-            _ => format!("{percent} % {words}"),
-        }
+        (percent > 0).then(|| format!("{percent} % {words}"))
     };
-    let all: Vec<String> = service.causes.iter().map(told).collect();
+    let all: Vec<String> = service.causes.iter().filter_map(told).collect();
     (!all.is_empty()).then(|| all.join(", "))
 }
 
