@@ -14,21 +14,30 @@ const LOST_MILLIS: u64 = 900_000;
 /// Why a workload missed its objective, what took longest first.
 pub(crate) fn causes(scenario: &Scenario, timeline: &Timeline, workload: usize) -> Vec<Missed> {
     let load = &scenario.loads[workload];
-    let row = |sample: usize| timeline.workload_at(sample, workload);
+    let row_of = |sample: usize| timeline.workload_at(sample, workload);
     let most = match &scenario.scaling[workload] {
         Some(scaling) => scaling.max,
         // Nobody adds pods.
         None => 0,
     };
     let mut all: Vec<Missed> = Vec::new();
-    for sample in (0..timeline.samples).filter(|sample| misses(&row(*sample), load)) {
-        // It begins as it is at the end of the first sample, with nothing to do.
-        let first = || WorkloadSample { backlog: 0, ..row(0) };
-        let before = sample.checked_sub(1).map_or_else(first, row);
-        let after = row((sample + 1).min(timeline.samples - 1));
+    if timeline.samples == 0 {
+        return all;
+    }
+    // It begins as it is at the end of the first sample, with nothing to do.
+    let mut after = row_of(0);
+    let mut row = WorkloadSample { backlog: 0, ..after };
+    for sample in 0..timeline.samples {
+        let before = std::mem::replace(&mut row, after);
+        if sample + 1 < timeline.samples {
+            after = row_of(sample + 1);
+        }
+        if !misses(&row, load) {
+            continue;
+        }
         let until = (sample as u64 + 1) * timeline.sample_millis;
         let from = until - timeline.sample_millis;
-        let cause = cause([before, row(sample), after], most, lost(scenario, from, until));
+        let cause = cause([before, row, after], most, lost(scenario, from, until));
         match all.iter_mut().find(|one| one.cause == cause) {
             Some(one) => one.millis += timeline.sample_millis,
             None => all.push(Missed { cause, millis: timeline.sample_millis }),

@@ -42,6 +42,19 @@ pub fn evaluate(problem: &Problem, scenario: &Scenario, timeline: &Timeline) -> 
     }
 }
 
+/// Tells why objectives were missed, of each workload with `all`, else of those that missed theirs over the
+/// whole run.
+///
+/// # Panics
+/// If the scorecard and the timeline are not of this scenario.
+pub fn tell_causes(scenario: &Scenario, timeline: &Timeline, all: bool, card: &mut Scorecard) {
+    for (index, service) in card.services.iter_mut().enumerate() {
+        if service.miss_minutes > 0 && (all || !service.met) {
+            service.causes = causes(scenario, timeline, index);
+        }
+    }
+}
+
 /// Parts per million, zero of nothing.
 fn share(part: u128, whole: u128) -> u64 {
     let share = part.saturating_mul(u128::from(MILLION)).checked_div(whole).unwrap_or(0);
@@ -167,7 +180,7 @@ fn service(
         good,
         objective: asked,
         miss_minutes: (missed * timeline.sample_millis).div_ceil(60_000),
-        causes: if missed > 0 { causes(scenario, timeline, index) } else { Vec::new() },
+        causes: Vec::new(),
         latency_micros: [500_000, 950_000, 990_000]
             .map(|share| latency_percentile(&totals.latency, share)),
         replicas: [least, p95, most],

@@ -55,7 +55,8 @@ pub struct ServiceScore {
     pub objective: Option<u64>,
     /// Minutes in which the share fell below it.
     pub miss_minutes: u64,
-    /// Why, what took longest first.
+    /// Why, what took longest first. Told where the objective was missed over the run, and of every
+    /// workload where response times of samples are.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub causes: Vec<Missed>,
     /// Median, 95th and 99th percentile over the run, microseconds, request-weighted.

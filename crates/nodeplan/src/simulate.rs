@@ -15,7 +15,7 @@ mod stage;
 mod trails;
 
 use crate::Error;
-use nodeplan_eval::scorecard::evaluate;
+use nodeplan_eval::scorecard::{evaluate, tell_causes};
 use nodeplan_io::csv::Traffic;
 use nodeplan_io::yaml::{Arrivals, LoadFile, Named, ScenarioFile};
 use nodeplan_model::plan::Plan;
@@ -160,6 +160,9 @@ fn told(
     let timeline =
         nodeplan_sim::world::simulate_under(problem, plan, scenario, tables, latency, watch)
             .map_err(Error::Simulate)?;
-    let scorecard = evaluate(problem, scenario, &timeline);
+    let mut scorecard = evaluate(problem, scenario, &timeline);
+    if latency != Latency::Shares {
+        tell_causes(scenario, &timeline, latency == Latency::Samples, &mut scorecard);
+    }
     Ok(Simulated { timeline, scorecard })
 }

@@ -18,7 +18,9 @@ enum Join {
 /// A trail that grows sample by sample, thousandths.
 struct Growing {
     join: Join,
-    sum: u128,
+    /// The value before in this part: most stay as they are.
+    last: Option<u64>,
+    sum: u64,
     highest: u64,
     parts: Vec<u64>,
     least: u64,
@@ -28,11 +30,15 @@ struct Growing {
 impl Growing {
     fn new(join: Join) -> Self {
         let parts = Vec::with_capacity(PARTS);
-        Self { join, sum: 0, highest: 0, parts, least: u64::MAX, most: 0 }
+        Self { join, last: None, sum: 0, highest: 0, parts, least: u64::MAX, most: 0 }
     }
 
     fn add(&mut self, value: u64) {
-        self.sum += u128::from(value);
+        self.sum = self.sum.saturating_add(value);
+        if self.last == Some(value) {
+            return;
+        }
+        self.last = Some(value);
         self.highest = self.highest.max(value);
         self.least = self.least.min(value);
         self.most = self.most.max(value);
@@ -40,12 +46,11 @@ impl Growing {
 
     /// Ends a part of so many samples.
     fn end_part(&mut self, samples: usize) {
-        let mean = self.sum / samples.max(1) as u128;
         self.parts.push(match self.join {
-            Join::Mean => small(mean),
+            Join::Mean => self.sum / samples.max(1) as u64,
             Join::Highest => self.highest,
         });
-        (self.sum, self.highest) = (0, 0);
+        (self.last, self.sum, self.highest) = (None, 0, 0);
     }
 
     /// Whether it is not the same all the time.
