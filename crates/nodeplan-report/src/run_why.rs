@@ -214,10 +214,16 @@ fn stays(
         return;
     }
     let mut lines = Vec::new();
+    let timeline = &answer.timeline;
+    let sample = (at_millis / timeline.sample_millis.max(1)).saturating_sub(1) as usize;
     for pool in pools {
         let name = answer.pools.get(pool).map_or("", |pool| pool.name.as_str());
+        if sample < timeline.samples && timeline.pools_at(sample)[pool].nodes == 0 {
+            lines.push(format!("{name}: it has no nodes"));
+            continue;
+        }
         let of = |one: &&Stay| one.pool as usize == pool && one.at_millis <= at_millis;
-        match answer.timeline.stays.iter().rev().find(of) {
+        match timeline.stays.iter().rev().find(of) {
             None => lines.push(format!("{name}: the autoscaler had not looked yet")),
             Some(stay) if stay.held.is_empty() => lines.push(format!("{name}: no node stays")),
             Some(stay) => lines.extend(stay.held.iter().map(|held| {
