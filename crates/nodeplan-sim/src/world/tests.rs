@@ -458,30 +458,7 @@ fn random(seed: u64) -> (Problem, Plan, Scenario) {
         .map(|index| sku(&format!("S{index}"), 2 << draw.below(4), 4 << draw.below(4), 50))
         .collect();
     let mut rest = Stream::new(seed, "rest", "");
-    let workloads = (0..apps)
-        .map(|index| {
-            let mut row = workload(
-                &format!("w{index}"),
-                u64::from(draw.below(12)) * 100,
-                u64::from(draw.below(8)) * 256,
-            );
-            if draw.below(3) == 0 {
-                row.cpu_limit = Some(MilliCpu(row.request.cpu.0 + u64::from(draw.below(1000)) + 1));
-            }
-            if draw.below(3) == 0 {
-                row.memory_limit = Some(Bytes(row.request.memory.0 + 300 * MIB));
-            }
-            if draw.below(4) == 0 {
-                row.max_per_node = Some(1 + draw.below(2));
-            }
-            if rest.below(5) == 0 {
-                row.request = Resources { pods: 1, ..Resources::default() };
-                (row.cpu_limit, row.memory_limit) = (None, None);
-                row.qos = QosClass::BestEffort;
-            }
-            row
-        })
-        .collect();
+    let workloads = (0..apps).map(|index| random_workload(index, &mut draw, &mut rest)).collect();
     let (problem, plan) = problem(skus, workloads);
     let replicas: Vec<u32> = (0..apps).map(|_| draw.below(6)).collect();
     let bounds: Vec<(u32, u32)> = (0..pools).map(|_| (draw.below(3), draw.below(6))).collect();
@@ -527,6 +504,30 @@ fn random(seed: u64) -> (Problem, Plan, Scenario) {
         scenario.provisioning = random_provisioning(&mut draw);
     }
     (problem, plan, scenario)
+}
+
+/// A workload of a random world; some request nothing.
+fn random_workload(index: usize, draw: &mut Stream, rest: &mut Stream) -> Workload {
+    let mut row = workload(
+        &format!("w{index}"),
+        u64::from(draw.below(12)) * 100,
+        u64::from(draw.below(8)) * 256,
+    );
+    if draw.below(3) == 0 {
+        row.cpu_limit = Some(MilliCpu(row.request.cpu.0 + u64::from(draw.below(1000)) + 1));
+    }
+    if draw.below(3) == 0 {
+        row.memory_limit = Some(Bytes(row.request.memory.0 + 300 * MIB));
+    }
+    if draw.below(4) == 0 {
+        row.max_per_node = Some(1 + draw.below(2));
+    }
+    if rest.below(5) == 0 {
+        row.request = Resources { pods: 1, ..Resources::default() };
+        (row.cpu_limit, row.memory_limit) = (None, None);
+        row.qos = QosClass::BestEffort;
+    }
+    row
 }
 
 /// Budget, CronJob and rank of a workload.
