@@ -80,7 +80,7 @@ impl Flow {
             Some(retries) if lost > 0 => retries.reject(lost),
             _ => lost,
         };
-        tally.offered += offered;
+        tally.offered = tally.offered.saturating_add(offered);
         tally.retried_micro = tally.retried_micro.saturating_add(again);
         tally.lost_micro = tally.lost_micro.saturating_add(lost);
         #[cfg(test)]
