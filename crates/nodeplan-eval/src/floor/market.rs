@@ -52,19 +52,17 @@ fn as_sold(own: &Sku, known: &Sku) -> bool {
     rates.contains(&Some(own.rates.on_demand)) && sold == *own
 }
 
-/// Compares the workloads of a floor's problem with those that are given: the same ones, and none asks for
-/// more CPU or memory.
+/// Compares the workloads of a floor's problem with those that are given: each is among them, and asks for no
+/// more CPU or memory. Those that the floor leaves out can only lower it.
 #[must_use]
 pub fn check_workloads(problem: &Problem, given: &[Workload]) -> Vec<Finding> {
     let mut found = Findings(Vec::new());
-    let own = || problem.workloads().iter().filter(|one| !one.system);
-    for one in own() {
-        let name = one.full_name();
-        let row = given.iter().find(|row| row.full_name() == name);
-        let text = match row {
+    for own in problem.workloads().iter().filter(|own| !own.system) {
+        let name = own.full_name();
+        let text = match given.iter().find(|row| row.full_name() == name) {
             None => "it is not among the workloads given".to_owned(),
             Some(row) => {
-                let (asks, may) = (&one.request, &row.request);
+                let (asks, may) = (&own.request, &row.request);
                 if asks.cpu <= may.cpu && asks.memory <= may.memory {
                     continue;
                 }
